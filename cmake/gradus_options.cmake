@@ -1,0 +1,30 @@
+# Every option of the build, in one place.
+set(top ${PROJECT_IS_TOP_LEVEL})
+
+option(GRADUS_BACKENDS "Build the reference and CPU backends (OFF: graphs can be built and differentiated, not run)" ON)
+# A GPU backend (GRADUS_CUDA) joins here: backends/cuda becomes one more room beside reference and cpu.
+option(GRADUS_NATIVE "Compile the library for the processor of this machine (OFF: portable code)" ${top})
+option(GRADUS_BUILD_TESTS "Build the tests" ${top})
+option(GRADUS_BUILD_TOOLS "Build the command line tool" ${top})
+option(GRADUS_BUILD_EXAMPLES "Build the example programs" OFF)
+option(GRADUS_BUILD_BENCHMARKS "Build the benchmarks" ${top})
+option(GRADUS_INSTALL "Add install rules" ${top})
+option(GRADUS_WERROR "Treat warnings in our own code as errors" OFF)
+option(GRADUS_CCACHE "Use ccache where it is installed" ${top})
+set(GRADUS_SANITIZE "" CACHE STRING "Sanitizer: address (with undefined behaviour), thread, or empty")
+set_property(CACHE GRADUS_SANITIZE PROPERTY STRINGS "" address thread)
+if(NOT GRADUS_SANITIZE MATCHES "^(address|thread)?$")
+  message(FATAL_ERROR "GRADUS_SANITIZE is '${GRADUS_SANITIZE}'; it may be address, thread or empty")
+endif()
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+if(GRADUS_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(GRADUS_CCACHE_PROGRAM ccache)
+  if(GRADUS_CCACHE_PROGRAM)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${GRADUS_CCACHE_PROGRAM}")
+  endif()
+endif()
+unset(top)

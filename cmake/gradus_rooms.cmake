@@ -1,0 +1,38 @@
+# Source folders ("rooms") and how they see each other.
+
+# Headers are included as "gradus/core/tensor.h"; <build>/include/gradus holds links to the source folders, so that the
+# spelling is the same before and after installation.
+function(gradus_link_include_tree)
+  set(tree "${PROJECT_BINARY_DIR}/include/gradus")
+  file(MAKE_DIRECTORY "${tree}")
+  foreach(entry core graph ops autodiff backends nn io gradus.h)
+    file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${entry}" "${tree}/${entry}" SYMBOLIC)
+  endforeach()
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/version.h.in" "${tree}/version.h" @ONLY)
+endfunction()
+
+# Sources that match the patterns, relative to the calling folder. A new file is noticed by the next build.
+function(gradus_glob result)
+  list(TRANSFORM ARGN PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" OUTPUT_VARIABLE patterns)
+  file(GLOB found CONFIGURE_DEPENDS ${patterns})
+  set(${result} ${found} PARENT_SCOPE)
+endfunction()
+
+# gradus_room(name patterns... [LIBRARIES targets...]) adds the object library gradus_<name>.
+function(gradus_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 room "" "" "LIBRARIES")
+  gradus_glob(sources ${room_UNPARSED_ARGUMENTS})
+  if(NOT sources)
+    return()
+  endif()
+  add_library(gradus_${name} OBJECT ${sources})
+  target_include_directories(gradus_${name} PRIVATE "${PROJECT_BINARY_DIR}/include")
+  target_link_libraries(gradus_${name} PRIVATE gradus_library_flags fmt::fmt spdlog::spdlog Threads::Threads
+                                               nlohmann_json::nlohmann_json ${room_LIBRARIES})
+  set_target_properties(gradus_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  set(GRADUS_OBJECTS ${GRADUS_OBJECTS} "$<TARGET_OBJECTS:gradus_${name}>" PARENT_SCOPE)
+  if(name MATCHES "^(reference|cpu)$")
+    string(TOUPPER "GRADUS_HAS_${name}" definition)
+    set(GRADUS_BACKEND_DEFINITIONS ${GRADUS_BACKEND_DEFINITIONS} ${definition} PARENT_SCOPE)
+  endif()
+endfunction()

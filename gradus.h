@@ -1,0 +1,4 @@
+// The one header users include: #include <gradus/gradus.h>
+#pragma once
+
+#include "gradus/version.h"
