@@ -1,0 +1,59 @@
+#include "gradus/core/attrs.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <functional>
+#include <string_view>
+
+namespace gradus {
+namespace {
+
+// Writes "name=value" pairs; tensors in full bits, so that equal texts mean equal attributes.
+class Printer final : public AttrVisitor {
+ public:
+  explicit Printer(bool exact) : exact_(exact) {}
+  void field(const AttrField& f, bool& v) override { add(f, v ? "true" : "false"); }
+  void field(const AttrField& f, std::int64_t& v) override { add(f, std::to_string(v)); }
+  void field(const AttrField& f, double& v) override { add(f, fmt::format("{}", v)); }
+  void field(const AttrField& f, std::string& v) override { add(f, "'" + v + "'"); }
+  void field(const AttrField& f, DType& v) override { add(f, dtype_name(v)); }
+  void field(const AttrField& f, Shape& v) override { add(f, v.to_string()); }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override { add(f, fmt::format("[{}]", fmt::join(v, ","))); }
+  void field(const AttrField& f, EnumValue& v) override { add(f, v.names[static_cast<std::size_t>(v.index)]); }
+  void field(const AttrField& f, Tensor& v) override {
+    if (!exact_ || !v.defined()) return add(f, v.to_string(8));
+    const std::string_view bytes(static_cast<const char*>(v.raw()), v.bytes());
+    add(f, fmt::format("{}{}:{}", dtype_name(v.dtype()), v.shape().to_string(), bytes));
+  }
+  std::string text;
+
+ private:
+  void add(const AttrField& f, std::string_view value) {
+    if (!text.empty()) text += ' ';
+    text += f.name;
+    text += '=';
+    text += value;
+  }
+  bool exact_;
+};
+
+std::string print(const Attrs& attrs, bool exact) {
+  Printer printer(exact);
+  attrs.visit(printer);
+  return printer.text;
+}
+
+}  // namespace
+
+bool Attrs::empty() const { return to_string().empty(); }
+std::string Attrs::to_string() const { return print(*this, false); }
+std::size_t Attrs::hash() const { return std::hash<std::string>{}(print(*this, true)); }
+bool operator==(const Attrs& a, const Attrs& b) {
+  return a.model_ == b.model_ || (typeid(*a.model_) == typeid(*b.model_) && print(a, true) == print(b, true));
+}
+void Attrs::throw_wrong_type(const char* wanted) {
+  throw internal_error(fmt::format("the node's attributes are not of type {}", wanted));
+}
+
+}  // namespace gradus

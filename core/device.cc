@@ -1,0 +1,65 @@
+#include "gradus/core/device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace gradus {
+
+DeviceName DeviceName::parse(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  DeviceName name{std::string(text.substr(0, colon)), 0};
+  bool good = !name.type.empty() && std::all_of(name.type.begin(), name.type.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  if (colon != std::string_view::npos) {
+    const std::string_view digits = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), name.index);
+    good = good && error == std::errc() && end == digits.data() + digits.size() && name.index >= 0;
+  }
+  if (!good) throw invalid_argument(fmt::format("'{}' is not a device; write a type and an index like cpu:0 or ref:0", text));
+  return name;
+}
+
+void HostDevice::copy_from_host(void* device_memory, const void* host, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(device_memory, host, bytes);
+}
+
+void HostDevice::copy_to_host(void* host, const void* device_memory, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(host, device_memory, bytes);
+}
+
+void BackendRegistry::add(Backend backend) {
+  if (find(backend.type) != nullptr) throw invalid_argument("a backend '" + backend.type + "' is registered already");
+  backends_.push_back(std::make_unique<Backend>(std::move(backend)));
+}
+
+const Backend* BackendRegistry::find(std::string_view type) const {
+  for (const auto& backend : backends_) {
+    if (backend->type == type) return backend.get();
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Device> BackendRegistry::create(const DeviceName& name, const DeviceOptions& options) const {
+  const Backend* backend = find(name.type);
+  if (backend == nullptr) {
+    std::string known;
+    for (const auto& b : backends_) known += (known.empty() ? "" : ", ") + b->type;
+    throw not_found(fmt::format("no backend for device '{}' in this build; available types: {}", name.to_string(),
+                                known.empty() ? "none" : known));
+  }
+  if (const std::string missing = backend->missing(); !missing.empty()) {
+    throw unavailable(fmt::format("device '{}' cannot be used: {}", name.to_string(), missing));
+  }
+  const auto devices = backend->list();
+  if (std::none_of(devices.begin(), devices.end(), [&](const DeviceInfo& d) { return d.name == name; })) {
+    throw not_found(fmt::format("no device '{}' on this machine; there are {} of type {}", name.to_string(), devices.size(),
+                                name.type));
+  }
+  return backend->create(name.index, options);
+}
+
+}  // namespace gradus

@@ -1,0 +1,96 @@
+// Devices and backends. A backend is a device type ("ref", "cpu", later "cuda") with its own memory; it is known to the rest
+// only by what it registers here. A session creates its own Device objects, so devices are never shared between sessions.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gradus/core/tensor.h"
+#include "gradus/core/thread_pool.h"
+
+namespace gradus {
+
+// "cpu:0": a device type and an index.
+struct DeviceName {
+  std::string type = "cpu";
+  int index = 0;
+
+  // Accepts "cpu:0" and "cpu" (index 0); throws InvalidArgument for anything else.
+  static DeviceName parse(std::string_view text);
+  std::string to_string() const { return type + ":" + std::to_string(index); }
+  friend bool operator==(const DeviceName&, const DeviceName&) = default;
+};
+
+class Device {
+ public:
+  explicit Device(DeviceName name) : name_(std::move(name)) {}
+  virtual ~Device() = default;
+  const DeviceName& name() const { return name_; }
+
+  // 64-byte aligned (at least) uninitialised memory of this device; throws ResourceExhausted.
+  virtual Buffer allocate(std::size_t bytes) = 0;
+  // Copies between this device's memory and host memory, ordered after all work submitted so far.
+  virtual void copy_from_host(void* device_memory, const void* host, std::size_t bytes) = 0;
+  virtual void copy_to_host(void* host, const void* device_memory, std::size_t bytes) = 0;
+  // Waits for all submitted work.
+  virtual void synchronize() {}
+  // True when kernels and the host may use each other's pointers, so that feeds and fetches need no copy.
+  virtual bool uses_host_memory() const { return true; }
+  // Threads that kernels may use, nullptr for a device without.
+  virtual ThreadPool* thread_pool() { return nullptr; }
+
+ private:
+  DeviceName name_;
+};
+
+// A device whose memory is the host's. Both CPU backends use it, each with its own buffers.
+class HostDevice final : public Device {
+ public:
+  HostDevice(DeviceName name, std::shared_ptr<ThreadPool> pool) : Device(std::move(name)), pool_(std::move(pool)) {}
+  Buffer allocate(std::size_t bytes) override { return allocate_host(bytes); }
+  void copy_from_host(void* device_memory, const void* host, std::size_t bytes) override;
+  void copy_to_host(void* host, const void* device_memory, std::size_t bytes) override;
+  ThreadPool* thread_pool() override { return pool_.get(); }
+
+ private:
+  std::shared_ptr<ThreadPool> pool_;
+};
+
+struct DeviceInfo {
+  DeviceName name;
+  std::string description;  // "x86-64, AVX2, 2 threads"
+};
+
+struct DeviceOptions {
+  int num_threads = 0;  // 0: one per processor
+};
+
+struct Backend {
+  std::string type;
+  std::string description;
+  // The devices of this type on this machine.
+  std::function<std::vector<DeviceInfo>()> list;
+  // Empty when usable; otherwise the first missing link (build option, library, driver, device).
+  std::function<std::string()> missing;
+  std::function<std::unique_ptr<Device>(int index, const DeviceOptions&)> create;
+};
+
+class BackendRegistry {
+ public:
+  // Throws InvalidArgument when the type exists already.
+  void add(Backend backend);
+  // nullptr when there is no such type.
+  const Backend* find(std::string_view type) const;
+  const std::vector<std::unique_ptr<Backend>>& all() const { return backends_; }
+  // Throws NotFound (unknown type, listing those that exist) or Unavailable (naming what is missing).
+  std::unique_ptr<Device> create(const DeviceName& name, const DeviceOptions& options) const;
+
+ private:
+  std::vector<std::unique_ptr<Backend>> backends_;
+};
+
+}  // namespace gradus

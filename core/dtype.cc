@@ -1,0 +1,28 @@
+#include "gradus/core/dtype.h"
+
+#include <array>
+#include <string>
+
+namespace gradus {
+namespace {
+
+constexpr std::array<const char*, kDTypeCount> kNames = {"float16", "float32", "float64", "int32",
+                                                         "int64",   "uint8",   "bool"};
+constexpr std::array<std::size_t, kDTypeCount> kSizes = {2, 4, 8, 4, 8, 1, 1};
+
+}  // namespace
+
+const char* dtype_name(DType dtype) { return kNames.at(static_cast<std::size_t>(dtype)); }
+
+DType dtype_from_name(std::string_view name) {
+  std::string known;
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (name == kNames[i]) return static_cast<DType>(i);
+    known += (i == 0 ? "" : ", ") + std::string(kNames[i]);
+  }
+  throw invalid_argument("unknown dtype '" + std::string(name) + "'; known: " + known);
+}
+
+std::size_t dtype_size(DType dtype) { return kSizes.at(static_cast<std::size_t>(dtype)); }
+
+}  // namespace gradus

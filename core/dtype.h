@@ -1,0 +1,94 @@
+// Element types of tensors, their C++ types, and dispatch from one to the other.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "gradus/core/error.h"
+#include "gradus/core/float16.h"
+
+namespace gradus {
+
+enum class DType : std::uint8_t { kFloat16, kFloat32, kFloat64, kInt32, kInt64, kUInt8, kBool };
+inline constexpr int kDTypeCount = 7;
+
+// "float32", ...
+const char* dtype_name(DType dtype);
+// Inverse of dtype_name; throws InvalidArgument listing the names that exist.
+DType dtype_from_name(std::string_view name);
+std::size_t dtype_size(DType dtype);  // bytes
+inline constexpr bool is_floating(DType d) {
+  return d == DType::kFloat16 || d == DType::kFloat32 || d == DType::kFloat64;
+}
+inline constexpr bool is_integer(DType d) {
+  return d == DType::kInt32 || d == DType::kInt64 || d == DType::kUInt8;
+}
+
+template <class T>
+struct DTypeOf;  // DTypeOf<float>::value == DType::kFloat32
+template <> struct DTypeOf<Float16> { static constexpr DType value = DType::kFloat16; };
+template <> struct DTypeOf<float> { static constexpr DType value = DType::kFloat32; };
+template <> struct DTypeOf<double> { static constexpr DType value = DType::kFloat64; };
+template <> struct DTypeOf<std::int32_t> { static constexpr DType value = DType::kInt32; };
+template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType::kInt64; };
+template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::kUInt8; };
+template <> struct DTypeOf<bool> { static constexpr DType value = DType::kBool; };
+template <class T>
+inline constexpr DType dtype_of = DTypeOf<std::remove_cv_t<T>>::value;
+
+// A set of dtypes, for kernel registration: DTypeSet{DType::kFloat32, DType::kFloat64}, kFloating, kNumeric, kAllDTypes.
+class DTypeSet {
+ public:
+  constexpr DTypeSet(std::initializer_list<DType> dtypes) {
+    for (DType d : dtypes) bits_ |= 1u << static_cast<unsigned>(d);
+  }
+  constexpr bool contains(DType d) const { return (bits_ >> static_cast<unsigned>(d)) & 1u; }
+  constexpr DTypeSet operator|(DTypeSet other) const {
+    other.bits_ |= bits_;
+    return other;
+  }
+
+ private:
+  unsigned bits_ = 0;
+};
+inline constexpr DTypeSet kFloating{DType::kFloat16, DType::kFloat32, DType::kFloat64};
+inline constexpr DTypeSet kIntegers{DType::kInt32, DType::kInt64, DType::kUInt8};
+inline constexpr DTypeSet kNumeric = kFloating | kIntegers;
+inline constexpr DTypeSet kAllDTypes = kNumeric | DTypeSet{DType::kBool};
+
+template <class T>
+struct TypeTag {
+  using type = T;
+};
+
+// Calls f(TypeTag<T>{}) with the C++ type of `dtype`: visit_dtype(d, [&]<class T>(TypeTag<T>) { ... });
+template <class F>
+decltype(auto) visit_dtype(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::kFloat16: return f(TypeTag<Float16>{});
+    case DType::kFloat32: return f(TypeTag<float>{});
+    case DType::kFloat64: return f(TypeTag<double>{});
+    case DType::kInt32: return f(TypeTag<std::int32_t>{});
+    case DType::kInt64: return f(TypeTag<std::int64_t>{});
+    case DType::kUInt8: return f(TypeTag<std::uint8_t>{});
+    case DType::kBool: return f(TypeTag<bool>{});
+  }
+  throw internal_error("visit_dtype: unknown dtype");
+}
+
+// As visit_dtype, for float16, float32 and float64 only; others throw Unimplemented.
+template <class F>
+decltype(auto) visit_floating(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::kFloat16: return f(TypeTag<Float16>{});
+    case DType::kFloat32: return f(TypeTag<float>{});
+    case DType::kFloat64: return f(TypeTag<double>{});
+    default: throw unimplemented(std::string("needs a floating dtype; got ") + dtype_name(dtype));
+  }
+}
+
+}  // namespace gradus

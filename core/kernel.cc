@@ -1,0 +1,83 @@
+#include "gradus/core/kernel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gradus {
+
+void KernelContext::parallel_for(std::int64_t total, std::int64_t chunk,
+                                 FunctionRef<void(std::int64_t, std::int64_t)> body) {
+  parallel_for_worker(total, chunk, [&](std::int64_t begin, std::int64_t end, int) { body(begin, end); });
+}
+
+void KernelContext::parallel_for_worker(std::int64_t total, std::int64_t chunk,
+                                        FunctionRef<void(std::int64_t, std::int64_t, int)> body) {
+  if (ThreadPool* pool = device_->thread_pool()) {
+    pool->parallel_for_worker(total, chunk, body);
+    return;
+  }
+  chunk = std::max<std::int64_t>(chunk, 1);
+  for (std::int64_t begin = 0; begin < total; begin += chunk) body(begin, std::min(begin + chunk, total), 0);
+}
+
+int KernelContext::num_workers() const {
+  ThreadPool* pool = device_->thread_pool();
+  return pool != nullptr ? pool->num_threads() : 1;
+}
+
+void KernelContext::fail(Code code, const std::string& message) const { throw Error(code, *where_ + " " + message); }
+
+void KernelRegistry::add(KernelDef def) {
+  for (const auto& k : kernels_) {
+    if (k->op != def.op || k->device_type != def.device_type) continue;
+    for (int d = 0; d < kDTypeCount; ++d) {
+      const DType dtype = static_cast<DType>(d);
+      if (k->dtypes.contains(dtype) && def.dtypes.contains(dtype)) {
+        throw invalid_argument(fmt::format("a {} kernel of {} for {} is registered already", def.device_type, def.op,
+                                           dtype_name(dtype)));
+      }
+    }
+  }
+  kernels_.push_back(std::make_unique<KernelDef>(std::move(def)));
+}
+
+void KernelRegistry::add_cpu_only(const std::string& op, const std::string& device_type, const std::string& reason) {
+  cpu_only_.push_back({op, device_type, reason});
+}
+
+const KernelDef* KernelRegistry::find(const std::string& op, const std::string& device_type, DType dtype) const {
+  for (const auto& k : kernels_) {
+    if (k->op == op && k->device_type == device_type && k->dtypes.contains(dtype)) return k.get();
+  }
+  return nullptr;
+}
+
+const std::string* KernelRegistry::cpu_only_reason(const std::string& op, const std::string& device_type) const {
+  for (const CpuOnly& c : cpu_only_) {
+    if (c.op == op && c.device_type == device_type) return &c.reason;
+  }
+  return nullptr;
+}
+
+std::vector<const KernelDef*> KernelRegistry::for_op(const std::string& op) const {
+  std::vector<const KernelDef*> result;
+  for (const auto& k : kernels_) {
+    if (k->op == op) result.push_back(k.get());
+  }
+  return result;
+}
+
+std::string KernelRegistry::describe(const std::string& op) const {
+  std::string text;
+  for (const KernelDef* k : for_op(op)) {
+    std::string dtypes;
+    for (int d = 0; d < kDTypeCount; ++d) {
+      if (k->dtypes.contains(static_cast<DType>(d))) dtypes += (dtypes.empty() ? "" : ", ") + std::string(dtype_name(static_cast<DType>(d)));
+    }
+    text += (text.empty() ? "" : "; ") + k->device_type + ": " + dtypes;
+  }
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace gradus

@@ -1,0 +1,110 @@
+// Kernels: how one op computes on one device type. The contract:
+//   - Outputs are preallocated, uninitialised, and must be fully overwritten. Kernels never allocate outputs, never accumulate.
+//   - All shapes are concrete and were checked by the op's shape function; `sizes` and `shape` operands need not be read again.
+//   - An output may share memory with an input only where the op's definition declares it (OpDef::inplace_inputs).
+//   - prepare() runs once per plan (choose an algorithm, ask for scratch); compute() runs once per step and allocates nothing.
+//   - Results do not depend on the number of threads: split work by shape (see ThreadPool), add partial sums in a fixed order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gradus/core/attrs.h"
+#include "gradus/core/device.h"
+#include "gradus/core/dtype.h"
+#include "gradus/core/philox.h"
+#include "gradus/core/tensor.h"
+
+namespace gradus {
+
+// What a kernel sees of its node, both when prepared and when run.
+class KernelContext {
+ public:
+  int num_inputs() const { return static_cast<int>(inputs_.size()); }
+  int num_outputs() const { return static_cast<int>(outputs_.size()); }
+  const Tensor& input(int i) const { return *inputs_[static_cast<std::size_t>(i)]; }
+  Tensor& output(int i) { return outputs_[static_cast<std::size_t>(i)]; }
+  const Tensor& output(int i) const { return outputs_[static_cast<std::size_t>(i)]; }
+  // The variable's memory behind input 0 of ops that are declared to mutate it (assign, optimiser updates).
+  Tensor& mutable_input(int i) { return const_cast<Tensor&>(*inputs_[static_cast<std::size_t>(i)]); }
+
+  template <class T>
+  const T& attrs() const { return attrs_->get<T>(); }
+  const Attrs& raw_attrs() const { return *attrs_; }
+
+  Device& device() { return *device_; }
+  // Splits work over the device's threads; runs inline where the device has none.
+  void parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body);
+  // body(begin, end, worker), worker < num_workers().
+  void parallel_for_worker(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t, int)> body);
+  int num_workers() const;
+
+  // prepare() only: asks for `bytes` of scratch memory, shared by all steps of the plan, contents undefined at each compute().
+  void request_scratch(std::size_t bytes) { scratch_bytes_ = bytes; }
+  // compute() only: the scratch memory, 64-byte aligned.
+  template <class T>
+  T* scratch() { return static_cast<T*>(scratch_); }
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
+
+  // Whatever prepare() wants to keep for compute().
+  std::shared_ptr<void> state;
+
+  // Random ops: the stream of this node in this run. Same session seed, node and run number: same bits on every device.
+  PhiloxStream random() const { return {random_seed_, run_number_}; }
+
+  // "[Conv2D 'block1/conv' at train.cc:31]", for errors found while running.
+  const std::string& where() const { return *where_; }
+  // InvalidArgument / OutOfRange with where() in front.
+  [[noreturn]] void fail(Code code, const std::string& message) const;
+
+  // Filled by the plan (and by tests that call kernels directly).
+  std::vector<const Tensor*> inputs_;
+  std::vector<Tensor> outputs_;
+  const Attrs* attrs_ = nullptr;
+  Device* device_ = nullptr;
+  const std::string* where_ = nullptr;
+  void* scratch_ = nullptr;
+  std::size_t scratch_bytes_ = 0;
+  std::uint64_t random_seed_ = 0;
+  std::uint64_t run_number_ = 0;
+};
+
+using KernelFn = void (*)(KernelContext&);
+
+struct KernelDef {
+  std::string op;           // "Conv2D"
+  std::string device_type;  // "cpu"
+  DTypeSet dtypes;          // of the operand that OpDef::kernel_dtype names
+  KernelFn compute = nullptr;
+  KernelFn prepare = nullptr;      // optional
+  std::string description = "";    // optional; shown by explain, e.g. "im2col + GEMM"
+};
+
+class KernelRegistry {
+ public:
+  // Throws InvalidArgument when op, device and one of the dtypes are registered already.
+  void add(KernelDef def);
+  void add(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute, KernelFn prepare = nullptr) {
+    add(KernelDef{std::move(op), std::move(device_type), dtypes, compute, prepare, ""});
+  }
+  // Says why an op never gets a kernel on a device type; the session then places it on the CPU and shows the reason.
+  void add_cpu_only(const std::string& op, const std::string& device_type, const std::string& reason);
+
+  // nullptr when there is none.
+  const KernelDef* find(const std::string& op, const std::string& device_type, DType dtype) const;
+  const std::string* cpu_only_reason(const std::string& op, const std::string& device_type) const;
+  std::vector<const KernelDef*> for_op(const std::string& op) const;
+  // "ref: float16, float32; cpu: float32" or "none", for error texts.
+  std::string describe(const std::string& op) const;
+
+ private:
+  struct CpuOnly {
+    std::string op, device_type, reason;
+  };
+  std::vector<std::unique_ptr<KernelDef>> kernels_;
+  std::vector<CpuOnly> cpu_only_;
+};
+
+}  // namespace gradus

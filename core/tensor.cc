@@ -1,0 +1,186 @@
+#include "gradus/core/tensor.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include "gradus/core/philox.h"
+
+namespace gradus {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+template <class To, class From>
+To convert_element(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return static_cast<double>(value) != 0.0;
+  } else if constexpr (std::is_same_v<To, Float16>) {
+    return Float16(static_cast<double>(value));
+  } else if constexpr (std::is_same_v<From, Float16>) {
+    return static_cast<To>(static_cast<float>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+}  // namespace
+
+Buffer allocate_host(std::size_t bytes) {
+  const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
+  void* memory = rounded > bytes ? std::aligned_alloc(kAlignment, rounded) : nullptr;
+  if (memory == nullptr) {
+    throw Error(Code::kResourceExhausted, fmt::format("cannot allocate {} bytes of host memory", bytes));
+  }
+  return Buffer(memory, [](void* p) { std::free(p); });
+}
+
+Tensor::Tensor(DType dtype, const Shape& shape) : shape_(shape), dtype_(dtype), has_value_(true) {
+  count_ = shape.num_elements();
+  std::int64_t bytes = 0;
+  if (!checked_multiply(count_, static_cast<std::int64_t>(dtype_size(dtype)), &bytes)) {
+    throw invalid_argument("the byte count of shape " + shape.to_string() + " does not fit in 63 bits");
+  }
+  bytes_ = static_cast<std::size_t>(bytes);
+  buffer_ = allocate_host(bytes_);
+  data_ = buffer_.get();
+}
+
+Tensor::Tensor(Buffer buffer, std::size_t offset, DType dtype, const Shape& shape)
+    : buffer_(std::move(buffer)), shape_(shape), dtype_(dtype), has_value_(true) {
+  count_ = shape.num_elements();
+  bytes_ = static_cast<std::size_t>(count_) * dtype_size(dtype);
+  data_ = static_cast<char*>(buffer_.get()) + offset;
+}
+
+Tensor Tensor::zeros(DType dtype, const Shape& shape) {
+  Tensor t(dtype, shape);
+  std::memset(t.raw(), 0, t.bytes());
+  return t;
+}
+
+Tensor Tensor::full(DType dtype, const Shape& shape, double value) {
+  Tensor t(dtype, shape);
+  t.fill(value);
+  return t;
+}
+
+void Tensor::check_dtype(DType requested) const {
+  if (!has_value_) throw invalid_argument("the tensor is empty (it was never given a value)");
+  if (requested != dtype_) {
+    throw invalid_argument(
+        fmt::format("the tensor holds {}, not {}; use cast()", dtype_name(dtype_), dtype_name(requested)));
+  }
+}
+
+void Tensor::check_single() const {
+  if (count_ != 1) throw invalid_argument("item() needs exactly one element; the shape is " + shape_.to_string());
+}
+
+double Tensor::at(std::int64_t index) const {
+  if (index < 0 || index >= count_) throw out_of_range(fmt::format("index {} of {} elements", index, count_));
+  return visit_dtype(dtype_, [&]<class T>(TypeTag<T>) { return static_cast<double>(static_cast<const T*>(data_)[index]); });
+}
+
+void Tensor::set(std::int64_t index, double value) {
+  if (index < 0 || index >= count_) throw out_of_range(fmt::format("index {} of {} elements", index, count_));
+  visit_dtype(dtype_, [&]<class T>(TypeTag<T>) { static_cast<T*>(data_)[index] = convert_element<T>(value); });
+}
+
+Tensor Tensor::clone() const {
+  if (!has_value_) return {};
+  Tensor copy(dtype_, shape_);
+  if (bytes_ > 0) std::memcpy(copy.raw(), data_, bytes_);
+  return copy;
+}
+
+Tensor Tensor::cast(DType dtype) const {
+  if (!has_value_ || dtype == dtype_) return clone();
+  Tensor result(dtype, shape_);
+  visit_dtype(dtype_, [&]<class From>(TypeTag<From>) {
+    visit_dtype(dtype, [&]<class To>(TypeTag<To>) {
+      const From* from = static_cast<const From*>(data_);
+      To* to = result.data<To>();
+      for (std::int64_t i = 0; i < count_; ++i) to[i] = convert_element<To>(from[i]);
+    });
+  });
+  return result;
+}
+
+Tensor Tensor::reshaped(const Shape& shape) const {
+  if (shape.num_elements() != count_) {
+    throw invalid_argument(fmt::format("cannot reshape {} elements of shape {} to {}", count_, shape_.to_string(), shape.to_string()));
+  }
+  Tensor view = *this;
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+  if (shape_.rank() == 0) throw invalid_argument("rows() needs at least one dimension");
+  if (begin < 0 || begin > end || end > shape_[0]) {
+    throw out_of_range(fmt::format("rows [{}, {}) of a tensor of shape {}", begin, end, shape_.to_string()));
+  }
+  Tensor view = *this;
+  const std::int64_t row = shape_[0] == 0 ? 0 : count_ / shape_[0];
+  view.shape_.set_dim(0, end - begin);
+  view.count_ = (end - begin) * row;
+  view.bytes_ = static_cast<std::size_t>(view.count_) * dtype_size(dtype_);
+  view.data_ = static_cast<char*>(data_) + static_cast<std::size_t>(begin * row) * dtype_size(dtype_);
+  return view;
+}
+
+void Tensor::fill(double value) {
+  visit_dtype(dtype_, [&]<class T>(TypeTag<T>) {
+    const T element = convert_element<T>(value);
+    for (T& e : flat<T>()) e = element;
+  });
+}
+
+void Tensor::copy_from(const Tensor& other) {
+  if (other.dtype_ != dtype_ || other.count_ != count_) {
+    throw invalid_argument(fmt::format("cannot copy {} {} into {} {}", dtype_name(other.dtype_), other.shape_.to_string(),
+                                       dtype_name(dtype_), shape_.to_string()));
+  }
+  if (bytes_ > 0) std::memcpy(data_, other.data_, bytes_);
+}
+
+bool bit_equal(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+}
+
+double max_abs_difference(const Tensor& a, const Tensor& b) {
+  if (!(a.shape() == b.shape())) {
+    throw invalid_argument("max_abs_difference: shapes " + a.shape().to_string() + " and " + b.shape().to_string() + " differ");
+  }
+  double largest = 0.0;
+  for (std::int64_t i = 0; i < a.num_elements(); ++i) {
+    const double x = a.at(i);
+    const double y = b.at(i);
+    const double difference = x == y ? 0.0 : std::fabs(x - y);  // equal infinities differ by 0
+    if (std::isnan(difference)) return std::numeric_limits<double>::quiet_NaN();
+    largest = std::max(largest, difference);
+  }
+  return largest;
+}
+
+Tensor random_normal_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double mean, double stddev) {
+  Tensor t(dtype, shape);
+  const PhiloxStream stream(seed, 0);
+  for (std::int64_t i = 0; i < t.num_elements(); ++i) t.set(i, mean + stddev * stream.normal(static_cast<std::uint64_t>(i)));
+  return t;
+}
+
+Tensor random_uniform_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double low, double high) {
+  Tensor t(dtype, shape);
+  const PhiloxStream stream(seed, 0);
+  for (std::int64_t i = 0; i < t.num_elements(); ++i) {
+    t.set(i, low + (high - low) * stream.uniform(static_cast<std::uint64_t>(i)));
+  }
+  return t;
+}
+
+}  // namespace gradus

@@ -1,0 +1,122 @@
+#include "gradus/core/thread_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gradus {
+namespace {
+
+constexpr int kCountBits = 20;
+constexpr std::uint64_t kCountMask = (std::uint64_t{1} << kCountBits) - 1;
+constexpr std::int64_t kMaxChunks = static_cast<std::int64_t>(kCountMask);
+constexpr int kSpins = 2000;  // about 50 us
+
+std::uint64_t next_of(std::uint64_t ticket) { return ticket & kCountMask; }
+std::uint64_t count_of(std::uint64_t ticket) { return (ticket >> kCountBits) & kCountMask; }
+bool has_work(std::uint64_t ticket) { return next_of(ticket) < count_of(ticket); }
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+thread_local bool inside_region = false;
+
+}  // namespace
+
+ThreadPool::ThreadPool(int num_threads) {
+  if (num_threads <= 0) num_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(sleep_mutex_);
+    stop_.store(true);
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::parallel_for(std::int64_t total, std::int64_t chunk,
+                              FunctionRef<void(std::int64_t, std::int64_t)> body) {
+  parallel_for_worker(total, chunk, [&](std::int64_t begin, std::int64_t end, int) { body(begin, end); });
+}
+
+void ThreadPool::parallel_for_worker(std::int64_t total, std::int64_t chunk, Body body) {
+  if (total <= 0) return;
+  chunk = std::max<std::int64_t>({chunk, 1, (total + kMaxChunks - 1) / kMaxChunks});
+  const std::int64_t chunks = (total + chunk - 1) / chunk;
+  std::unique_lock lock(caller_mutex_, std::defer_lock);
+  if (chunks == 1 || workers_.empty() || inside_region || !lock.try_lock()) {
+    for (std::int64_t begin = 0; begin < total; begin += chunk) body(begin, std::min(begin + chunk, total), 0);
+    return;
+  }
+  total_ = total;
+  chunk_ = chunk;
+  body_ = &body;
+  done_.store(0, std::memory_order_relaxed);
+  const std::uint64_t epoch = (ticket_.load(std::memory_order_relaxed) >> (2 * kCountBits)) + 1;
+  ticket_.store(epoch << (2 * kCountBits) | static_cast<std::uint64_t>(chunks) << kCountBits);
+  if (sleepers_.load() > 0) {
+    { const std::lock_guard sleep_lock(sleep_mutex_); }  // a worker is either asleep or will see the new ticket
+    wake_.notify_all();
+  }
+  inside_region = true;
+  while (run_one_chunk(0)) {
+  }
+  inside_region = false;
+  wait_until_done(static_cast<std::uint64_t>(chunks));
+  if (error_) {
+    std::exception_ptr error = std::exchange(error_, nullptr);
+    std::rethrow_exception(error);
+  }
+}
+
+bool ThreadPool::run_one_chunk(int worker) {
+  std::uint64_t ticket = ticket_.load();
+  do {
+    if (!has_work(ticket)) return false;
+  } while (!ticket_.compare_exchange_weak(ticket, ticket + 1));
+  const std::int64_t begin = static_cast<std::int64_t>(next_of(ticket)) * chunk_;
+  try {
+    (*body_)(begin, std::min(begin + chunk_, total_), worker);
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    if (!error_) error_ = std::current_exception();
+  }
+  done_.fetch_add(1);
+  return true;
+}
+
+void ThreadPool::wait_until_done(std::uint64_t chunks) {
+  for (int spins = 0; done_.load() != chunks; ++spins) {
+    if (spins < kSpins) {
+      pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void ThreadPool::worker_loop(int index) {
+  inside_region = true;  // a nested parallel_for runs inline
+  while (!stop_.load()) {
+    if (run_one_chunk(index)) continue;
+    int spins = 0;
+    while (spins < kSpins && !has_work(ticket_.load(std::memory_order_relaxed)) && !stop_.load(std::memory_order_relaxed)) {
+      pause();
+      ++spins;
+    }
+    if (spins < kSpins) continue;
+    std::unique_lock lock(sleep_mutex_);
+    ++sleepers_;
+    wake_.wait(lock, [this] { return stop_.load() || has_work(ticket_.load()); });
+    --sleepers_;
+  }
+}
+
+}  // namespace gradus
