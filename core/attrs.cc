@@ -50,7 +50,10 @@ bool Attrs::empty() const { return to_string().empty(); }
 std::string Attrs::to_string() const { return print(*this, false); }
 std::size_t Attrs::hash() const { return std::hash<std::string>{}(print(*this, true)); }
 bool operator==(const Attrs& a, const Attrs& b) {
-  return a.model_ == b.model_ || (typeid(*a.model_) == typeid(*b.model_) && print(a, true) == print(b, true));
+  if (a.model_ == b.model_) return true;
+  const Attrs::Base& left = *a.model_;
+  const Attrs::Base& right = *b.model_;
+  return typeid(left) == typeid(right) && print(a, true) == print(b, true);
 }
 void Attrs::throw_wrong_type(const char* wanted) {
   throw internal_error(fmt::format("the node's attributes are not of type {}", wanted));
