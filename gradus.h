@@ -1,4 +1,10 @@
 // The one header users include: #include <gradus/gradus.h>
 #pragma once
 
+#include "gradus/autodiff/gradient_registry.h"
+#include "gradus/core/tensor.h"
+#include "gradus/graph/graph.h"
+#include "gradus/graph/scopes.h"
+#include "gradus/graph/session.h"
+#include "gradus/ops/source_ops.h"
 #include "gradus/version.h"

@@ -1,0 +1,9 @@
+#include "gradus/autodiff/register_all.h"
+
+namespace gradus {
+
+void register_all_gradients(GradientRegistry& registry) {
+  register_source_gradients(registry);
+}
+
+}  // namespace gradus

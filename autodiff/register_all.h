@@ -1,0 +1,12 @@
+// Registers every gradient rule; one function per op family, each in autodiff/rules/<family>_grad.cc.
+#pragma once
+
+#include "gradus/autodiff/gradient_registry.h"
+
+namespace gradus {
+
+void register_source_gradients(GradientRegistry& registry);
+
+void register_all_gradients(GradientRegistry& registry);
+
+}  // namespace gradus

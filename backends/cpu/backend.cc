@@ -1,0 +1,27 @@
+// The CPU backend: Eigen and our own kernels, parallel on the session's threads.
+#include <thread>
+
+#include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/register.h"
+
+namespace gradus {
+
+void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
+  backends.add({.type = "cpu",
+                .description = "Eigen and own kernels on a thread pool",
+                .list =
+                    [] {
+                      const std::string threads = std::to_string(std::thread::hardware_concurrency());
+                      std::vector<DeviceInfo> devices(1);  // filled in place: GCC 12 warns falsely about a braced list here
+                      devices[0].description = threads + " hardware threads";
+                      return devices;
+                    },
+                .missing = [] { return std::string(); },
+                .create = [](int index, const DeviceOptions& options) -> std::unique_ptr<Device> {
+                  return std::make_unique<HostDevice>(DeviceName{"cpu", index},
+                                                      std::make_shared<ThreadPool>(options.num_threads));
+                }});
+  cpu::register_source_kernels(kernels);
+}
+
+}  // namespace gradus

@@ -1,0 +1,37 @@
+#include <cstring>
+
+#include "gradus/backends/cpu/kernels.h"
+
+namespace gradus::cpu {
+namespace {
+
+void copy_kernel(KernelContext& c) {
+  if (c.output(0).bytes() > 0) std::memmove(c.output(0).raw(), c.input(0).raw(), c.output(0).bytes());
+}
+
+void assign(KernelContext& c) { c.mutable_input(0).copy_from(c.input(1)); }
+
+template <int sign>
+void assign_change(KernelContext& c) {
+  Tensor& variable = c.mutable_input(0);
+  visit_dtype(variable.dtype(), [&]<class T>(TypeTag<T>) {
+    T* v = variable.data<T>();
+    const T* d = c.input(1).data<T>();
+    for (std::int64_t i = 0; i < variable.num_elements(); ++i) {
+      const double change = sign * static_cast<double>(d[i]);
+      v[i] = static_cast<T>(static_cast<double>(v[i]) + change);
+    }
+  });
+}
+
+}  // namespace
+
+void register_source_kernels(KernelRegistry& kernels) {
+  kernels.add("Identity", kDevice, kAllDTypes, copy_kernel);
+  kernels.add("StopGradient", kDevice, kAllDTypes, copy_kernel);
+  kernels.add("Assign", kDevice, kAllDTypes, assign);
+  kernels.add("AssignAdd", kDevice, kNumeric, assign_change<1>);
+  kernels.add("AssignSub", kDevice, kNumeric, assign_change<-1>);
+}
+
+}  // namespace gradus::cpu

@@ -1,0 +1,18 @@
+// The reference backend: the plainest possible loops, any dtype, float64 accumulation, no threads.
+#include "gradus/backends/reference/kernels.h"
+#include "gradus/backends/register.h"
+
+namespace gradus {
+
+void register_reference_backend(BackendRegistry& backends, KernelRegistry& kernels) {
+  backends.add({.type = "ref",
+                .description = "plain loops with float64 accumulation, one thread: the oracle",
+                .list = [] { return std::vector<DeviceInfo>{{{"ref", 0}, "plain loops, 1 thread"}}; },
+                .missing = [] { return std::string(); },
+                .create = [](int index, const DeviceOptions&) -> std::unique_ptr<Device> {
+                  return std::make_unique<HostDevice>(DeviceName{"ref", index}, nullptr);
+                }});
+  reference::register_source_kernels(kernels);
+}
+
+}  // namespace gradus

@@ -1,0 +1,12 @@
+// The op families of this backend; each function is in the file of its family and registers that family's kernels.
+#pragma once
+
+#include "gradus/core/kernel.h"
+
+namespace gradus::reference {
+
+inline constexpr const char* kDevice = "ref";
+
+void register_source_kernels(KernelRegistry& kernels);
+
+}  // namespace gradus::reference

@@ -1,0 +1,178 @@
+#include "gradus/graph/graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace gradus {
+namespace {
+
+class InferContext final : public ShapeContext {
+ public:
+  InferContext(const Attrs& attrs, std::vector<TensorInfo> inputs, ValueLookup input_value) : lookup_(input_value) {
+    attrs_ = &attrs;
+    inputs_ = std::move(inputs);
+  }
+  std::optional<IntValues> input_value(int i) override {
+    const DType dtype = input_dtype(i);
+    if (dtype != DType::kInt32 && dtype != DType::kInt64) return std::nullopt;
+    return lookup_(i);
+  }
+
+ private:
+  ValueLookup lookup_;
+};
+
+std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
+
+std::vector<TensorInfo> infos_of(const std::vector<Output>& inputs) {
+  std::vector<TensorInfo> infos;
+  for (const Output& input : inputs) infos.push_back(input.node().output_info(input.index()));
+  return infos;
+}
+
+void check_arity(const OpDef& def, std::size_t given) {
+  const std::size_t fixed = def.inputs.size() - (def.variadic_inputs() ? 1 : 0);
+  if (def.variadic_inputs() ? given < fixed : given != fixed) {
+    throw invalid_argument(fmt::format("takes {}{} inputs ({}); got {}", def.variadic_inputs() ? "at least " : "", fixed,
+                                       fmt::join(def.inputs, ", "), given));
+  }
+}
+
+}  // namespace
+
+std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
+                                     ValueLookup input_value) {
+  InferContext context(attrs, std::move(inputs), input_value);
+  def.shape(context);
+  return context.outputs();
+}
+
+std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
+                                     const TensorInfo& output, ValueLookup input_value) {
+  if (def.value == nullptr || (output.dtype != DType::kInt32 && output.dtype != DType::kInt64)) return std::nullopt;
+  if (!output.shape.fully_known() || output.shape.num_elements() > kMaxTrackedValues) return std::nullopt;
+  InferContext context(attrs, std::move(inputs), input_value);
+  std::optional<IntValues> value = def.value(context);
+  if (value && static_cast<std::int64_t>(value->size()) != output.shape.num_elements()) {
+    throw internal_error("the value function of " + def.name + " returned a wrong number of values");
+  }
+  return value;
+}
+
+Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+                      SourceLocation location) {
+  // A gradient node points at the user's forward line, not into the rule that made it.
+  const std::string file = forward_node_ != nullptr ? forward_node_->file() : base_name(location.file);
+  const int line = forward_node_ != nullptr ? forward_node_->line() : location.line;
+  const std::string full = name_prefix_ + std::string(name.empty() ? op : name);
+  const OpDef* def = nullptr;
+  std::vector<TensorInfo> outputs;
+  try {
+    def = &ops_->get(op);
+    check_arity(*def, inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i].valid()) throw invalid_argument(fmt::format("input {} refers to nothing (a default-made Output)", i));
+      if (&inputs[i].graph() != this) {
+        throw invalid_argument(fmt::format("input {} ('{}') belongs to another graph", i, inputs[i].name()));
+      }
+    }
+    if (def->effect == Effect::kMutates && inputs[0].node().def().kind != OpKind::kVariable) {
+      throw invalid_argument(fmt::format("the first operand must be a variable; got {} '{}'", inputs[0].node().op(), inputs[0].name()));
+    }
+    outputs = infer_shapes(*def, attrs, infos_of(inputs), [&](int i) { return known_value(inputs[static_cast<std::size_t>(i)]); });
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("[{} '{}' at {}:{}] {}", op, full, file, line, error.what()));
+  }
+
+  const std::unique_lock lock(mutex_);
+  std::unique_ptr<Node> node(new Node());
+  node->id_ = num_nodes();
+  node->name_ = unique_name(full);
+  node->file_ = file;
+  node->line_ = line;
+  node->def_ = def;
+  node->graph_ = this;
+  node->attrs_ = std::move(attrs);
+  node->inputs_ = std::move(inputs);
+  node->outputs_ = std::move(outputs);
+  node->device_ = device_;
+  node->control_inputs_ = control_;
+  node->forward_node_ = forward_node_;
+  node->gradient_rule_ = gradient_rule_;
+  by_name_[node->name_] = node.get();
+  nodes_.push_back(std::move(node));
+  return *nodes_.back();
+}
+
+std::string Graph::unique_name(std::string_view base) const {
+  const std::string wanted(base);
+  if (!by_name_.contains(wanted)) return wanted;
+  int& count = name_counts_[wanted];
+  std::string candidate;
+  do {
+    candidate = fmt::format("{}_{}", wanted, ++count);
+  } while (by_name_.contains(candidate));
+  return candidate;
+}
+
+Node* Graph::find_node(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+Output Graph::find_output(std::string_view name) const {
+  const std::size_t colon = name.rfind(':');
+  if (Node* node = find_node(name)) return node->output(0);
+  if (colon != std::string_view::npos) {
+    const std::string digits(name.substr(colon + 1));
+    const bool number = !digits.empty() && digits.size() < 6 && std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (Node* node = find_node(name.substr(0, colon)); node != nullptr && number) return node->output(std::stoi(digits));
+  }
+  std::vector<std::string> known;
+  for (const auto& [node_name, node] : by_name_) known.push_back(node_name);
+  throw not_found(fmt::format("the graph has no output '{}'{}", name, nearest_names(name, known)));
+}
+
+void Graph::add_to_collection(const std::string& collection, const Output& item) {
+  if (&item.graph() != this) throw invalid_argument("'" + item.name() + "' belongs to another graph");
+  const std::unique_lock lock(mutex_);
+  collections_[collection].push_back(item);
+}
+
+std::vector<Output> Graph::collection(const std::string& name) const {
+  const auto found = collections_.find(name);
+  return found == collections_.end() ? std::vector<Output>{} : found->second;
+}
+
+std::optional<IntValues> Graph::known_value(const Output& output) const {
+  const Node& node = output.node();
+  if (output.index() != 0) return std::nullopt;
+  return infer_value(node.def(), node.attrs(), infos_of(node.inputs()), node.output_info(0),
+                     [&](int i) { return known_value(node.input(i)); });
+}
+
+Output Node::output(int i) {
+  if (i < 0 || i >= num_outputs()) throw invalid_argument(fmt::format("{} has {} outputs; asked for output {}", where(), num_outputs(), i));
+  return {this, i};
+}
+
+std::string Node::where() const { return fmt::format("[{} '{}' at {}:{}]", op(), name_, file_, line_); }
+
+Node& Output::node() const {
+  if (node_ == nullptr) throw invalid_argument("this Output refers to nothing");
+  return *node_;
+}
+Graph& Output::graph() const { return node().graph(); }
+DType Output::dtype() const { return node().output_info(index_).dtype; }
+const Shape& Output::shape() const { return node().output_info(index_).shape; }
+std::string Output::name() const { return index_ == 0 ? node().name() : fmt::format("{}:{}", node().name(), index_); }
+
+Node& Operation::node() const {
+  if (node_ == nullptr) throw invalid_argument("this Operation refers to nothing");
+  return *node_;
+}
+std::string Operation::name() const { return node().name(); }
+
+}  // namespace gradus

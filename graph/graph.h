@@ -1,0 +1,88 @@
+// A graph of ops. The user's thread builds it; sessions read it. Adding nodes and compiling plans are synchronised with each
+// other, so a graph may grow while sessions run; two threads must not use scopes of one graph at the same time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "gradus/graph/node.h"
+
+namespace gradus {
+
+// Collections that the library itself uses.
+inline constexpr const char* kTrainableVariables = "trainable_variables";  // outputs of Variable nodes
+inline constexpr const char* kAllVariables = "variables";
+inline constexpr const char* kRegularizationLosses = "regularization_losses";  // scalars, to be added to the loss
+inline constexpr const char* kUpdateOps = "update_ops";  // to be run with each training step (moving averages)
+
+class Graph {
+ public:
+  explicit Graph(const OpRegistry& ops = op_registry()) : ops_(&ops) {}
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  // Adds a node and runs its shape function. `name` is made unique within the current name scope; empty means the op's name.
+  // Throws NotFound (unknown op) or InvalidArgument, with `[Op 'name' at file:line]` in front; the graph is then unchanged.
+  Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+                 SourceLocation location = SourceLocation::current());
+  // The same for ops with one result.
+  Output add(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+             SourceLocation location = SourceLocation::current()) {
+    return add_node(op, std::move(inputs), std::move(attrs), name, location).output(0);
+  }
+
+  int num_nodes() const { return static_cast<int>(nodes_.size()); }
+  Node& node(int id) const { return *nodes_.at(static_cast<std::size_t>(id)); }
+  // nullptr when there is none.
+  Node* find_node(std::string_view name) const;
+  // "conv1" or "split:1"; throws NotFound with the nearest names.
+  Output find_output(std::string_view name) const;
+  const OpRegistry& ops() const { return *ops_; }
+
+  void add_to_collection(const std::string& collection, const Output& item);
+  // Empty when nothing was added.
+  std::vector<Output> collection(const std::string& name) const;
+  const std::map<std::string, std::vector<Output>>& collections() const { return collections_; }
+
+  // What is known of an integer output's value without running anything; nullopt when nothing is.
+  std::optional<IntValues> known_value(const Output& output) const;
+
+  // Held shared while a session compiles, exclusively while a node is added.
+  std::shared_mutex& mutex() const { return mutex_; }
+
+ private:
+  friend class NameScope;
+  friend class DeviceScope;
+  friend class ControlScope;
+  friend class GradientScope;
+  std::string unique_name(std::string_view base) const;
+
+  const OpRegistry* ops_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::unordered_map<std::string, Node*> by_name_;
+  mutable std::unordered_map<std::string, int> name_counts_;
+  std::map<std::string, std::vector<Output>> collections_;
+  mutable std::shared_mutex mutex_;
+
+  // State of the scopes, applied to every new node.
+  std::string name_prefix_;
+  std::string device_;
+  std::vector<Node*> control_;
+  const Node* forward_node_ = nullptr;  // while a gradient rule runs; its nodes take the forward node's file and line
+  std::string gradient_rule_;
+};
+
+// The outputs of an op's shape function for given inputs. `input_value(i)` answers what is known of operand i.
+using ValueLookup = FunctionRef<std::optional<IntValues>(int)>;
+std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
+                                     ValueLookup input_value);
+// The op's value function on given inputs; nullopt when it has none, or the output is not a small integer tensor.
+std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
+                                     const TensorInfo& output, ValueLookup input_value);
+
+}  // namespace gradus

@@ -1,0 +1,125 @@
+// Op definitions and where they are kept. An op is a name, its operands, its attribute struct and a shape function; a user's
+// own op is registered by the same calls as the built-in ones.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gradus/core/attrs.h"
+#include "gradus/core/kernel.h"
+#include "gradus/core/shape.h"
+
+namespace gradus {
+
+// Values of a small integer tensor as far as they are known before the graph runs; kUnknownValue marks the others.
+using IntValues = std::vector<std::int64_t>;
+inline constexpr std::int64_t kUnknownValue = INT64_MIN;
+// Larger tensors are not followed.
+inline constexpr std::int64_t kMaxTrackedValues = 64;
+
+struct TensorInfo {
+  DType dtype = DType::kFloat32;
+  Shape shape;
+};
+
+// What a shape function sees. The same function runs when the node is added (dimensions may be unknown) and when a session
+// compiles a plan (all are known).
+class ShapeContext {
+ public:
+  virtual ~ShapeContext() = default;
+  int num_inputs() const { return static_cast<int>(inputs_.size()); }
+  const Shape& input_shape(int i) const { return inputs_.at(static_cast<std::size_t>(i)).shape; }
+  DType input_dtype(int i) const { return inputs_.at(static_cast<std::size_t>(i)).dtype; }
+  // The values of an int32 or int64 operand where they can be known: constants, shape(x), slices, concats and sums of those,
+  // and, when a plan is compiled, fed tensors. nullopt when nothing is known.
+  virtual std::optional<IntValues> input_value(int i) = 0;
+  template <class T>
+  const T& attrs() const { return attrs_->get<T>(); }
+  const Attrs& raw_attrs() const { return *attrs_; }
+
+  // Outputs are set in order 0, 1, ...; their number is the node's number of outputs.
+  void set_output(int i, DType dtype, const Shape& shape);
+  const std::vector<TensorInfo>& outputs() const { return outputs_; }
+
+  // Throws InvalidArgument; the caller puts `[Op 'node' at file:line]` in front.
+  [[noreturn]] void fail(const std::string& message) const;
+  // Frequent checks, all InvalidArgument. `name` is the operand's name in the text.
+  void require_rank(int i, int rank, const char* name) const;
+  void require_same_dtype(int first_input, int last_input) const;
+  void require_floating(int i, const char* name) const;
+
+ protected:
+  std::vector<TensorInfo> inputs_;
+  std::vector<TensorInfo> outputs_;
+  const Attrs* attrs_ = nullptr;
+};
+
+using ShapeFn = void (*)(ShapeContext&);
+// The value of output 0, asked for only when some shape depends on it. Inputs' values come from c.input_value(i), shapes from
+// c.input_shape(i). Returns nullopt when nothing is known; single unknown elements are kUnknownValue.
+using ValueFn = std::optional<IntValues> (*)(ShapeContext& c);
+
+enum class OpKind {
+  kCompute,      // runs a kernel
+  kPlaceholder,  // must be fed
+  kConstant,     // its attribute `value` is its result
+  kVariable,     // state of the session; input 0 is the initial value and is evaluated once
+  kView,         // output 0 has the bits of input 0 under another shape: no kernel runs where the memory can be shared
+  kNoOp,         // nothing to compute; joins control dependencies
+};
+
+enum class Effect {
+  kNone,      // a function of its inputs: may be folded, shared, dropped
+  kRandom,    // differs from run to run: never shared or folded
+  kMutates,   // overwrites the variable that is input 0 and returns its new value
+  kExternal,  // prints or checks: never shared, folded or dropped once it is asked for
+};
+
+inline constexpr int kDTypeOfOutput = -1;
+
+struct OpDef {
+  std::string name;                  // as TensorFlow spells it: "Conv2D"
+  std::vector<std::string> inputs;   // operand names; a last one ending in "..." takes any number: {"values..."}
+  std::vector<std::string> outputs;  // result names; likewise
+  ShapeFn shape = nullptr;
+  Attrs attrs = NoAttrs{};           // the defaults; they describe the fields
+  std::string summary;               // one sentence with the formula
+  ValueFn value = nullptr;
+  OpKind kind = OpKind::kCompute;
+  Effect effect = Effect::kNone;
+  // The operand whose dtype selects the kernel, or kDTypeOfOutput for output 0.
+  int kernel_dtype = 0;
+  // Inputs whose memory output 0 may take over when nobody needs them any more and the sizes agree (element-wise ops).
+  std::vector<int> inplace_inputs = {};
+
+  bool variadic_inputs() const;
+  bool variadic_outputs() const;
+};
+
+class OpRegistry {
+ public:
+  // Throws InvalidArgument for a second definition of a name, or one without shape function or name.
+  void add(OpDef def);
+  const OpDef* find(std::string_view name) const;  // nullptr when unknown
+  // Throws NotFound with the nearest names.
+  const OpDef& get(std::string_view name) const;
+  const std::vector<std::unique_ptr<OpDef>>& all() const { return ops_; }
+
+ private:
+  std::vector<std::unique_ptr<OpDef>> ops_;
+};
+
+// The registries that graphs and sessions use by default, filled on first use with everything this build contains
+// (gradus.cc). Register own ops before the first session runs; registration is not synchronised with running sessions.
+OpRegistry& op_registry();
+KernelRegistry& kernel_registry();
+BackendRegistry& backend_registry();
+
+// The registered names nearest to a mistyped one, by edit distance; for error texts ("did you mean ...").
+std::string nearest_names(std::string_view name, const std::vector<std::string>& known);
+
+}  // namespace gradus

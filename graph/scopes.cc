@@ -1,0 +1,39 @@
+#include "gradus/graph/scopes.h"
+
+#include "gradus/core/device.h"
+
+namespace gradus {
+
+NameScope::NameScope(Graph& graph, std::string_view name) : graph_(graph), saved_(graph.name_prefix_) {
+  if (name.empty()) throw invalid_argument("a name scope needs a name");
+  // The count for "block1/" makes a second scope of that name "block1_1/".
+  const std::string prefix = saved_ + std::string(name);
+  const int count = graph.name_counts_[prefix + "/"]++;
+  graph.name_prefix_ = (count == 0 ? prefix : prefix + "_" + std::to_string(count)) + "/";
+}
+
+DeviceScope::DeviceScope(Graph& graph, std::string_view device) : graph_(graph), saved_(graph.device_) {
+  graph.device_ = device.empty() ? "" : DeviceName::parse(device).to_string();
+}
+
+ControlScope::ControlScope(Graph& graph, const std::vector<Operation>& operations) : graph_(graph), saved_(graph.control_) {
+  for (const Operation& operation : operations) {
+    if (&operation.node().graph() != &graph) throw invalid_argument("'" + operation.name() + "' belongs to another graph");
+  }
+  for (const Operation& operation : operations) graph.control_.push_back(&operation.node());
+}
+
+GradientScope::GradientScope(Graph& graph, const Node& forward, std::string_view rule)
+    : graph_(graph), saved_forward_(graph.forward_node_), saved_rule_(graph.gradient_rule_), saved_device_(graph.device_) {
+  graph.forward_node_ = &forward;
+  graph.gradient_rule_ = rule;
+  graph.device_ = forward.device();
+}
+
+GradientScope::~GradientScope() {
+  graph_.forward_node_ = saved_forward_;
+  graph_.gradient_rule_ = saved_rule_;
+  graph_.device_ = saved_device_;
+}
+
+}  // namespace gradus

@@ -1,0 +1,77 @@
+// Runs a graph. A session owns its devices, its threads and the values of its variables; it compiles a plan for every
+// signature (feeds with their shapes, fetches, targets) and keeps it. run() may be called from several threads: calls are
+// carried out one after the other. Any number of sessions may run at the same time on one graph, which must outlive them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradus/core/tensor.h"
+#include "gradus/graph/graph.h"
+
+namespace gradus {
+
+struct SessionOptions {
+  std::string device = "";           // for nodes without a DeviceScope, "cpu:0"; empty means best_device()
+  std::uint64_t seed = 0;            // of all random ops; the same seed gives the same bits, whatever the number of threads
+  int num_threads = 0;               // of each CPU device; 0 means one per processor
+  bool check_numerics = false;       // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
+  bool profile = false;              // measure the time of every node, for explain() and write_trace()
+  bool optimize = true;              // fold constants, share equal subexpressions, reuse and alias memory
+  bool poison_outputs = false;       // fill each output with NaN (integers: 0xA5) before its kernel runs; for tests
+};
+
+using Feeds = std::vector<std::pair<Output, Tensor>>;
+
+// The fastest device of this build and machine: "cpu:0" until a GPU backend is there. Throws Unavailable without any backend.
+std::string best_device();
+
+class Session {
+ public:
+  // Throws NotFound or Unavailable for a device that cannot be used.
+  explicit Session(const Graph& graph, SessionOptions options = {});
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Feeds replace any output (its shape must accept the tensor), fetches are returned in order as host tensors of their own,
+  // targets are run for their effects. Variables that are needed for the first time get their initial values first.
+  // Throws InvalidArgument (placeholder not fed, wrong dtype or shape), Unimplemented (no kernel), and what kernels throw.
+  // When a run throws, variables may keep the changes that were made before the failing node.
+  std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets = {});
+  std::vector<Tensor> run(const std::vector<Output>& fetches) { return run({}, fetches, {}); }
+
+  // The value of a Variable's output; a variable without value is initialised first.
+  Tensor value(const Output& variable);
+  // Overwrites it. Throws InvalidArgument on another dtype or shape.
+  void set_value(const Output& variable, const Tensor& value);
+  // Every variable of the graph (initialised where needed) by name, for checkpoints; and back. restore() throws NotFound for
+  // a missing or unknown name and InvalidArgument for a wrong shape or dtype, before it changes anything.
+  std::map<std::string, Tensor> state();
+  void restore(const std::map<std::string, Tensor>& state);
+  // Runs since the start. Random ops depend on it, so checkpoints keep it.
+  std::uint64_t run_number() const;
+  void set_run_number(std::uint64_t number);
+
+  // Per node of the plan that computes `fetches`: device and why, kernel, dtype, shape, bytes, buffer offset, what it shares or
+  // was folded with, and the mean time where the session profiles. Feeds give the shapes of placeholders, as in run().
+  std::string explain(const Output& fetch, const Feeds& feeds = {});
+  std::string explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets = {});
+  // The profiled runs as Chrome trace JSON (chrome://tracing, Perfetto). Throws InvalidArgument unless options.profile.
+  void write_trace(const std::string& path) const;
+
+  // Plans compiled so far, and bytes of their arenas; for tests and benchmarks.
+  int num_plans() const;
+  std::size_t arena_bytes() const;
+  const SessionOptions& options() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,11 @@
+#include "gradus/ops/register_all.h"
+
+#include "gradus/ops/source_ops.h"
+
+namespace gradus {
+
+void register_all_ops(OpRegistry& registry) {
+  register_source_ops(registry);
+}
+
+}  // namespace gradus

@@ -1,0 +1,90 @@
+// Source ops (placeholder, constant, variable), state changes (assign and friends) and the ops that join control
+// dependencies (group, no_op). Semantics follow TensorFlow 1; page: docs/ops/sources.md.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+#include <vector>
+
+#include "gradus/graph/graph.h"
+
+namespace gradus {
+
+struct PlaceholderAttrs {
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  template <class V>
+  void visit(V& v) {
+    v("dtype", dtype, "element type of the fed tensor");
+    v("shape", shape, "shape of the fed tensor; -1 accepts any size");
+  }
+};
+
+struct ConstantAttrs {
+  Tensor value;
+  template <class V>
+  void visit(V& v) {
+    v("value", value, "the tensor itself");
+  }
+};
+
+struct VariableAttrs {
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  bool trainable = true;
+  template <class V>
+  void visit(V& v) {
+    v("dtype", dtype, "element type");
+    v("shape", shape, "fully known shape");
+    v("trainable", trainable, "whether optimisers update it");
+  }
+};
+
+// A value that every run must feed. -1 in `shape` accepts any size there.
+Output placeholder(Graph& graph, DType dtype, const Shape& shape, std::string_view name = "",
+                   SourceLocation location = SourceLocation::current());
+
+// The tensor `value`, copied into the graph.
+Output constant(Graph& graph, const Tensor& value, std::string_view name = "",
+                SourceLocation location = SourceLocation::current());
+// A vector.
+template <class T>
+Output constant(Graph& graph, const std::vector<T>& values, std::string_view name = "",
+                SourceLocation location = SourceLocation::current()) {
+  return constant(graph, Tensor::from(values), name, location);
+}
+// A scalar of `dtype`.
+Output scalar(Graph& graph, double value, DType dtype, std::string_view name = "",
+              SourceLocation location = SourceLocation::current());
+
+// State that lives in each session, on its device, from the first run that needs it on. `initial_value` is evaluated once,
+// before that run; its shape must be fully known (InvalidArgument otherwise). Added to the collection `variables`, and, when
+// trainable, to `trainable_variables`. Reading it in a run gives its value before the run's assignments, except for nodes
+// that a control dependency places after one.
+Output variable(const Output& initial_value, std::string_view name = "", bool trainable = true,
+                SourceLocation location = SourceLocation::current());
+Output variable(Graph& graph, const Tensor& initial_value, std::string_view name = "", bool trainable = true,
+                SourceLocation location = SourceLocation::current());
+
+// var = value, var += value, var -= value; the result is the new value. Same shape and dtype, else InvalidArgument. Within a
+// run they happen after every read of the variable that does not itself depend on them, in the order they were built.
+Output assign(const Output& variable, const Output& value, std::string_view name = "",
+              SourceLocation location = SourceLocation::current());
+Output assign_add(const Output& variable, const Output& value, std::string_view name = "",
+                  SourceLocation location = SourceLocation::current());
+Output assign_sub(const Output& variable, const Output& value, std::string_view name = "",
+                  SourceLocation location = SourceLocation::current());
+
+// An operation that is done when all of `operations` are. Throws InvalidArgument for an empty list (use no_op).
+Operation group(const std::vector<Operation>& operations, std::string_view name = "",
+                SourceLocation location = SourceLocation::current());
+Operation no_op(Graph& graph, std::string_view name = "", SourceLocation location = SourceLocation::current());
+
+// y = x. With a ControlScope around it: x, once those operations are done.
+Output identity(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// y = x, with no gradient: x counts as a constant.
+Output stop_gradient(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+
+void register_source_ops(OpRegistry& registry);
+
+}  // namespace gradus
