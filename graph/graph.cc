@@ -78,8 +78,10 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
         throw invalid_argument(fmt::format("input {} ('{}') belongs to another graph", i, inputs[i].name()));
       }
     }
-    if (def->effect == Effect::kMutates && inputs[0].node().def().kind != OpKind::kVariable) {
-      throw invalid_argument(fmt::format("the first operand must be a variable; got {} '{}'", inputs[0].node().op(), inputs[0].name()));
+    for (std::size_t i = 0; def->effect == Effect::kMutates && i < static_cast<std::size_t>(def->mutable_inputs); ++i) {
+      if (inputs[i].node().def().kind == OpKind::kVariable) continue;
+      throw invalid_argument(fmt::format("operand {} ({}) must be a variable; got {} '{}'", i, def->inputs[i],
+                                         inputs[i].node().op(), inputs[i].name()));
     }
     outputs = infer_shapes(*def, attrs, infos_of(inputs), [&](int i) { return known_value(inputs[static_cast<std::size_t>(i)]); });
   } catch (const Error& error) {

@@ -75,7 +75,7 @@ enum class OpKind {
 enum class Effect {
   kNone,      // a function of its inputs: may be folded, shared, dropped
   kRandom,    // differs from run to run: never shared or folded
-  kMutates,   // overwrites the variable that is input 0 and returns its new value
+  kMutates,   // overwrites the variables that are its first inputs (OpDef::mutable_inputs) and returns input 0's new value
   kExternal,  // prints or checks: never shared, folded or dropped once it is asked for
 };
 
@@ -93,6 +93,8 @@ struct OpDef {
   Effect effect = Effect::kNone;
   // The operand whose dtype selects the kernel, or kDTypeOfOutput for output 0.
   int kernel_dtype = 0;
+  // For Effect::kMutates: inputs 0 .. mutable_inputs-1 are variables that the kernel overwrites (an optimiser's slots).
+  int mutable_inputs = 1;
   // Inputs whose memory output 0 may take over when nobody needs them any more and the sizes agree (element-wise ops).
   std::vector<int> inplace_inputs = {};
 
