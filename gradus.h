@@ -6,5 +6,6 @@
 #include "gradus/graph/graph.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/graph/session.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/version.h"

@@ -10,7 +10,9 @@ namespace {
 
 class InferContext final : public ShapeContext {
  public:
-  InferContext(const Attrs& attrs, std::vector<TensorInfo> inputs, ValueLookup input_value) : lookup_(input_value) {
+  InferContext(const Attrs& attrs, std::vector<TensorInfo> inputs, ValueLookup input_value,
+               const ConditionalLookup* input_value_if = nullptr)
+      : lookup_(input_value), conditional_(input_value_if) {
     attrs_ = &attrs;
     inputs_ = std::move(inputs);
   }
@@ -19,9 +21,15 @@ class InferContext final : public ShapeContext {
     if (dtype != DType::kInt32 && dtype != DType::kInt64) return std::nullopt;
     return lookup_(i);
   }
+  std::optional<IntValues> input_value_if(int i, int j, const Shape& shape_of_j) override {
+    const DType dtype = input_dtype(i);
+    if (conditional_ == nullptr || (dtype != DType::kInt32 && dtype != DType::kInt64)) return std::nullopt;
+    return (*conditional_)(i, j, shape_of_j);
+  }
 
  private:
   ValueLookup lookup_;
+  const ConditionalLookup* conditional_;
 };
 
 std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
@@ -43,8 +51,8 @@ void check_arity(const OpDef& def, std::size_t given) {
 }  // namespace
 
 std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
-                                     ValueLookup input_value) {
-  InferContext context(attrs, std::move(inputs), input_value);
+                                     ValueLookup input_value, const ConditionalLookup* input_value_if) {
+  InferContext context(attrs, std::move(inputs), input_value, input_value_if);
   def.shape(context);
   return context.outputs();
 }
@@ -83,7 +91,10 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
       throw invalid_argument(fmt::format("operand {} ({}) must be a variable; got {} '{}'", i, def->inputs[i],
                                          inputs[i].node().op(), inputs[i].name()));
     }
-    outputs = infer_shapes(*def, attrs, infos_of(inputs), [&](int i) { return known_value(inputs[static_cast<std::size_t>(i)]); });
+    const auto operand = [&](int i) { return inputs.at(static_cast<std::size_t>(i)); };
+    const auto value_if = [&](int i, int j, const Shape& shape) { return known_value_if(operand(i), operand(j), shape); };
+    const ConditionalLookup conditional(value_if);
+    outputs = infer_shapes(*def, attrs, infos_of(inputs), [&](int i) { return known_value(operand(i)); }, &conditional);
   } catch (const Error& error) {
     throw Error(error.code(), fmt::format("[{} '{}' at {}:{}] {}", op, full, file, line, error.what()));
   }
@@ -153,6 +164,17 @@ std::optional<IntValues> Graph::known_value(const Output& output) const {
   if (output.index() != 0) return std::nullopt;
   return infer_value(node.def(), node.attrs(), infos_of(node.inputs()), node.output_info(0),
                      [&](int i) { return known_value(node.input(i)); });
+}
+
+std::optional<IntValues> Graph::known_value_if(const Output& output, const Output& other, const Shape& shape_of_other) const {
+  const Node& node = output.node();
+  if (output.index() != 0 || output == other) return std::nullopt;
+  std::vector<TensorInfo> infos = infos_of(node.inputs());
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    if (node.inputs()[i] == other) infos[i].shape = shape_of_other;
+  }
+  return infer_value(node.def(), node.attrs(), std::move(infos), node.output_info(0),
+                     [&](int i) { return known_value_if(node.input(i), other, shape_of_other); });
 }
 
 Output Node::output(int i) {

@@ -51,6 +51,8 @@ class Graph {
 
   // What is known of an integer output's value without running anything; nullopt when nothing is.
   std::optional<IntValues> known_value(const Output& output) const;
+  // The same if `other` had the shape `shape_of_other`.
+  std::optional<IntValues> known_value_if(const Output& output, const Output& other, const Shape& shape_of_other) const;
 
   // Held shared while a session compiles, exclusively while a node is added.
   std::shared_mutex& mutex() const { return mutex_; }
@@ -79,8 +81,10 @@ class Graph {
 
 // The outputs of an op's shape function for given inputs. `input_value(i)` answers what is known of operand i.
 using ValueLookup = FunctionRef<std::optional<IntValues>(int)>;
+// `input_value_if(i, j, shape)` answers the same for operand i if operand j had that shape (ShapeContext::input_value_if).
+using ConditionalLookup = FunctionRef<std::optional<IntValues>(int, int, const Shape&)>;
 std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
-                                     ValueLookup input_value);
+                                     ValueLookup input_value, const ConditionalLookup* input_value_if = nullptr);
 // The op's value function on given inputs; nullopt when it has none, or the output is not a small integer tensor.
 std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
                                      const TensorInfo& output, ValueLookup input_value);

@@ -37,6 +37,9 @@ class ShapeContext {
   // The values of an int32 or int64 operand where they can be known: constants, shape(x), slices, concats and sums of those,
   // and, when a plan is compiled, fed tensors. nullopt when nothing is known.
   virtual std::optional<IntValues> input_value(int i) = 0;
+  // What input_value(i) would be if operand j had the shape `shape_of_j`; nullopt where this cannot be said. It lets a shape
+  // function find out which unknown values are really operand j's unknown dimensions.
+  virtual std::optional<IntValues> input_value_if(int /*i*/, int /*j*/, const Shape& /*shape_of_j*/) { return std::nullopt; }
   template <class T>
   const T& attrs() const { return attrs_->get<T>(); }
   const Attrs& raw_attrs() const { return *attrs_; }

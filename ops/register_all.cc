@@ -1,11 +1,13 @@
 #include "gradus/ops/register_all.h"
 
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {
 
 void register_all_ops(OpRegistry& registry) {
   register_source_ops(registry);
+  register_shape_ops(registry);
 }
 
 }  // namespace gradus
