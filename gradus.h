@@ -7,5 +7,6 @@
 #include "gradus/graph/scopes.h"
 #include "gradus/graph/session.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/conv2d.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/version.h"

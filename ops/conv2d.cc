@@ -1,0 +1,224 @@
+#include "gradus/ops/conv2d.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "gradus/ops/conv_geometry.h"
+#include "gradus/ops/source_ops.h"
+
+namespace gradus {
+namespace {
+
+// "input float32 [2,5,5,3], filter float64 [3,3,3,4]"
+std::string operand_text(const ShapeContext& c, int a, const char* a_name, int b, const char* b_name) {
+  return fmt::format("{} {} {}, {} {} {}", a_name, dtype_name(c.input_dtype(a)), c.input_shape(a).to_string(), b_name,
+                     dtype_name(c.input_dtype(b)), c.input_shape(b).to_string());
+}
+
+// The two floating operands of an op: rank 4, one dtype.
+void check_operands(const ShapeContext& c, int a, const char* a_name, int b, const char* b_name) {
+  for (const auto& [i, name] : {std::pair{a, a_name}, {b, b_name}}) {
+    if (c.input_shape(i).rank() != 4) {
+      c.fail(fmt::format("{} must have rank 4; got {}", name, operand_text(c, a, a_name, b, b_name)));
+    }
+  }
+  if (c.input_dtype(a) != c.input_dtype(b)) {
+    c.fail(fmt::format("{} and {} must have the same dtype; got {}", a_name, b_name, operand_text(c, a, a_name, b, b_name)));
+  }
+  c.require_floating(a, a_name);
+}
+
+// The values of a sizes operand as far as they are known; `accepts_two` allows rows and columns alone.
+IntValues sizes_operand(ShapeContext& c, int i, const char* name, bool accepts_two) {
+  const Shape& shape = c.input_shape(i);
+  if (c.input_dtype(i) != DType::kInt32) {
+    c.fail(fmt::format("{} must be int32; got {} {}", name, dtype_name(c.input_dtype(i)), shape.to_string()));
+  }
+  if (shape.rank() != 1) c.fail(fmt::format("{} must be a vector; got shape {}", name, shape.to_string()));
+  const std::int64_t length = shape[0];
+  if (length != kUnknownDim && length != 4 && !(accepts_two && length == 2)) {
+    c.fail(fmt::format("{} must have 4 values{}; got {}", name, accepts_two ? " (or 2: rows and columns)" : "", length));
+  }
+  const std::size_t count = length == 2 ? 2 : 4;
+  IntValues values = c.input_value(i).value_or(IntValues(count, kUnknownValue));
+  for (std::int64_t& value : values) {
+    if (value == kUnknownValue) {
+      value = kUnknownDim;
+    } else if (value < 0) {
+      c.fail(fmt::format("{} must not be negative; got [{}]", name, fmt::join(*c.input_value(i), ",")));
+    }
+  }
+  return values;
+}
+
+// Sizes come from data here, so they are checked before anything is allocated.
+void check_size(const ShapeContext& c, const char* name, DType dtype, const Shape& shape) {
+  if (!shape.fully_known()) return;
+  std::int64_t bytes = static_cast<std::int64_t>(dtype_size(dtype));
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) bytes = 0;
+  for (const std::int64_t size : shape) {
+    if (!checked_multiply(bytes, size, &bytes)) {
+      c.fail(fmt::format("the size of the {} does not fit in 63 bits: {} {}", name, dtype_name(dtype), shape.to_string()));
+    }
+  }
+  const std::int64_t pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGE_SIZE);
+  if (pages > 0 && page_size > 0 && bytes / page_size > pages) {
+    c.fail(fmt::format("the {} does not fit in this machine's memory of {} MiB: {} {} takes {} MiB", name,
+                       pages * page_size >> 20, dtype_name(dtype), shape.to_string(), bytes >> 20));
+  }
+}
+
+// out_backprop must be what the convolution would give.
+void check_out_backprop(const ShapeContext& c, int i, const ConvGeometry& g, const char* input_name, const Shape& filter) {
+  const Shape expected = g.output_shape();
+  const Shape& given = c.input_shape(i);
+  if (given.compatible_with(expected)) return;
+  const auto& attrs = c.attrs<Conv2DAttrs>();
+  c.fail(fmt::format("out_backprop is {} but the convolution's output is {}: {} {}, filter {}, strides [{}], padding {}, "
+                     "dilations [{}]", image_text(given, g.data_format), image_text(expected, g.data_format), input_name,
+                     image_text(g.input_shape(), g.data_format), filter_text(filter), fmt::join(attrs.strides, ","), padding_name(attrs.padding),
+                     fmt::join(attrs.dilations, ",")));
+}
+
+void conv2d_shape(ShapeContext& c) {
+  check_operands(c, 0, "input", 1, "filter");
+  const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), c.input_shape(0), c.input_shape(1));
+  check_size(c, "output", c.input_dtype(0), g.output_shape());
+  c.set_output(0, c.input_dtype(0), g.output_shape());
+}
+
+void conv2d_backprop_input_shape(ShapeContext& c) {
+  check_operands(c, 1, "filter", 2, "out_backprop");
+  const auto& attrs = c.attrs<Conv2DAttrs>();
+  const ImageAxes axes = image_axes(attrs.data_format);
+  const IntValues sizes = sizes_operand(c, 0, "input_sizes", true);
+  const std::int64_t batch = c.input_shape(2)[axes.batch];
+  Shape input;
+  if (sizes.size() == 2) {
+    input = image_shape(attrs.data_format, batch, sizes[0], sizes[1], c.input_shape(1)[2]);
+  } else {
+    input = Shape(sizes);
+    if (input[axes.batch] == kUnknownDim) input.set_dim(axes.batch, batch);
+  }
+  const ConvGeometry g = conv_geometry(attrs.placement(), input, c.input_shape(1), "input_sizes");
+  check_out_backprop(c, 2, g, "input_sizes", c.input_shape(1));
+  check_size(c, "result", c.input_dtype(1), input);
+  c.set_output(0, c.input_dtype(1), input);
+}
+
+void conv2d_backprop_filter_shape(ShapeContext& c) {
+  check_operands(c, 0, "input", 2, "out_backprop");
+  Shape filter(sizes_operand(c, 1, "filter_sizes", false));
+  if (filter[3] == kUnknownDim) {
+    filter.set_dim(3, c.input_shape(2)[image_axes(c.attrs<Conv2DAttrs>().data_format).channels]);
+  }
+  const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), c.input_shape(0), filter);
+  check_out_backprop(c, 2, g, "input", filter);
+  check_size(c, "result", c.input_dtype(0), filter);
+  c.set_output(0, c.input_dtype(0), filter);
+}
+
+// For mistakes found before there is a node: "[depthwise_conv2d 'name' at file:line] message".
+[[noreturn]] void fail_at(const char* builder, std::string_view name, SourceLocation location, const std::string& message) {
+  const std::string_view path = location.file;
+  throw invalid_argument(fmt::format("[{} '{}' at {}:{}] {}", builder, name.empty() ? builder : name,
+                                     path.substr(path.find_last_of('/') + 1), location.line, message));
+}
+
+// The constant behind the overloads that take sizes as numbers.
+Output sizes_constant(Graph& graph, const std::vector<std::int64_t>& sizes, const char* op, const char* operand,
+                      std::string_view name, SourceLocation location) {
+  std::vector<std::int32_t> values;
+  for (const std::int64_t size : sizes) {
+    if (size < INT32_MIN || size > INT32_MAX) {
+      fail_at(op, name, location, fmt::format("{} must fit in int32; got [{}]", operand, fmt::join(sizes, ",")));
+    }
+    values.push_back(static_cast<std::int32_t>(size));
+  }
+  return constant(graph, values, fmt::format("{}/{}", name.empty() ? op : name, operand), location);
+}
+
+}  // namespace
+
+WindowPlacement Conv2DAttrs::placement() const {
+  return {.strides = strides, .dilations = dilations, .padding = padding, .explicit_paddings = explicit_paddings,
+          .data_format = data_format};
+}
+
+Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, std::string_view name,
+              SourceLocation location) {
+  return input.graph().add("Conv2D", {input, filter}, attrs, name, location);
+}
+
+Output conv2d_backprop_input(const Output& input_sizes, const Output& filter, const Output& out_backprop,
+                             const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
+  return filter.graph().add("Conv2DBackpropInput", {input_sizes, filter, out_backprop}, attrs, name, location);
+}
+
+Output conv2d_backprop_input(const std::vector<std::int64_t>& input_sizes, const Output& filter, const Output& out_backprop,
+                             const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
+  const Output sizes = sizes_constant(filter.graph(), input_sizes, "Conv2DBackpropInput", "input_sizes", name, location);
+  return conv2d_backprop_input(sizes, filter, out_backprop, attrs, name, location);
+}
+
+Output conv2d_backprop_filter(const Output& input, const Output& filter_sizes, const Output& out_backprop,
+                              const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
+  return input.graph().add("Conv2DBackpropFilter", {input, filter_sizes, out_backprop}, attrs, name, location);
+}
+
+Output conv2d_backprop_filter(const Output& input, const std::vector<std::int64_t>& filter_sizes, const Output& out_backprop,
+                              const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
+  const Output sizes = sizes_constant(input.graph(), filter_sizes, "Conv2DBackpropFilter", "filter_sizes", name, location);
+  return conv2d_backprop_filter(input, sizes, out_backprop, attrs, name, location);
+}
+
+Output conv2d_transpose(const Output& value, const Output& filter, const Output& output_shape, const Conv2DAttrs& attrs,
+                        std::string_view name, SourceLocation location) {
+  return conv2d_backprop_input(output_shape, filter, value, attrs, name.empty() ? "conv2d_transpose" : name, location);
+}
+
+Output conv2d_transpose(const Output& value, const Output& filter, const std::vector<std::int64_t>& output_shape,
+                        const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
+  return conv2d_backprop_input(output_shape, filter, value, attrs, name.empty() ? "conv2d_transpose" : name, location);
+}
+
+Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, std::string_view name,
+                        SourceLocation location) {
+  const Shape& image = input.shape();
+  const Shape& shape = filter.shape();
+  const std::string operands = fmt::format("input {}, filter {}", image_text(image, attrs.data_format), shape.to_string());
+  if (image.rank() != 4 || shape.rank() != 4) {
+    fail_at("depthwise_conv2d", name, location, "input and filter must have rank 4: " + operands);
+  }
+  const std::int64_t channels = image[image_axes(attrs.data_format).channels];
+  if (channels == kUnknownDim || !shape.fully_known()) {
+    fail_at("depthwise_conv2d", name, location, "the input's channels and the filter's shape must be known: " + operands);
+  }
+  if (channels != shape[2]) {
+    fail_at("depthwise_conv2d", name, location,
+            fmt::format("input has {} channels but filter expects {}: {}", channels, shape[2], operands));
+  }
+  // [rows, columns, channels, multiplier] -> [rows, columns, 1, channels * multiplier]: the same memory
+  const std::string base(name.empty() ? "depthwise_conv2d" : name);
+  const Output target = sizes_constant(input.graph(), {shape[0], shape[1], 1, channels * shape[3]}, "depthwise_conv2d",
+                                       "filter_shape", base, location);
+  const Output grouped = input.graph().add("Reshape", {filter, target}, {}, base + "/filter", location);
+  return conv2d(input, grouped, attrs, base, location);
+}
+
+void register_conv2d_ops(OpRegistry& registry) {
+  registry.add({.name = "Conv2D", .inputs = {"input", "filter"}, .outputs = {"output"}, .shape = conv2d_shape,
+                .attrs = Conv2DAttrs{},
+                .summary = "y[n,i,j,k] = sum over r,s,c of x[n, i*stride-pad+r*dilation, ..., c] * w[r,s,c,k]"});
+  registry.add({.name = "Conv2DBackpropInput", .inputs = {"input_sizes", "filter", "out_backprop"}, .outputs = {"output"},
+                .shape = conv2d_backprop_input_shape, .attrs = Conv2DAttrs{},
+                .summary = "The gradient of Conv2D with respect to its input.", .kernel_dtype = 1});
+  registry.add({.name = "Conv2DBackpropFilter", .inputs = {"input", "filter_sizes", "out_backprop"}, .outputs = {"output"},
+                .shape = conv2d_backprop_filter_shape, .attrs = Conv2DAttrs{},
+                .summary = "The gradient of Conv2D with respect to its filter."});
+}
+
+}  // namespace gradus
