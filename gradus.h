@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gradus/autodiff/gradient_registry.h"
+#include "gradus/autodiff/gradients.h"
 #include "gradus/core/tensor.h"
 #include "gradus/graph/graph.h"
 #include "gradus/graph/scopes.h"

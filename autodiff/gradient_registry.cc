@@ -5,6 +5,10 @@ namespace gradus {
 GradientContext::GradientContext(Node& node, std::vector<Output> grads, std::vector<bool> needed)
     : node_(&node), grads_(std::move(grads)), needed_(std::move(needed)), result_(node.inputs().size()) {}
 
+Output GradientContext::grad_or_zeros(int i) const {
+  return grad(i).valid() ? grad(i) : graph().add("ZerosLike", {output(i)}, {}, "");
+}
+
 void GradientRegistry::add(const std::string& op, GradientRule rule) {
   if (entry(op) != nullptr) throw invalid_argument("op '" + op + "' has a gradient (or an explicit none) already");
   entries_.push_back(std::make_unique<Entry>(Entry{op, std::move(rule), ""}));
