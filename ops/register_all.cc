@@ -2,7 +2,10 @@
 
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/conv2d.h"
+#include "gradus/ops/binary.h"
+#include "gradus/ops/reduction.h"
 #include "gradus/ops/source_ops.h"
+#include "gradus/ops/unary.h"
 
 namespace gradus {
 
@@ -10,6 +13,9 @@ void register_all_ops(OpRegistry& registry) {
   register_source_ops(registry);
   register_shape_ops(registry);
   register_conv2d_ops(registry);
+  register_unary_ops(registry);
+  register_binary_ops(registry);
+  register_reduction_ops(registry);
 }
 
 }  // namespace gradus

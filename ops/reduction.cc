@@ -1,0 +1,142 @@
+#include "gradus/ops/reduction.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gradus {
+namespace {
+
+void reduction_shape(ShapeContext& c) {
+  if (c.input_dtype(0) == DType::kBool) c.fail("x must be numeric; got bool");
+  const auto& attrs = c.attrs<ReductionAttrs>();
+  const Shape& x = c.input_shape(0);
+  const std::vector<int> axes = reduced_axes(attrs.axes, x.rank());
+  Shape y;
+  for (int i = 0; i < x.rank(); ++i) {
+    const bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
+    if (!reduced || attrs.keep_dims) y.push_back(reduced ? 1 : x[i]);
+  }
+  c.set_output(0, c.input_dtype(0), y);
+}
+
+void floating_shape(ShapeContext& c) {
+  c.require_floating(0, "x");
+  reduction_shape(c);
+}
+
+void l2_loss_shape(ShapeContext& c) {
+  c.require_floating(0, "x");
+  c.set_output(0, c.input_dtype(0), Shape{});
+}
+
+void sum_to_shape_shape(ShapeContext& c) {
+  const DType dtype = c.input_dtype(1);
+  if (dtype != DType::kInt32 && dtype != DType::kInt64) c.fail(fmt::format("shape must be int32 or int64; got {}", dtype_name(dtype)));
+  c.require_rank(1, 1, "shape");
+  const Shape& x = c.input_shape(0);
+  const auto values = c.input_value(1);
+  const std::int64_t rank = values ? static_cast<std::int64_t>(values->size()) : c.input_shape(1)[0];
+  if (rank == kUnknownDim) c.fail("the length of shape must be known when the graph is built");
+  if (rank > x.rank()) c.fail(fmt::format("shape has {} dimensions, x {} only {}", rank, x.to_string(), x.rank()));
+  Shape target = Shape::of_rank(static_cast<int>(rank));
+  for (int i = 0; values && i < target.rank(); ++i) {
+    const std::int64_t size = (*values)[static_cast<std::size_t>(i)];
+    if (size == kUnknownValue) continue;
+    const std::int64_t from = x[x.rank() - target.rank() + i];
+    target.set_dim(i, size);
+    if (size != 1 && from != kUnknownDim && from != size) {
+      c.fail(fmt::format("shape {} does not broadcast to x's {}", target.to_string(), x.to_string()));
+    }
+  }
+  c.set_output(0, c.input_dtype(0), target);
+}
+
+// Follows reductions of a vector to one number, such as the element count prod(shape(x)).
+template <std::int64_t initial, class F>
+ValueFn followed(F) {
+  return [](ShapeContext& c) -> std::optional<IntValues> {
+    const auto x = c.input_value(0);
+    if (!x || c.input_shape(0).rank() != 1) return std::nullopt;
+    std::int64_t result = initial;
+    for (std::int64_t v : *x) {
+      if (v == kUnknownValue || !F{}(result, v, &result)) return std::nullopt;
+    }
+    if (c.input_dtype(0) == DType::kInt32 && (result > INT32_MAX || result < INT32_MIN)) return std::nullopt;
+    return IntValues{result};
+  };
+}
+
+Output reduce(const char* op, const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
+              SourceLocation location) {
+  return x.graph().add(op, {x}, ReductionAttrs{axes, keep_dims}, name, location);
+}
+
+}  // namespace
+
+std::vector<int> reduced_axes(const std::vector<std::int64_t>& axes, int rank) {
+  std::vector<int> result;
+  for (std::int64_t axis : axes) result.push_back(normalize_axis(axis, rank));
+  for (int i = 0; axes.empty() && i < rank; ++i) result.push_back(i);
+  std::sort(result.begin(), result.end());
+  if (const auto twice = std::adjacent_find(result.begin(), result.end()); twice != result.end()) {
+    throw invalid_argument(fmt::format("axis {} is named twice", *twice));
+  }
+  return result;
+}
+
+Output reduce_sum(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
+                  SourceLocation location) {
+  return reduce("Sum", x, axes, keep_dims, name, location);
+}
+Output reduce_mean(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
+                   SourceLocation location) {
+  return reduce("Mean", x, axes, keep_dims, name, location);
+}
+Output reduce_max(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
+                  SourceLocation location) {
+  return reduce("Max", x, axes, keep_dims, name, location);
+}
+Output reduce_min(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
+                  SourceLocation location) {
+  return reduce("Min", x, axes, keep_dims, name, location);
+}
+Output reduce_prod(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
+                   SourceLocation location) {
+  return reduce("Prod", x, axes, keep_dims, name, location);
+}
+
+Output l2_loss(const Output& x, std::string_view name, SourceLocation location) {
+  return x.graph().add("L2Loss", {x}, {}, name, location);
+}
+
+Output sum_to_shape(const Output& x, const Output& shape, std::string_view name, SourceLocation location) {
+  return x.graph().add("SumToShape", {x, shape}, {}, name, location);
+}
+
+Output sum_to_shape_of(const Output& x, const Output& like) {
+  if (x == like || (x.shape().fully_known() && x.shape() == like.shape())) return x;
+  return sum_to_shape(x, like.graph().add("Shape", {like}, {}, ""));
+}
+
+void register_reduction_ops(OpRegistry& registry) {
+  using Int = std::int64_t;
+  const auto add = [&](const char* name, ShapeFn shape, const char* summary, ValueFn value = nullptr) {
+    registry.add({.name = name, .inputs = {"x"}, .outputs = {"y"}, .shape = shape, .attrs = ReductionAttrs{},
+                  .summary = summary, .value = value});
+  };
+  add("Sum", reduction_shape, "y = sum of x over axes",
+      followed<0>([](Int a, Int b, Int* c) { return !__builtin_add_overflow(a, b, c); }));
+  add("Mean", floating_shape, "y = mean of x over axes");
+  add("Max", reduction_shape, "y = largest x over axes",
+      followed<INT64_MIN>([](Int a, Int b, Int* c) { *c = std::max(a, b); return true; }));
+  add("Min", reduction_shape, "y = smallest x over axes",
+      followed<INT64_MAX>([](Int a, Int b, Int* c) { *c = std::min(a, b); return true; }));
+  add("Prod", reduction_shape, "y = product of x over axes",
+      followed<1>([](Int a, Int b, Int* c) { return !__builtin_mul_overflow(a, b, c); }));
+  registry.add({.name = "L2Loss", .inputs = {"x"}, .outputs = {"loss"}, .shape = l2_loss_shape, .summary = "loss = sum(x^2) / 2"});
+  registry.add({.name = "SumToShape", .inputs = {"x", "shape"}, .outputs = {"y"}, .shape = sum_to_shape_shape,
+                .summary = "y = x summed over the dimensions in which `shape` was broadcast", .inplace_inputs = {0}});
+}
+
+}  // namespace gradus

@@ -1,0 +1,112 @@
+#include "gradus/ops/unary.h"
+
+#include <fmt/format.h>
+
+namespace gradus {
+namespace {
+
+void floating_shape(ShapeContext& c) {
+  c.require_floating(0, "x");
+  c.set_output(0, c.input_dtype(0), c.input_shape(0));
+}
+
+void numeric_shape(ShapeContext& c) {
+  if (c.input_dtype(0) == DType::kBool) c.fail("x must be numeric; got bool");
+  c.set_output(0, c.input_dtype(0), c.input_shape(0));
+}
+
+// The gradient ops: two operands of one dtype and shape.
+void gradient_shape(ShapeContext& c) {
+  c.require_floating(0, "the first operand");
+  c.require_same_dtype(0, 1);
+  if (!c.input_shape(0).compatible_with(c.input_shape(1))) {
+    c.fail(fmt::format("both operands must have the same shape; got {} and {}", c.input_shape(0).to_string(),
+                       c.input_shape(1).to_string()));
+  }
+  c.set_output(0, c.input_dtype(0), c.input_shape(0).merged_with(c.input_shape(1)));
+}
+
+Output unary(const char* op, const Output& x, std::string_view name, SourceLocation location) {
+  return x.graph().add(op, {x}, {}, name, location);
+}
+
+Output gradient_op(const char* op, const Output& a, const Output& b, Attrs attrs = {}) {
+  return a.graph().add(op, {a, b}, std::move(attrs), "");
+}
+
+}  // namespace
+
+Output negate(const Output& x, std::string_view name, SourceLocation at) { return unary("Neg", x, name, at); }
+Output abs(const Output& x, std::string_view name, SourceLocation at) { return unary("Abs", x, name, at); }
+Output sign(const Output& x, std::string_view name, SourceLocation at) { return unary("Sign", x, name, at); }
+Output square(const Output& x, std::string_view name, SourceLocation at) { return unary("Square", x, name, at); }
+Output sqrt(const Output& x, std::string_view name, SourceLocation at) { return unary("Sqrt", x, name, at); }
+Output rsqrt(const Output& x, std::string_view name, SourceLocation at) { return unary("Rsqrt", x, name, at); }
+Output exp(const Output& x, std::string_view name, SourceLocation at) { return unary("Exp", x, name, at); }
+Output log(const Output& x, std::string_view name, SourceLocation at) { return unary("Log", x, name, at); }
+Output log1p(const Output& x, std::string_view name, SourceLocation at) { return unary("Log1p", x, name, at); }
+Output sin(const Output& x, std::string_view name, SourceLocation at) { return unary("Sin", x, name, at); }
+Output cos(const Output& x, std::string_view name, SourceLocation at) { return unary("Cos", x, name, at); }
+Output tanh(const Output& x, std::string_view name, SourceLocation at) { return unary("Tanh", x, name, at); }
+Output sigmoid(const Output& x, std::string_view name, SourceLocation at) { return unary("Sigmoid", x, name, at); }
+Output softplus(const Output& x, std::string_view name, SourceLocation at) { return unary("Softplus", x, name, at); }
+Output relu(const Output& x, std::string_view name, SourceLocation at) { return unary("Relu", x, name, at); }
+Output relu6(const Output& x, std::string_view name, SourceLocation at) { return unary("Relu6", x, name, at); }
+Output elu(const Output& x, std::string_view name, SourceLocation at) { return unary("Elu", x, name, at); }
+Output gelu(const Output& x, std::string_view name, SourceLocation at) { return unary("Gelu", x, name, at); }
+Output erf(const Output& x, std::string_view name, SourceLocation at) { return unary("Erf", x, name, at); }
+Output leaky_relu(const Output& x, double alpha, std::string_view name, SourceLocation at) {
+  return x.graph().add("LeakyRelu", {x}, LeakyReluAttrs{alpha}, name, at);
+}
+
+Output relu_grad(const Output& dy, const Output& y) { return gradient_op("ReluGrad", dy, y); }
+Output relu6_grad(const Output& dy, const Output& y) { return gradient_op("Relu6Grad", dy, y); }
+Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs) {
+  return gradient_op("LeakyReluGrad", dy, x, attrs);
+}
+Output elu_grad(const Output& dy, const Output& y) { return gradient_op("EluGrad", dy, y); }
+Output gelu_grad(const Output& dy, const Output& x) { return gradient_op("GeluGrad", dy, x); }
+Output tanh_grad(const Output& y, const Output& dy) { return gradient_op("TanhGrad", y, dy); }
+Output sigmoid_grad(const Output& y, const Output& dy) { return gradient_op("SigmoidGrad", y, dy); }
+
+void register_unary_ops(OpRegistry& registry) {
+  const auto add = [&](const char* name, ShapeFn shape, const char* summary, Attrs attrs = {}) {
+    registry.add({.name = name, .inputs = {"x"}, .outputs = {"y"}, .shape = shape, .attrs = std::move(attrs),
+                  .summary = summary, .inplace_inputs = {0}});
+  };
+  add("Neg", numeric_shape, "y = -x");
+  add("Abs", numeric_shape, "y = |x|");
+  add("Sign", numeric_shape, "y = -1, 0 or 1, the sign of x");
+  add("Square", numeric_shape, "y = x^2");
+  add("Sqrt", floating_shape, "y = x^(1/2)");
+  add("Rsqrt", floating_shape, "y = x^(-1/2)");
+  add("Exp", floating_shape, "y = e^x");
+  add("Log", floating_shape, "y = ln(x)");
+  add("Log1p", floating_shape, "y = ln(1 + x)");
+  add("Sin", floating_shape, "y = sin(x)");
+  add("Cos", floating_shape, "y = cos(x)");
+  add("Tanh", floating_shape, "y = tanh(x)");
+  add("Sigmoid", floating_shape, "y = 1 / (1 + e^-x)");
+  add("Softplus", floating_shape, "y = ln(1 + e^x)");
+  add("Relu", numeric_shape, "y = max(x, 0)");
+  add("Relu6", numeric_shape, "y = min(max(x, 0), 6)");
+  add("LeakyRelu", floating_shape, "y = x where x >= 0, else alpha * x", LeakyReluAttrs{});
+  add("Elu", floating_shape, "y = x where x >= 0, else e^x - 1");
+  add("Gelu", floating_shape, "y = x * (1 + erf(x / sqrt(2))) / 2");
+  add("Erf", floating_shape, "y = erf(x), the error function");
+
+  const auto add_gradient = [&](const char* name, const char* first, const char* second, const char* summary,
+                                Attrs attrs = {}) {
+    registry.add({.name = name, .inputs = {first, second}, .outputs = {"dx"}, .shape = gradient_shape,
+                  .attrs = std::move(attrs), .summary = summary, .inplace_inputs = {0, 1}});
+  };
+  add_gradient("ReluGrad", "dy", "y", "dx = dy where y > 0, else 0");
+  add_gradient("Relu6Grad", "dy", "y", "dx = dy where 0 < y < 6, else 0");
+  add_gradient("LeakyReluGrad", "dy", "x", "dx = dy where x > 0, else alpha * dy", LeakyReluAttrs{});
+  add_gradient("EluGrad", "dy", "y", "dx = dy where y >= 0, else dy * (y + 1)");
+  add_gradient("GeluGrad", "dy", "x", "dx = dy * (Phi(x) + x * phi(x)), the normal distribution and its density");
+  add_gradient("TanhGrad", "y", "dy", "dx = dy * (1 - y^2)");
+  add_gradient("SigmoidGrad", "y", "dy", "dx = dy * y * (1 - y)");
+}
+
+}  // namespace gradus

@@ -1,0 +1,65 @@
+// Element-wise ops of one operand, y = f(x): shape and dtype of the result are the operand's. All take floating dtypes;
+// negate, abs, sign, square and the relu family take integers as well (which wrap). NaN gives NaN. Definitions follow
+// TensorFlow's. Page, with gradients: docs/ops/unary.md.
+#pragma once
+
+#include <string_view>
+
+#include "gradus/graph/graph.h"
+
+namespace gradus {
+
+struct LeakyReluAttrs {
+  double alpha = 0.2;
+  template <class V>
+  void visit(V& v) {
+    v("alpha", alpha, "slope for x < 0");
+  }
+};
+
+Output negate(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output abs(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// -1, 0 or 1.
+Output sign(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output square(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output sqrt(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// 1 / sqrt(x)
+Output rsqrt(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output exp(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output log(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// log(1 + x), exact for small x.
+Output log1p(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output sin(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output cos(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output tanh(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// 1 / (1 + exp(-x))
+Output sigmoid(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// log(1 + exp(x)), without overflow.
+Output softplus(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// max(x, 0)
+Output relu(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// min(max(x, 0), 6)
+Output relu6(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// x where x >= 0, alpha * x elsewhere.
+Output leaky_relu(const Output& x, double alpha = 0.2, std::string_view name = "",
+                  SourceLocation location = SourceLocation::current());
+// x where x >= 0, exp(x) - 1 elsewhere (Clevert, Unterthiner, Hochreiter 2015, with alpha = 1).
+Output elu(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks, Gimpel 2016), not the approximation by tanh.
+Output gelu(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+Output erf(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+
+// The gradients that pay as ops of their own: one pass instead of three or four. `dy` has the shape and dtype of x. They are
+// written in terms of the forward op's result y where that suffices, so that x need not be kept.
+Output relu_grad(const Output& dy, const Output& y);  // dy where y > 0, else 0
+Output relu6_grad(const Output& dy, const Output& y);  // dy where 0 < y < 6, else 0
+Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs);  // dy where x > 0, else alpha * dy
+Output elu_grad(const Output& dy, const Output& y);  // dy where y >= 0, else dy * (y + 1)
+Output gelu_grad(const Output& dy, const Output& x);  // dy * (Phi(x) + x * phi(x)), the normal distribution and its density
+Output tanh_grad(const Output& y, const Output& dy);  // dy * (1 - y^2)
+Output sigmoid_grad(const Output& y, const Output& dy);  // dy * y * (1 - y)
+
+void register_unary_ops(OpRegistry& registry);
+
+}  // namespace gradus
