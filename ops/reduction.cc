@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gradus/ops/shape_ops.h"
+
 namespace gradus {
 namespace {
 
@@ -116,7 +118,7 @@ Output sum_to_shape(const Output& x, const Output& shape, std::string_view name,
 
 Output sum_to_shape_of(const Output& x, const Output& like) {
   if (x == like || (x.shape().fully_known() && x.shape() == like.shape())) return x;
-  return sum_to_shape(x, like.graph().add("Shape", {like}, {}, ""));
+  return sum_to_shape(x, shape(like));
 }
 
 void register_reduction_ops(OpRegistry& registry) {

@@ -1,9 +1,9 @@
 #include "gradus/ops/register_all.h"
 
-#include "gradus/ops/shape_ops.h"
-#include "gradus/ops/conv2d.h"
 #include "gradus/ops/binary.h"
+#include "gradus/ops/conv2d.h"
 #include "gradus/ops/reduction.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 
