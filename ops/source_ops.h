@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gradus/graph/constant_attrs.h"
 #include "gradus/graph/graph.h"
 
 namespace gradus {
@@ -17,14 +18,6 @@ struct PlaceholderAttrs {
   void visit(V& v) {
     v("dtype", dtype, "element type of the fed tensor");
     v("shape", shape, "shape of the fed tensor; -1 accepts any size");
-  }
-};
-
-struct ConstantAttrs {
-  Tensor value;
-  template <class V>
-  void visit(V& v) {
-    v("value", value, "the tensor itself");
   }
 };
 

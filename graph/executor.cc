@@ -1,0 +1,203 @@
+#include "gradus/graph/executor.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace gradus {
+namespace {
+
+constexpr std::size_t kMaxTraceEvents = 200000;
+
+// Makes reading an output before writing it visible: NaN for floats, 0xA5 bytes for integers, true for bools.
+void poison(Tensor& tensor) {
+  if (tensor.bytes() == 0) return;
+  const int byte = is_floating(tensor.dtype()) ? 0xFF : tensor.dtype() == DType::kBool ? 1 : 0xA5;
+  std::memset(tensor.raw(), byte, tensor.bytes());
+}
+
+std::string range_text(const Tensor& tensor) {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
+  std::int64_t bad = 0;
+  for (std::int64_t i = 0; i < tensor.num_elements(); ++i) {
+    const double value = tensor.at(i);
+    if (!std::isfinite(value)) {
+      ++bad;
+    } else {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+  }
+  std::string text = low <= high ? fmt::format("in [{:.6g}, {:.6g}]", low, high) : "without a finite element";
+  return bad == 0 ? text : text + fmt::format(", {} not finite", bad);
+}
+
+}  // namespace
+
+const Tensor& Executor::tensor_of(const Plan& plan, int id) const {
+  const PlanValue& v = plan.value(id);
+  if (v.producer >= 0) return plan.step(v.producer).context.outputs_[static_cast<std::size_t>(v.output)];
+  return v.storage == Storage::kVariable ? v.variable->tensor : v.tensor;
+}
+
+void Executor::bind(Plan& plan) {
+  for (const auto& [needs, sizes, buffers] : {std::tuple{&plan.arena_bytes, &arena_sizes_, &arenas_},
+                                              std::tuple{&plan.scratch_bytes, &scratch_sizes_, &scratch_}}) {
+    for (const auto& [device, bytes] : *needs) {
+      if (bytes <= (*sizes)[device]) continue;
+      (*buffers)[device].reset();  // free first: the peak is one arena, not two
+      ++generation_;
+      bound_.clear();
+      (*sizes)[device] = 0;
+      (*buffers)[device] = device->allocate(bytes);
+      (*sizes)[device] = bytes;
+    }
+  }
+  std::uint64_t& bound = bound_[&plan];
+  if (bound == generation_) return;
+  for (const int s : plan.order) {
+    PlanStep& step = plan.step(s);
+    if (step.context.scratch_bytes_ > 0) step.context.scratch_ = scratch_[step.device].get();
+    for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+      const PlanValue& v = plan.value(step.outputs[i]);
+      const int root_id = plan.root(step.outputs[i]);
+      const PlanValue& root = plan.value(root_id);
+      if (root.storage == Storage::kFeed) continue;  // bound anew by every run
+      Tensor& tensor = step.context.outputs_[i];
+      if (root.storage == Storage::kArena) {
+        tensor = Tensor(v.bytes > 0 ? arenas_[root.device] : Buffer(), v.bytes > 0 ? root.offset : 0, v.dtype, v.shape);
+      } else {
+        const Tensor& memory = tensor_of(plan, root_id);
+        const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) - static_cast<const char*>(memory.buffer().get()));
+        tensor = Tensor(memory.buffer(), offset, v.dtype, v.shape);
+      }
+    }
+  }
+  bound = generation_;
+}
+
+void Executor::bind_feeds(Plan& plan, const Feeds& feeds) {
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    if (plan.feed_values[i] >= 0) plan.value(plan.feed_values[i]).tensor = feeds[i].second;
+  }
+  for (const int s : plan.order) {
+    PlanStep& step = plan.step(s);
+    if (!step.aliased) continue;
+    const PlanValue& v = plan.value(step.outputs[0]);
+    const int root = plan.root(step.outputs[0]);
+    if (plan.value(root).storage != Storage::kFeed) continue;
+    const Tensor& memory = plan.value(root).tensor;
+    const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) - static_cast<const char*>(memory.buffer().get()));
+    step.context.outputs_[0] = Tensor(memory.buffer(), offset, v.dtype, v.shape);
+  }
+}
+
+std::vector<Tensor> Executor::run(Plan& plan, const Feeds& feeds, std::uint64_t run_number) {
+  bind(plan);
+  bind_feeds(plan, feeds);
+  for (const int s : plan.order) run_step(plan, plan.step(s), run_number);
+  std::vector<Tensor> results;
+  results.reserve(plan.fetch_values.size());
+  for (const int value : plan.fetch_values) results.push_back(fetch(plan, value));
+  for (const int value : plan.feed_values) {  // let go of the caller's tensors
+    if (value >= 0) plan.value(value).tensor = Tensor(Buffer(), 0, plan.value(value).dtype, plan.value(value).shape);
+  }
+  ++plan.runs;
+  return results;
+}
+
+void Executor::run_step(Plan& plan, PlanStep& step, std::uint64_t run_number) {
+  if (step.aliased || (step.kernel == nullptr && !step.is_copy)) return;
+  std::chrono::steady_clock::time_point begin;
+  if (options_.profile) begin = std::chrono::steady_clock::now();
+  KernelContext& c = step.context;
+  if (options_.poison_outputs) {
+    for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+      if (plan.value(step.outputs[i]).alias_of < 0) poison(c.outputs_[i]);
+    }
+  }
+  if (step.is_copy) {
+    copy_between_devices(plan, step);
+  } else {
+    c.run_number_ = run_number;
+    try {
+      step.kernel->compute(c);
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      throw text.starts_with("[") ? error : Error(error.code(), step.where + " " + text);
+    } catch (const std::bad_alloc&) {
+      throw Error(Code::kResourceExhausted, step.where + " ran out of memory");
+    }
+    if (options_.check_numerics) check_numerics(step);
+  }
+  if (options_.profile) {
+    step.device->synchronize();
+    const auto end = std::chrono::steady_clock::now();
+    const std::chrono::duration<double, std::micro> from = begin - start_;
+    const std::chrono::duration<double, std::micro> took = end - begin;
+    step.total_ms += took.count() / 1000.0;
+    ++step.runs;
+    if (trace_.size() < kMaxTraceEvents) {
+      trace_.push_back({step.node->name(), step.is_copy ? "Copy" : step.node->op(), step.device->name().to_string(), from.count(), took.count()});
+    }
+  }
+}
+
+void Executor::copy_between_devices(const Plan& plan, PlanStep& step) {
+  const Tensor& from = *step.context.inputs_[0];
+  Tensor& to = step.context.outputs_[0];
+  Device* source = plan.value(plan.root(step.inputs[0])).device;
+  if (source == nullptr || source->uses_host_memory()) {
+    step.device->copy_from_host(to.raw(), from.raw(), to.bytes());
+  } else if (step.device->uses_host_memory()) {
+    source->copy_to_host(to.raw(), from.raw(), to.bytes());
+  } else {
+    const Buffer bounce = allocate_host(to.bytes());
+    source->copy_to_host(bounce.get(), from.raw(), to.bytes());
+    step.device->copy_from_host(to.raw(), bounce.get(), to.bytes());
+  }
+}
+
+void Executor::check_numerics(const PlanStep& step) const {
+  if (!step.device->uses_host_memory()) return;
+  for (const Tensor& output : step.context.outputs_) {
+    if (!is_floating(output.dtype())) continue;
+    for (std::int64_t i = 0; i < output.num_elements(); ++i) {
+      const double value = output.at(i);
+      if (std::isfinite(value)) continue;
+      std::string inputs;
+      for (std::size_t k = 0; k < step.context.inputs_.size(); ++k) {
+        const Tensor& input = *step.context.inputs_[k];
+        inputs += fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node->input(static_cast<int>(k)).name(),
+                              dtype_name(input.dtype()), input.shape().to_string(), range_text(input));
+      }
+      throw invalid_argument(fmt::format("{} made {} at element {} of its result {} {}{}", step.where,
+                                         std::isnan(value) ? "a NaN" : "an infinity", i, dtype_name(output.dtype()),
+                                         output.shape().to_string(), inputs));
+    }
+  }
+}
+
+Tensor Executor::fetch(Plan& plan, int id) const {
+  const PlanValue& v = plan.value(id);
+  const Tensor& from = tensor_of(plan, id);
+  Device* device = plan.value(plan.root(id)).device;
+  Tensor result(v.dtype, v.shape);
+  if (device == nullptr) {
+    result.copy_from(from);
+  } else {
+    device->copy_to_host(result.raw(), from.raw(), v.bytes);
+  }
+  return result;
+}
+
+std::size_t Executor::arena_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [device, size] : arena_sizes_) bytes += size;
+  return bytes;
+}
+
+}  // namespace gradus

@@ -1,0 +1,48 @@
+// Runs compiled plans. Internal to graph/.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gradus/graph/plan.h"
+
+namespace gradus {
+
+struct TraceEvent {
+  std::string name, op, device;
+  double start_us = 0.0, duration_us = 0.0;
+};
+
+class Executor {
+ public:
+  explicit Executor(const SessionOptions& options) : options_(options) {}
+
+  // Feeds in the plan's order. Outputs of fetches are new host tensors.
+  std::vector<Tensor> run(Plan& plan, const Feeds& feeds, std::uint64_t run_number);
+  // Before a plan is destroyed.
+  void forget(const Plan& plan) { bound_.erase(&plan); }
+  std::size_t arena_bytes() const;
+  const std::vector<TraceEvent>& trace() const { return trace_; }
+
+ private:
+  // One arena per device, shared by all plans of the session, since only one runs at a time.
+  void bind(Plan& plan);
+  void bind_feeds(Plan& plan, const Feeds& feeds);
+  void run_step(Plan& plan, PlanStep& step, std::uint64_t run_number);
+  void copy_between_devices(const Plan& plan, PlanStep& step);
+  void check_numerics(const PlanStep& step) const;
+  Tensor fetch(Plan& plan, int value) const;
+  const Tensor& tensor_of(const Plan& plan, int value) const;
+
+  const SessionOptions& options_;
+  std::map<Device*, Buffer> arenas_, scratch_;
+  std::map<Device*, std::size_t> arena_sizes_, scratch_sizes_;
+  std::uint64_t generation_ = 1;  // grows when an arena moves
+  std::map<const Plan*, std::uint64_t> bound_;
+  std::vector<TraceEvent> trace_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace gradus

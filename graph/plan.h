@@ -1,0 +1,139 @@
+// A compiled plan: what a session runs for one signature (feeds with concrete shapes, fetches, targets). All shapes are known,
+// every step has its kernel and device, and every intermediate tensor has its place in one arena. Internal to graph/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "gradus/core/kernel.h"
+#include "gradus/graph/session.h"
+
+namespace gradus {
+
+// A variable's memory, on its device, for the life of the session.
+struct VariableState {
+  Tensor tensor;
+  bool initialized = false;
+  Device* device = nullptr;
+};
+
+// The devices of one session, created when first needed.
+class DeviceSet {
+ public:
+  explicit DeviceSet(int num_threads) { options_.num_threads = num_threads; }
+  Device& get(const DeviceName& name);
+
+ private:
+  DeviceOptions options_;
+  std::vector<std::unique_ptr<Device>> devices_;
+};
+
+enum class Storage {
+  kArena,     // intermediate: an offset in the device's arena
+  kFeed,      // the tensor that the caller feeds
+  kConstant,  // held by the plan: constants and folded nodes
+  kVariable,  // the session's
+};
+
+struct PlanValue {
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  std::size_t bytes = 0;
+  Storage storage = Storage::kArena;
+  Device* device = nullptr;
+  int producer = -1;   // step, or -1
+  int output = 0;      // of the producer
+  int alias_of = -1;   // value whose memory this one shares (a view, an in-place result, a variable's new value)
+  int first_use = -1;  // in run order, of the memory (roots only)
+  int last_use = -1;
+  std::size_t offset = 0;  // in the arena
+  const Node* source = nullptr;  // the node it comes from (placeholder, constant, variable or computing node)
+  Tensor tensor = {};            // feeds and constants
+  VariableState* variable = nullptr;
+};
+
+struct PlanStep {
+  const Node* node = nullptr;  // of a copy between devices: the node whose value is copied
+  bool is_copy = false;
+  Device* device = nullptr;
+  std::string reason;  // of the placement
+  const KernelDef* kernel = nullptr;
+  std::vector<int> inputs = {};   // values
+  std::vector<int> outputs = {};  // values
+  std::vector<int> after = {};    // steps that must come first besides the producers of the inputs
+  bool aliased = false;      // a view that shares its input's memory: nothing runs
+  bool needed = false;
+  std::string where = {};
+  KernelContext context = {};
+  double total_ms = 0.0;  // profiling
+  std::int64_t runs = 0;
+};
+
+struct PlanNote {  // what became of a node that has no step
+  const Node* node;
+  std::string text;
+};
+
+struct Plan {
+  // Signature.
+  std::vector<Output> feeds;
+  std::vector<Shape> feed_shapes;
+  std::vector<Output> fetches;
+  std::vector<Operation> targets;
+  // Feeds whose values decided a shape: the plan holds for these values only.
+  std::vector<std::pair<std::size_t, IntValues>> value_feeds;
+
+  std::vector<PlanValue> values;
+  std::vector<PlanStep> steps;
+  std::vector<int> order;          // steps in run order
+  std::vector<int> feed_values;    // value of each feed, -1 when unused
+  std::vector<int> fetch_values;   // value of each fetch
+  std::vector<Node*> variables;    // that must have a value before the first run
+  std::vector<PlanNote> notes;
+  std::map<Device*, std::size_t> arena_bytes;
+  std::map<Device*, std::size_t> scratch_bytes;
+  std::uint64_t runs = 0;
+
+  int root(int value) const;  // follows alias_of
+  PlanStep& step(int i) { return steps[static_cast<std::size_t>(i)]; }
+  const PlanStep& step(int i) const { return steps[static_cast<std::size_t>(i)]; }
+  PlanValue& value(int i) { return values[static_cast<std::size_t>(i)]; }
+  const PlanValue& value(int i) const { return values[static_cast<std::size_t>(i)]; }
+};
+
+// True for steps that overwrite variables.
+inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node->def().effect == Effect::kMutates; }
+// The number of the step's first inputs that it overwrites.
+inline int mutated_inputs(const PlanStep& step) { return is_mutator(step) ? step.node->def().mutable_inputs : 0; }
+
+// Where a plan's variables live; filled by the session.
+using VariableMap = std::unordered_map<const Node*, std::unique_ptr<VariableState>>;
+
+struct CompileRequest {
+  const Graph& graph;
+  const SessionOptions& options;
+  const Feeds& feeds;
+  const std::vector<Output>& fetches;
+  const std::vector<Operation>& targets;
+  DeviceSet& devices;
+  VariableMap& variables;  // gets an entry (not yet initialized) for every variable of the plan
+};
+
+// Prunes, infers concrete shapes, places, folds constants, shares equal subexpressions, inserts copies, orders, and lays out
+// memory. Throws as Session::run does.
+std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
+
+// The phases of compile_plan that have files of their own.
+void order_steps(Plan& plan);                                                 // plan_order.cc
+void assign_memory(Plan& plan, const SessionOptions& options);                // plan_memory.cc
+std::string explain_plan(const Plan& plan, const SessionOptions& options);    // plan_explain.cc
+
+// The seed of a random node: a function of the session's seed and the node's name.
+std::uint64_t node_seed(std::uint64_t session_seed, const std::string& name);
+
+}  // namespace gradus

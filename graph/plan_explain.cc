@@ -1,0 +1,62 @@
+// The text of Session::explain: one line per step in run order, then what was folded or shared, then the memory.
+#include <fmt/format.h>
+
+#include "gradus/graph/plan.h"
+
+namespace gradus {
+namespace {
+
+std::string place_of(const Plan& plan, int id) {
+  const PlanValue& v = plan.value(id);
+  const int root_id = plan.root(id);
+  const PlanValue& root = plan.value(root_id);
+  if (root_id != id) {
+    const char* what = root.storage == Storage::kVariable ? "in variable" : root.storage == Storage::kFeed ? "in feed" : "in memory of";
+    return fmt::format("{} '{}'{}", what, root.source->name(),
+                       root.storage == Storage::kArena ? fmt::format(" @{}", root.offset) : "");
+  }
+  return v.storage == Storage::kArena ? fmt::format("@{}", v.offset) : "";
+}
+
+std::string line_of(const Plan& plan, const PlanStep& step, const SessionOptions& options) {
+  std::string text = fmt::format("{:<28} {:<24} {:<6} ", step.node->name(), step.is_copy ? "Copy" : step.node->op(),
+                                 step.device->name().to_string());
+  for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+    const PlanValue& v = plan.value(step.outputs[i]);
+    text += fmt::format("{}{} {} {} bytes {}", i == 0 ? "" : "; ", dtype_name(v.dtype), v.shape.to_string(), v.bytes,
+                        place_of(plan, step.outputs[i]));
+  }
+  text += fmt::format(" | placed: {}", step.reason);
+  if (step.aliased) {
+    text += " | view, nothing runs";
+  } else if (step.kernel != nullptr) {
+    text += fmt::format(" | kernel: {}", step.kernel->description.empty() ? step.kernel->op : step.kernel->description);
+    if (step.context.scratch_bytes_ > 0) text += fmt::format(", scratch {} bytes", step.context.scratch_bytes_);
+  }
+  if (options.profile && step.runs > 0) text += fmt::format(" | {:.4f} ms", step.total_ms / static_cast<double>(step.runs));
+  return text;
+}
+
+}  // namespace
+
+std::string explain_plan(const Plan& plan, const SessionOptions& options) {
+  std::string text = fmt::format("plan: {} steps, {} runs\n", plan.order.size(), plan.runs);
+  for (const int id : plan.feed_values) {
+    if (id < 0) continue;
+    const PlanValue& v = plan.value(id);
+    text += fmt::format("{:<28} fed: {} {} {} bytes\n", v.source->name(), dtype_name(v.dtype), v.shape.to_string(), v.bytes);
+  }
+  for (const Node* node : plan.variables) {
+    const TensorInfo& info = node->output_info(0);
+    const std::size_t bytes = static_cast<std::size_t>(info.shape.num_elements()) * dtype_size(info.dtype);
+    text += fmt::format("{:<28} variable: {} {} {} bytes\n", node->name(), dtype_name(info.dtype), info.shape.to_string(), bytes);
+  }
+  for (const int s : plan.order) text += line_of(plan, plan.step(s), options) + "\n";
+  for (const PlanNote& note : plan.notes) {
+    text += fmt::format("{:<28} {:<24} {}\n", note.node->name(), note.node->op(), note.text);
+  }
+  for (const auto& [device, bytes] : plan.arena_bytes) text += fmt::format("arena on {}: {} bytes\n", device->name().to_string(), bytes);
+  return text;
+}
+
+}  // namespace gradus

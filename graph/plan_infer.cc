@@ -1,0 +1,86 @@
+#include "gradus/graph/plan_infer.h"
+
+#include <fmt/format.h>
+
+namespace gradus {
+
+PlanInference::PlanInference(const Feeds& feeds) : feeds_(feeds) {
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    const auto& [output, tensor] = feeds[i];
+    if (!feed_index_.emplace(output, i).second) throw invalid_argument("'" + output.name() + "' is fed twice");
+    if (!tensor.defined()) throw invalid_argument("the tensor fed for '" + output.name() + "' has no value");
+    if (tensor.dtype() != output.dtype() || !tensor.shape().compatible_with(output.shape())) {
+      throw invalid_argument(fmt::format("{} cannot be fed with {} {}; it takes {} {}", output.node().where(),
+                                         dtype_name(tensor.dtype()), tensor.shape().to_string(), dtype_name(output.dtype()),
+                                         output.shape().to_string()));
+    }
+  }
+}
+
+int PlanInference::feed_index(const Output& output) const {
+  const auto found = feed_index_.find(output);
+  return found == feed_index_.end() ? -1 : static_cast<int>(found->second);
+}
+
+std::vector<TensorInfo> PlanInference::inputs_of(const Node& node) const {
+  std::vector<TensorInfo> inputs;
+  for (const Output& input : node.inputs()) inputs.push_back(info(input));
+  return inputs;
+}
+
+void PlanInference::infer(const Node& node) {
+  std::vector<TensorInfo> outputs;
+  if (node.def().kind == OpKind::kPlaceholder || node.def().kind == OpKind::kVariable) {
+    outputs = {node.output_info(0)};
+  } else {
+    try {
+      outputs = infer_shapes(node.def(), node.attrs(), inputs_of(node), [&](int i) { return value(node.input(i)); });
+      for (int i = 0; i < static_cast<int>(outputs.size()); ++i) {
+        // What the graph knew already (from a builder's stricter knowledge) still holds.
+        TensorInfo& out = outputs[static_cast<std::size_t>(i)];
+        out.shape = out.shape.merged_with(node.output_info(i).shape);
+        if (!out.shape.fully_known()) {
+          throw invalid_argument("the result's shape " + out.shape.to_string() +
+                                 " depends on a value that is only known while the graph runs; shapes may depend on "
+                                 "constants, on fed tensors and on the shapes of other tensors");
+        }
+        (void)out.shape.num_elements();  // throws when the count overflows
+      }
+    } catch (const Error& error) {
+      throw Error(error.code(), node.where() + " " + error.what());
+    }
+  }
+  infos_[&node] = std::move(outputs);
+}
+
+TensorInfo PlanInference::info(const Output& output) const {
+  if (const int i = feed_index(output); i >= 0) {
+    const Tensor& tensor = feeds_[static_cast<std::size_t>(i)].second;
+    return {tensor.dtype(), tensor.shape()};
+  }
+  return info_of_node(output);
+}
+
+std::optional<IntValues> PlanInference::value(const Output& output) {
+  const auto known = values_.find(output);
+  if (known != values_.end()) return known->second;
+  std::optional<IntValues> result;
+  if (const int i = feed_index(output); i >= 0) {
+    const Tensor& tensor = feeds_[static_cast<std::size_t>(i)].second;
+    if (tensor.num_elements() <= kMaxTrackedValues && (tensor.dtype() == DType::kInt32 || tensor.dtype() == DType::kInt64)) {
+      IntValues values;
+      for (std::int64_t k = 0; k < tensor.num_elements(); ++k) values.push_back(static_cast<std::int64_t>(tensor.at(k)));
+      value_feeds_.insert(static_cast<std::size_t>(i));
+      result = std::move(values);
+    }
+  } else if (output.index() == 0 && infos_.contains(&output.node())) {
+    const Node& node = output.node();
+    if (node.def().kind != OpKind::kVariable) {
+      result = infer_value(node.def(), node.attrs(), inputs_of(node), info(output), [&](int k) { return value(node.input(k)); });
+    }
+  }
+  values_[output] = result;
+  return result;
+}
+
+}  // namespace gradus

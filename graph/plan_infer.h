@@ -1,0 +1,41 @@
+// Concrete shapes for a plan: the graph's shape functions again, with the fed shapes, and with the values of fed integer
+// tensors wherever a shape asks for them. Internal to graph/.
+#pragma once
+
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "gradus/graph/session.h"
+
+namespace gradus {
+
+class PlanInference {
+ public:
+  explicit PlanInference(const Feeds& feeds);
+
+  // Infers the outputs of a node whose inputs were inferred before; throws with the node's place in front.
+  void infer(const Node& node);
+  // What arrives where the output is used: the fed tensor's shape where it is fed.
+  TensorInfo info(const Output& output) const;
+  // What the node itself computes there.
+  const TensorInfo& info_of_node(const Output& output) const {
+    return infos_.at(&output.node()).at(static_cast<std::size_t>(output.index()));
+  }
+  // The output's integer values, where they follow from constants, shapes and feeds.
+  std::optional<IntValues> value(const Output& output);
+  // Indices of the feeds whose values some shape or folded node depends on.
+  const std::set<std::size_t>& value_feeds() const { return value_feeds_; }
+  bool is_fed(const Output& output) const { return feed_index_.contains(output); }
+  int feed_index(const Output& output) const;  // -1 when not fed
+
+ private:
+  std::vector<TensorInfo> inputs_of(const Node& node) const;
+  const Feeds& feeds_;
+  std::unordered_map<Output, std::size_t> feed_index_;
+  std::unordered_map<const Node*, std::vector<TensorInfo>> infos_;
+  std::unordered_map<Output, std::optional<IntValues>> values_;
+  std::set<std::size_t> value_feeds_;
+};
+
+}  // namespace gradus

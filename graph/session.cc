@@ -1,0 +1,241 @@
+#include "gradus/graph/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <mutex>
+#include <shared_mutex>
+#include <nlohmann/json.hpp>
+
+#include "gradus/graph/executor.h"
+#include "gradus/graph/plan.h"
+
+namespace gradus {
+
+Device& DeviceSet::get(const DeviceName& name) {
+  for (const auto& device : devices_) {
+    if (device->name() == name) return *device;
+  }
+  devices_.push_back(backend_registry().create(name, options_));
+  return *devices_.back();
+}
+
+std::string best_device() {
+  for (const char* type : {"cuda", "cpu", "ref"}) {
+    const Backend* backend = backend_registry().find(type);
+    if (backend != nullptr && backend->missing().empty() && !backend->list().empty()) return std::string(type) + ":0";
+  }
+  throw unavailable("this build has no backend to run graphs with; build with GRADUS_BACKENDS=ON");
+}
+
+class Session::Impl {
+ public:
+  Impl(const Graph& graph, SessionOptions options)
+      : graph_(graph), options_(std::move(options)), devices_(checked_threads(options_.num_threads)), executor_(options_) {
+    if (options_.device.empty()) options_.device = best_device();
+    const DeviceName name = DeviceName::parse(options_.device);
+    options_.device = name.to_string();
+    devices_.get(name);  // fails here, at the user's line, when the device cannot be used
+  }
+
+  std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+    const std::lock_guard lock(mutex_);
+    Plan& plan = plan_for(feeds, fetches, targets);
+    initialize(plan.variables);
+    std::vector<Tensor> results = executor_.run(plan, feeds, run_number_ + 1);
+    ++run_number_;
+    return results;
+  }
+
+  Tensor value(const Output& variable) {
+    const std::lock_guard lock(mutex_);
+    VariableState& state = initialized_state(variable);
+    Tensor result(state.tensor.dtype(), state.tensor.shape());
+    state.device->copy_to_host(result.raw(), state.tensor.raw(), result.bytes());
+    return result;
+  }
+
+  void set_value(const Output& variable, const Tensor& value) {
+    const std::lock_guard lock(mutex_);
+    check_fits(variable, value);
+    store(variable, value);
+  }
+
+  std::map<std::string, Tensor> state() {
+    std::map<std::string, Tensor> values;
+    for (const Output& variable : all_variables()) values[variable.node().name()] = value(variable);
+    return values;
+  }
+
+  void restore(const std::map<std::string, Tensor>& state) {
+    const std::lock_guard lock(mutex_);
+    const std::vector<Output> variables = all_variables();
+    for (const auto& [name, tensor] : state) {
+      const Node* node = graph_.find_node(name);
+      if (node == nullptr || node->def().kind != OpKind::kVariable) {
+        throw not_found("the saved state has a variable '" + name + "' that this graph does not have");
+      }
+    }
+    for (const Output& variable : variables) {
+      const auto found = state.find(variable.node().name());
+      if (found == state.end()) throw not_found("the saved state lacks the variable '" + variable.node().name() + "'");
+      check_fits(variable, found->second);
+    }
+    for (const Output& variable : variables) store(variable, state.at(variable.node().name()));
+  }
+
+  std::string explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+    const std::lock_guard lock(mutex_);
+    return explain_plan(plan_for(feeds, fetches, targets), options_);
+  }
+
+  void write_trace(const std::string& path) const;
+
+  const Graph& graph_;
+  SessionOptions options_;
+  mutable std::mutex mutex_;
+  std::uint64_t run_number_ = 0;
+  DeviceSet devices_;
+  VariableMap variables_;
+  std::vector<std::unique_ptr<Plan>> plans_;
+  Executor executor_;
+
+ private:
+  static int checked_threads(int threads) {
+    if (threads < 0 || threads > 1024) {
+      throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", threads));
+    }
+    return threads;
+  }
+
+  static bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
+                      const std::vector<Operation>& targets) {
+    if (plan.feeds.size() != feeds.size() || plan.fetches != fetches || plan.targets != targets) return false;
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      if (!(plan.feeds[i] == feeds[i].first) || !(plan.feed_shapes[i] == feeds[i].second.shape())) return false;
+      if (feeds[i].second.defined() && feeds[i].second.dtype() != feeds[i].first.dtype()) return false;
+    }
+    for (const auto& [i, values] : plan.value_feeds) {
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        if (static_cast<std::int64_t>(feeds[i].second.at(static_cast<std::int64_t>(k))) != values[k]) return false;
+      }
+    }
+    return true;
+  }
+
+  Plan& plan_for(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+    for (const auto& plan : plans_) {
+      if (matches(*plan, feeds, fetches, targets)) return *plan;
+    }
+    plans_.push_back(compile(feeds, fetches, targets));
+    return *plans_.back();
+  }
+
+  std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+    return compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_});
+  }
+
+  // Initial values do not depend on when they are asked for: they are computed as run 0.
+  void initialize(const std::vector<Node*>& nodes) {
+    std::vector<Output> missing;
+    for (Node* node : nodes) {
+      if (!variables_.at(node)->initialized) missing.push_back(node->output(0));
+    }
+    if (missing.empty()) return;
+    std::vector<Output> values;
+    for (const Output& variable : missing) values.push_back(variable.node().input(0));
+    const std::unique_ptr<Plan> plan = compile({}, values, {});
+    initialize(plan->variables);  // an initial value may depend on other variables
+    const std::vector<Tensor> results = executor_.run(*plan, {}, 0);
+    executor_.forget(*plan);
+    for (std::size_t i = 0; i < missing.size(); ++i) store(missing[i], results[i]);
+  }
+
+  VariableState& state_of(const Output& variable) {
+    Node& node = variable.node();
+    if (&node.graph() != &graph_) throw invalid_argument(node.where() + " belongs to another graph than this session's");
+    if (node.def().kind != OpKind::kVariable) throw invalid_argument(node.where() + " is not a variable");
+    if (!variables_.contains(&node)) compile({}, {variable}, {});  // makes its state, on its device
+    return *variables_.at(&node);
+  }
+
+  VariableState& initialized_state(const Output& variable) {
+    VariableState& state = state_of(variable);
+    initialize({&variable.node()});
+    return state;
+  }
+
+  void check_fits(const Output& variable, const Tensor& value) const {
+    if (!value.defined() || value.dtype() != variable.dtype() || !(value.shape() == variable.shape())) {
+      throw invalid_argument(fmt::format("{} holds {} {}; got {}", variable.node().where(), dtype_name(variable.dtype()),
+                                         variable.shape().to_string(),
+                                         value.defined() ? fmt::format("{} {}", dtype_name(value.dtype()), value.shape().to_string())
+                                                         : "a tensor without value"));
+    }
+  }
+
+  void store(const Output& variable, const Tensor& value) {
+    VariableState& state = state_of(variable);
+    state.device->copy_from_host(state.tensor.raw(), value.raw(), value.bytes());
+    state.initialized = true;
+  }
+
+  std::vector<Output> all_variables() const {
+    std::vector<Output> variables;
+    const std::shared_lock lock(graph_.mutex());
+    for (int i = 0; i < graph_.num_nodes(); ++i) {
+      if (graph_.node(i).def().kind == OpKind::kVariable) variables.push_back(graph_.node(i).output(0));
+    }
+    return variables;
+  }
+};
+
+void Session::Impl::write_trace(const std::string& path) const {
+  const std::lock_guard lock(mutex_);
+  if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
+  nlohmann::json events = nlohmann::json::array();
+  for (const TraceEvent& e : executor_.trace()) {
+    events.push_back({{"name", e.name}, {"cat", e.op}, {"ph", "X"}, {"ts", e.start_us}, {"dur", e.duration_us}, {"pid", 1},
+                      {"tid", e.device}, {"args", {{"op", e.op}}}});
+  }
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump() << '\n';
+  file.close();
+  if (!file) throw Error(Code::kNotFound, "cannot write the trace to '" + path + "'");
+}
+
+Session::Session(const Graph& graph, SessionOptions options) : impl_(std::make_unique<Impl>(graph, std::move(options))) {}
+Session::~Session() = default;
+
+std::vector<Tensor> Session::run(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+  return impl_->run(feeds, fetches, targets);
+}
+Tensor Session::value(const Output& variable) { return impl_->value(variable); }
+void Session::set_value(const Output& variable, const Tensor& value) { impl_->set_value(variable, value); }
+std::map<std::string, Tensor> Session::state() { return impl_->state(); }
+void Session::restore(const std::map<std::string, Tensor>& state) { impl_->restore(state); }
+std::uint64_t Session::run_number() const {
+  const std::lock_guard lock(impl_->mutex_);
+  return impl_->run_number_;
+}
+void Session::set_run_number(std::uint64_t number) {
+  const std::lock_guard lock(impl_->mutex_);
+  impl_->run_number_ = number;
+}
+std::string Session::explain(const Output& fetch, const Feeds& feeds) { return impl_->explain(feeds, {fetch}, {}); }
+std::string Session::explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+  return impl_->explain(feeds, fetches, targets);
+}
+void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }
+int Session::num_plans() const {
+  const std::lock_guard lock(impl_->mutex_);
+  return static_cast<int>(impl_->plans_.size());
+}
+std::size_t Session::arena_bytes() const {
+  const std::lock_guard lock(impl_->mutex_);
+  return impl_->executor_.arena_bytes();
+}
+const SessionOptions& Session::options() const { return impl_->options_; }
+
+}  // namespace gradus
