@@ -16,6 +16,14 @@ struct Backends {
 #ifdef GRADUS_HAS_CPU
     register_cpu_backend(devices, kernels);
 #endif
+#ifndef GRADUS_HAS_CUDA
+    // A stand-in, so that asking for a GPU says what is missing instead of "unknown device".
+    devices.add({.type = "cuda",
+                 .description = "GPU through CUDA and cuDNN",
+                 .list = [] { return std::vector<DeviceInfo>(); },
+                 .missing = [] { return std::string("this build of Gradus has no CUDA backend; use cpu:0 or ref:0"); },
+                 .create = [](int, const DeviceOptions&) { return std::unique_ptr<Device>(); }});
+#endif
   }
   BackendRegistry devices;
   KernelRegistry kernels;
