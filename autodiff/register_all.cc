@@ -4,6 +4,7 @@ namespace gradus {
 
 void register_all_gradients(GradientRegistry& registry) {
   register_source_gradients(registry);
+  register_conv2d_gradients(registry);
   register_shape_gradients(registry);
 }
 

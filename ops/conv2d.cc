@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "gradus/ops/conv_geometry.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {
@@ -203,9 +204,7 @@ Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DA
   }
   // [rows, columns, channels, multiplier] -> [rows, columns, 1, channels * multiplier]: the same memory
   const std::string base(name.empty() ? "depthwise_conv2d" : name);
-  const Output target = sizes_constant(input.graph(), {shape[0], shape[1], 1, channels * shape[3]}, "depthwise_conv2d",
-                                       "filter_shape", base, location);
-  const Output grouped = input.graph().add("Reshape", {filter, target}, {}, base + "/filter", location);
+  const Output grouped = reshape(filter, {shape[0], shape[1], 1, channels * shape[3]}, base + "/filter", location);
   return conv2d(input, grouped, attrs, base, location);
 }
 

@@ -42,6 +42,12 @@ bool place(WindowAxis& axis, Padding padding, std::int64_t before, std::int64_t 
 
 }  // namespace
 
+bool WindowAxis::position(std::int64_t pixel, std::int64_t tap, std::int64_t* position) const {
+  const std::int64_t distance = pixel - (tap * dilation - pad_before);  // from tap `tap` of position 0
+  *position = distance / stride;
+  return distance % stride == 0;
+}
+
 WindowAxis::Range WindowAxis::taps_inside(std::int64_t position) const {
   const std::int64_t first = pixel(position, 0);
   const std::int64_t begin = first >= 0 ? 0 : ceil_divide(-first, dilation);

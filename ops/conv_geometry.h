@@ -34,6 +34,10 @@ struct WindowAxis {
   // The pixel under tap `tap` of the window at `position`; below 0 or from `in` on it lies in the padding.
   std::int64_t pixel(std::int64_t position, std::int64_t tap) const { return position * stride - pad_before + tap * dilation; }
 
+  // The inverse: the position whose tap `tap` lies on `pixel`. False where the stride steps over that pixel; the position may
+  // lie outside [0, out).
+  bool position(std::int64_t pixel, std::int64_t tap, std::int64_t* position) const;
+
   // Half-open ranges [begin, end), possibly empty (begin == end).
   struct Range {
     std::int64_t begin, end;

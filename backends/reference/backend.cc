@@ -13,6 +13,7 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
                   return std::make_unique<HostDevice>(DeviceName{"ref", index}, nullptr);
                 }});
   reference::register_source_kernels(kernels);
+  reference::register_conv2d_kernels(kernels);
 }
 
 }  // namespace gradus

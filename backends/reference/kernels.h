@@ -8,5 +8,6 @@ namespace gradus::reference {
 inline constexpr const char* kDevice = "ref";
 
 void register_source_kernels(KernelRegistry& kernels);
+void register_conv2d_kernels(KernelRegistry& kernels);
 
 }  // namespace gradus::reference

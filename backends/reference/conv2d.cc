@@ -1,0 +1,133 @@
+// Conv2D and its two gradients as they are defined: one loop per index, sums in float64. With x the image, w the filter and y
+// the result, all three walk the same set of products
+//
+//   y[n, i, j, k] <-> x[n, rows.pixel(i, r), columns.pixel(j, s), c] * w[r, s, c, k]
+//
+// and differ only in which of the three is summed up from the other two. ops/conv_geometry.h says which pixel a tap sees.
+#include "gradus/backends/reference/kernels.h"
+#include "gradus/ops/conv2d.h"
+#include "gradus/ops/conv_geometry.h"
+
+namespace gradus::reference {
+namespace {
+
+// A batch of images in either data format, read or written at (image, row, column, channel).
+template <class T>
+struct Image {
+  T* data;
+  std::int64_t stride_n, stride_y, stride_x, stride_c;
+
+  template <class TensorRef>
+  Image(TensorRef& tensor, DataFormat format) : data(tensor.template data<std::remove_const_t<T>>()) {
+    const Shape& s = tensor.shape();
+    if (format == DataFormat::kNHWC) {
+      stride_c = 1, stride_x = s[3], stride_y = s[2] * stride_x, stride_n = s[1] * stride_y;
+    } else {
+      stride_x = 1, stride_y = s[3], stride_c = s[2] * stride_y, stride_n = s[1] * stride_c;
+    }
+  }
+  T& operator()(std::int64_t n, std::int64_t y, std::int64_t x, std::int64_t c) const {
+    return data[n * stride_n + y * stride_y + x * stride_x + c * stride_c];
+  }
+};
+
+// The filter [row, column, channel within the group, output channel].
+template <class T>
+struct Filter {
+  T* data;
+  const ConvGeometry& g;
+  T& operator()(std::int64_t r, std::int64_t s, std::int64_t c, std::int64_t k) const {
+    return data[((r * g.columns.window + s) * g.group_in() + c) * g.out_channels + k];
+  }
+};
+
+ConvGeometry geometry(const KernelContext& c, const Tensor& image, const Tensor& filter) {
+  return conv_geometry(c.attrs<Conv2DAttrs>().placement(), image.shape(), filter.shape());
+}
+
+// y[n,i,j,k] = sum over r, s, c
+template <class T>
+void forward(KernelContext& context) {
+  const ConvGeometry g = geometry(context, context.input(0), context.input(1));
+  const Image<const T> x(context.input(0), g.data_format);
+  const Filter<const T> w{context.input(1).data<T>(), g};
+  const Image<T> y(context.output(0), g.data_format);
+  for (std::int64_t n = 0; n < g.batch; ++n)
+    for (std::int64_t i = 0; i < g.rows.out; ++i)
+      for (std::int64_t j = 0; j < g.columns.out; ++j)
+        for (std::int64_t k = 0; k < g.out_channels; ++k) {
+          const std::int64_t first_channel = k / g.group_out() * g.group_in();
+          const auto taps_r = g.rows.taps_inside(i), taps_s = g.columns.taps_inside(j);
+          double sum = 0;
+          for (std::int64_t r = taps_r.begin; r < taps_r.end; ++r)
+            for (std::int64_t s = taps_s.begin; s < taps_s.end; ++s)
+              for (std::int64_t c = 0; c < g.group_in(); ++c)
+                sum += static_cast<double>(x(n, g.rows.pixel(i, r), g.columns.pixel(j, s), first_channel + c)) *
+                       static_cast<double>(w(r, s, c, k));
+          y(n, i, j, k) = static_cast<T>(sum);
+        }
+}
+
+// x[n,y,x,c] = sum over r, s, k: over every window that has a tap on this pixel
+template <class T>
+void backprop_input(KernelContext& context) {
+  const ConvGeometry g = geometry(context, context.output(0), context.input(1));
+  const Filter<const T> w{context.input(1).data<T>(), g};
+  const Image<const T> dy(context.input(2), g.data_format);
+  const Image<T> dx(context.output(0), g.data_format);
+  for (std::int64_t n = 0; n < g.batch; ++n)
+    for (std::int64_t y = 0; y < g.rows.in; ++y)
+      for (std::int64_t x = 0; x < g.columns.in; ++x)
+        for (std::int64_t channel = 0; channel < g.channels; ++channel) {
+          const std::int64_t group = channel / g.group_in(), c = channel % g.group_in();
+          double sum = 0;
+          for (std::int64_t r = 0; r < g.rows.window; ++r) {
+            std::int64_t i = 0;
+            if (!g.rows.position(y, r, &i) || i < 0 || i >= g.rows.out) continue;
+            for (std::int64_t s = 0; s < g.columns.window; ++s) {
+              std::int64_t j = 0;
+              if (!g.columns.position(x, s, &j) || j < 0 || j >= g.columns.out) continue;
+              for (std::int64_t k = group * g.group_out(); k < (group + 1) * g.group_out(); ++k)
+                sum += static_cast<double>(dy(n, i, j, k)) * static_cast<double>(w(r, s, c, k));
+            }
+          }
+          dx(n, y, x, channel) = static_cast<T>(sum);
+        }
+}
+
+// w[r,s,c,k] = sum over n, i, j
+template <class T>
+void backprop_filter(KernelContext& context) {
+  const ConvGeometry g = geometry(context, context.input(0), context.output(0));
+  const Image<const T> x(context.input(0), g.data_format);
+  const Image<const T> dy(context.input(2), g.data_format);
+  const Filter<T> dw{context.output(0).data<T>(), g};
+  for (std::int64_t r = 0; r < g.rows.window; ++r)
+    for (std::int64_t s = 0; s < g.columns.window; ++s)
+      for (std::int64_t c = 0; c < g.group_in(); ++c)
+        for (std::int64_t k = 0; k < g.out_channels; ++k) {
+          const std::int64_t channel = k / g.group_out() * g.group_in() + c;
+          const auto rows = g.rows.positions_inside(r), columns = g.columns.positions_inside(s);
+          double sum = 0;
+          for (std::int64_t n = 0; n < g.batch; ++n)
+            for (std::int64_t i = rows.begin; i < rows.end; ++i)
+              for (std::int64_t j = columns.begin; j < columns.end; ++j)
+                sum += static_cast<double>(x(n, g.rows.pixel(i, r), g.columns.pixel(j, s), channel)) *
+                       static_cast<double>(dy(n, i, j, k));
+          dw(r, s, c, k) = static_cast<T>(sum);
+        }
+}
+
+}  // namespace
+
+void register_conv2d_kernels(KernelRegistry& kernels) {
+  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+    visit_floating(dtype, [&]<class T>(TypeTag<T>) {
+      kernels.add("Conv2D", kDevice, {dtype}, forward<T>);
+      kernels.add("Conv2DBackpropInput", kDevice, {dtype}, backprop_input<T>);
+      kernels.add("Conv2DBackpropFilter", kDevice, {dtype}, backprop_filter<T>);
+    });
+  }
+}
+
+}  // namespace gradus::reference
