@@ -6,6 +6,8 @@ void register_all_gradients(GradientRegistry& registry) {
   register_source_gradients(registry);
   register_conv2d_gradients(registry);
   register_shape_gradients(registry);
+  register_optimizer_update_gradients(registry);
+  register_random_gradients(registry);
 }
 
 }  // namespace gradus

@@ -8,6 +8,8 @@ namespace gradus {
 void register_source_gradients(GradientRegistry& registry);
 void register_conv2d_gradients(GradientRegistry& registry);
 void register_shape_gradients(GradientRegistry& registry);
+void register_optimizer_update_gradients(GradientRegistry& registry);
+void register_random_gradients(GradientRegistry& registry);
 
 void register_all_gradients(GradientRegistry& registry);
 

@@ -1,6 +1,9 @@
 #include "gradus/ops/register_all.h"
 
 #include "gradus/ops/binary.h"
+#include "gradus/ops/optimizer_updates.h"
+#include "gradus/ops/random.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/conv2d.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
@@ -16,6 +19,8 @@ void register_all_ops(OpRegistry& registry) {
   register_unary_ops(registry);
   register_binary_ops(registry);
   register_reduction_ops(registry);
+  register_optimizer_update_ops(registry);
+  register_random_ops(registry);
 }
 
 }  // namespace gradus

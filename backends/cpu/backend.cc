@@ -22,6 +22,8 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
                                                       std::make_shared<ThreadPool>(options.num_threads));
                 }});
   cpu::register_source_kernels(kernels);
+  cpu::register_optimizer_update_kernels(kernels);
+  cpu::register_random_kernels(kernels);
 }
 
 }  // namespace gradus

@@ -8,5 +8,7 @@ namespace gradus::cpu {
 inline constexpr const char* kDevice = "cpu";
 
 void register_source_kernels(KernelRegistry& kernels);
+void register_optimizer_update_kernels(KernelRegistry& kernels);
+void register_random_kernels(KernelRegistry& kernels);
 
 }  // namespace gradus::cpu

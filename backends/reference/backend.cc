@@ -14,6 +14,8 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
                 }});
   reference::register_source_kernels(kernels);
   reference::register_conv2d_kernels(kernels);
+  reference::register_optimizer_update_kernels(kernels);
+  reference::register_random_kernels(kernels);
 }
 
 }  // namespace gradus

@@ -9,5 +9,7 @@ inline constexpr const char* kDevice = "ref";
 
 void register_source_kernels(KernelRegistry& kernels);
 void register_conv2d_kernels(KernelRegistry& kernels);
+void register_optimizer_update_kernels(KernelRegistry& kernels);
+void register_random_kernels(KernelRegistry& kernels);
 
 }  // namespace gradus::reference

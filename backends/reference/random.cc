@@ -1,0 +1,35 @@
+#include "gradus/ops/random.h"
+
+#include "gradus/backends/reference/kernels.h"
+#include "gradus/ops/random_sampling.h"
+
+namespace gradus::reference {
+namespace {
+
+template <void (*sample)(KernelContext&, std::int64_t, std::int64_t)>
+void random_kernel(KernelContext& c) {
+  sample(c, 0, c.output(0).num_elements());
+}
+
+void dropout(KernelContext& c) {
+  const auto& attrs = c.attrs<DropoutAttrs>();
+  const PhiloxStream stream = random_stream(c, attrs.seed);
+  const std::uint64_t threshold = dropout_threshold(attrs.rate);
+  for (std::int64_t i = 0; i < c.input(0).num_elements(); ++i) {
+    const auto word = stream.block(static_cast<std::uint64_t>(i / 4))[static_cast<std::size_t>(i % 4)];
+    const double mask = word < threshold ? 0.0 : 1.0 / (1.0 - attrs.rate);
+    c.output(0).set(i, word < threshold ? 0.0 : c.input(0).at(i) * mask);
+    c.output(1).set(i, mask);
+  }
+}
+
+}  // namespace
+
+void register_random_kernels(KernelRegistry& kernels) {
+  kernels.add("RandomUniform", kDevice, kFloating, random_kernel<sample_uniform>);
+  kernels.add("RandomNormal", kDevice, kFloating, random_kernel<sample_normal>);
+  kernels.add("TruncatedNormal", kDevice, kFloating, random_kernel<sample_truncated_normal>);
+  kernels.add("Dropout", kDevice, kFloating, dropout);
+}
+
+}  // namespace gradus::reference

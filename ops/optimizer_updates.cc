@@ -1,0 +1,107 @@
+#include "gradus/ops/optimizer_updates.h"
+
+#include <fmt/format.h>
+
+namespace gradus {
+namespace {
+
+void require_like_variable(ShapeContext& c, int i, const char* name) {
+  if (c.input_dtype(i) != c.input_dtype(0) || !c.input_shape(i).compatible_with(c.input_shape(0))) {
+    c.fail(fmt::format("{} must have the variable's dtype and shape; got {} {} for variable {} {}", name,
+                       dtype_name(c.input_dtype(i)), c.input_shape(i).to_string(), dtype_name(c.input_dtype(0)),
+                       c.input_shape(0).to_string()));
+  }
+}
+
+void require_scalar(ShapeContext& c, int i, DType dtype, const char* name) {
+  if (c.input_dtype(i) != dtype || c.input_shape(i).rank() != 0) {
+    c.fail(fmt::format("{} must be a {} scalar; got {} {}", name, dtype_name(dtype), dtype_name(c.input_dtype(i)),
+                       c.input_shape(i).to_string()));
+  }
+}
+
+void finish(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
+
+void gradient_descent_shape(ShapeContext& c) {
+  c.require_floating(0, "var");
+  require_scalar(c, 1, c.input_dtype(0), "learning_rate");
+  require_like_variable(c, 2, "grad");
+  finish(c);
+}
+
+void momentum_shape(ShapeContext& c) {
+  c.require_floating(0, "var");
+  require_like_variable(c, 1, "accum");
+  require_scalar(c, 2, c.input_dtype(0), "learning_rate");
+  require_like_variable(c, 3, "grad");
+  require_scalar(c, 4, c.input_dtype(0), "momentum");
+  finish(c);
+}
+
+void rms_prop_shape(ShapeContext& c) {
+  c.require_floating(0, "var");
+  require_like_variable(c, 1, "ms");
+  require_like_variable(c, 2, "mom");
+  require_scalar(c, 3, c.input_dtype(0), "learning_rate");
+  require_like_variable(c, 4, "grad");
+  require_scalar(c, 5, c.input_dtype(0), "momentum");
+  finish(c);
+}
+
+void adam_shape(ShapeContext& c) {
+  c.require_floating(0, "var");
+  require_like_variable(c, 1, "m");
+  require_like_variable(c, 2, "v");
+  require_scalar(c, 3, c.input_dtype(0), "learning_rate");
+  require_like_variable(c, 4, "grad");
+  require_scalar(c, 5, DType::kInt64, "step");
+  const auto& attrs = c.attrs<ApplyAdamAttrs>();
+  if (!(attrs.beta1 >= 0 && attrs.beta1 < 1 && attrs.beta2 >= 0 && attrs.beta2 < 1)) {
+    c.fail(fmt::format("beta1 and beta2 must be in [0, 1); got {} and {}", attrs.beta1, attrs.beta2));
+  }
+  finish(c);
+}
+
+}  // namespace
+
+Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad, std::string_view name,
+                              SourceLocation location) {
+  return var.graph().add("ApplyGradientDescent", {var, learning_rate, grad}, {}, name, location);
+}
+
+Output apply_momentum(const Output& var, const Output& accum, const Output& learning_rate, const Output& grad,
+                      const Output& momentum, const ApplyMomentumAttrs& attrs, std::string_view name,
+                      SourceLocation location) {
+  return var.graph().add("ApplyMomentum", {var, accum, learning_rate, grad, momentum}, attrs, name, location);
+}
+
+Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate, const Output& grad,
+                      const Output& momentum, const ApplyRMSPropAttrs& attrs, std::string_view name,
+                      SourceLocation location) {
+  return var.graph().add("ApplyRMSProp", {var, ms, mom, learning_rate, grad, momentum}, attrs, name, location);
+}
+
+Output apply_adam(const Output& var, const Output& m, const Output& v, const Output& learning_rate, const Output& grad,
+                  const Output& step, const ApplyAdamAttrs& attrs, std::string_view name, SourceLocation location) {
+  return var.graph().add("ApplyAdam", {var, m, v, learning_rate, grad, step}, attrs, name, location);
+}
+
+void register_optimizer_update_ops(OpRegistry& registry) {
+  registry.add({.name = "ApplyGradientDescent", .inputs = {"var", "learning_rate", "grad"}, .outputs = {"new_value"},
+                .shape = gradient_descent_shape, .summary = "var -= learning_rate * grad", .effect = Effect::kMutates});
+  registry.add({.name = "ApplyMomentum", .inputs = {"var", "accum", "learning_rate", "grad", "momentum"},
+                .outputs = {"new_value"}, .shape = momentum_shape, .attrs = ApplyMomentumAttrs{},
+                .summary = "accum = momentum * accum + grad; var -= learning_rate * accum",
+                .effect = Effect::kMutates, .mutable_inputs = 2});
+  registry.add({.name = "ApplyRMSProp", .inputs = {"var", "ms", "mom", "learning_rate", "grad", "momentum"},
+                .outputs = {"new_value"}, .shape = rms_prop_shape, .attrs = ApplyRMSPropAttrs{},
+                .summary = "ms = rho * ms + (1 - rho) * grad^2; mom = momentum * mom + learning_rate * grad / "
+                           "sqrt(ms + epsilon); var -= mom",
+                .effect = Effect::kMutates, .mutable_inputs = 3});
+  registry.add({.name = "ApplyAdam", .inputs = {"var", "m", "v", "learning_rate", "grad", "step"}, .outputs = {"new_value"},
+                .shape = adam_shape, .attrs = ApplyAdamAttrs{},
+                .summary = "Adam (and AdamW): var -= learning_rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * var)",
+                .effect = Effect::kMutates, .mutable_inputs = 3});
+}
+
+}  // namespace gradus
