@@ -1,0 +1,117 @@
+#include "gradus/io/byte_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus::io {
+namespace {
+
+class FileRange : public ByteSource {
+ public:
+  FileRange(std::shared_ptr<const File> file, std::uint64_t begin, std::uint64_t end, std::string name)
+      : ByteSource(std::move(name)), file_(std::move(file)), position_(begin), end_(end) {}
+  std::uint64_t most_left() const override { return end_ - position_; }
+
+ protected:
+  std::size_t read_some(void* to, std::size_t bytes) override {
+    const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, end_ - position_));
+    const std::size_t got = file_->read_at(position_, to, wanted);
+    position_ += got;
+    return got;
+  }
+
+ private:
+  std::shared_ptr<const File> file_;
+  std::uint64_t position_;
+  std::uint64_t end_;
+};
+
+}  // namespace
+
+void ByteSource::fail_at(std::uint64_t offset, const std::string& text) const {
+  throw data_loss(fmt::format("{}: offset {}{}: {}", name_, offset, packed() ? " of the unpacked data" : "", text));
+}
+
+void ByteSource::read(void* to, std::size_t bytes, const char* what) {
+  const std::uint64_t start = offset_;
+  std::size_t done = 0;
+  while (done < bytes) {
+    const std::size_t got = read_some(static_cast<char*>(to) + done, bytes - done);
+    if (got == 0)
+      fail(fmt::format("truncated: {} needs {} bytes from offset {}, {} are there", what, bytes, start, done));
+    done += got;
+    offset_ += got;
+  }
+}
+
+void ByteSource::expect_end() {
+  char extra;
+  if (read_some(&extra, 1) != 0) fail("bytes follow where the data should end");
+}
+
+std::unique_ptr<ByteSource> open_range(std::shared_ptr<const File> file, std::uint64_t begin, std::uint64_t end,
+                                       std::string name) {
+  return std::make_unique<FileRange>(std::move(file), begin, end, std::move(name));
+}
+
+std::unique_ptr<ByteSource> open_file(const std::string& path) {
+  auto file = File::open(path);
+  const std::uint64_t size = file->size();
+  return open_range(std::move(file), 0, size, path);
+}
+
+std::unique_ptr<ByteSource> open_maybe_gzip(const std::string& path) {
+  auto file = File::open(path);
+  const std::uint64_t size = file->size();
+  unsigned char magic[2] = {0, 0};
+  if (file->read_at(0, magic, 2) == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
+    return open_packed(std::move(file), 0, size, Packing::kGzip, path);
+  }
+  return open_range(std::move(file), 0, size, path);
+}
+
+std::uint64_t checked_bytes(const ByteSource& source, std::uint64_t at, const std::vector<std::int64_t>& dims,
+                            std::size_t element_size) {
+  std::int64_t bytes = static_cast<std::int64_t>(element_size);
+  bool empty = false;
+  for (std::int64_t dim : dims) {
+    if (dim < 0) source.fail_at(at, fmt::format("negative size {} in shape [{}]", dim, fmt::join(dims, ",")));
+    empty = empty || dim == 0;
+  }
+  for (std::int64_t dim : dims) {
+    if (!checked_multiply(bytes, dim == 0 ? 1 : dim, &bytes)) {
+      source.fail_at(at, fmt::format("the byte count of shape [{}] does not fit in 63 bits", fmt::join(dims, ",")));
+    }
+  }
+  if (empty) bytes = 0;
+  if (static_cast<std::uint64_t>(bytes) > source.most_left()) {
+    source.fail_at(
+        at, fmt::format("shape [{}] declares {} bytes of data, but {}{} bytes are left", fmt::join(dims, ","), bytes,
+                        source.packed() ? "no more than " : "only ", source.most_left()));
+  }
+  if (dims.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
+    throw unimplemented(fmt::format("{}: offset {}: an array of {} dimensions; at most {} are supported", source.name(),
+                                    at, dims.size(), Shape::kMaxRank));
+  }
+  return static_cast<std::uint64_t>(bytes);
+}
+
+Buffer read_buffer(ByteSource& source, std::uint64_t bytes, const char* what) {
+  constexpr std::uint64_t kFirstChunk = std::uint64_t{1} << 20;
+  std::uint64_t capacity = source.packed() ? std::min(bytes, kFirstChunk) : bytes;
+  Buffer buffer = allocate_host(static_cast<std::size_t>(capacity));
+  std::uint64_t done = 0;
+  while (true) {
+    source.read(static_cast<char*>(buffer.get()) + done, static_cast<std::size_t>(capacity - done), what);
+    done = capacity;
+    if (done == bytes) return buffer;
+    capacity = std::min(bytes, capacity * 2);
+    Buffer larger = allocate_host(static_cast<std::size_t>(capacity));
+    std::memcpy(larger.get(), buffer.get(), static_cast<std::size_t>(done));
+    buffer = std::move(larger);
+  }
+}
+
+}  // namespace gradus::io

@@ -1,0 +1,24 @@
+// How people write the ten digits, as strokes in a unit square. Not for users; see synthetic_digits().
+#pragma once
+
+#include <span>
+
+namespace gradus::io {
+
+struct StrokePoint {
+  float x;  // 0 left, 1 right
+  float y;  // 0 top, 1 bottom
+};
+
+struct Stroke {
+  std::span<const StrokePoint> points;
+  bool smooth;  // a curve through the points (Catmull and Rom, 1974), else straight lines
+};
+
+// One way to write a digit.
+using Glyph = std::span<const Stroke>;
+
+// The ways to write `digit` (0..9).
+std::span<const Glyph> digit_glyphs(int digit);
+
+}  // namespace gradus::io

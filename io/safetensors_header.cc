@@ -1,0 +1,152 @@
+#include "gradus/io/safetensors_header.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "gradus/core/error.h"
+#include "gradus/core/shape.h"
+
+namespace gradus::io {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Name {
+  const char* text;
+  DType dtype;
+};
+constexpr Name kNames[] = {{"F16", DType::kFloat16}, {"F32", DType::kFloat32}, {"F64", DType::kFloat64},
+                           {"I32", DType::kInt32},   {"I64", DType::kInt64},   {"U8", DType::kUInt8},
+                           {"BOOL", DType::kBool}};
+
+// nlohmann's parser keeps the last of two equal keys; a header with repeated keys says two things about one tensor.
+Json parse_strictly(const std::string& text) {
+  std::vector<std::set<std::string>> keys;
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > 4) throw invalid_argument("JSON nested too deeply");
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
+      throw invalid_argument(fmt::format("repeated key '{}'", parsed.get<std::string>()));
+    }
+    return true;
+  };
+  try {
+    Json json = Json::parse(text, watch);
+    if (!json.is_object()) throw invalid_argument("not a JSON object");
+    return json;
+  } catch (const Json::exception& error) {
+    throw invalid_argument(fmt::format("not JSON: {}", error.what()));
+  }
+}
+
+DType parse_dtype(const std::string& name, const Json& value) {
+  if (!value.is_string()) throw invalid_argument(fmt::format("the dtype of '{}' is not a string", name));
+  const std::string text = value.get<std::string>();
+  for (const Name& known : kNames) {
+    if (text == known.text) return known.dtype;
+  }
+  throw unimplemented(fmt::format("tensor '{}' has dtype {}; supported: F16 F32 F64 I32 I64 U8 BOOL", name, text));
+}
+
+// An array of integers 0 .. 2^63-1.
+std::vector<std::int64_t> parse_sizes(const std::string& name, const char* key, const Json& value) {
+  std::vector<std::int64_t> sizes;
+  bool good = value.is_array();
+  for (std::size_t i = 0; good && i < value.size(); ++i) {
+    good = value[i].is_number_unsigned() && value[i].get<std::uint64_t>() <= std::uint64_t{INT64_MAX};
+    if (good) sizes.push_back(value[i].get<std::int64_t>());
+  }
+  if (!good) {
+    throw invalid_argument(
+        fmt::format("'{}' of '{}' is not an array of sizes: {}", key, name, value.dump().substr(0, 80)));
+  }
+  return sizes;
+}
+
+SafeTensorEntry parse_entry(const std::string& name, const Json& value) {
+  if (!value.is_object() || value.size() != 3 || !value.contains("dtype") || !value.contains("shape") ||
+      !value.contains("data_offsets")) {
+    throw invalid_argument(fmt::format("tensor '{}' needs exactly dtype, shape and data_offsets", name));
+  }
+  SafeTensorEntry entry;
+  entry.name = name;
+  entry.shape = parse_sizes(name, "shape", value["shape"]);
+  const std::vector<std::int64_t> offsets = parse_sizes(name, "data_offsets", value["data_offsets"]);
+  if (offsets.size() != 2 || offsets[0] > offsets[1]) {
+    throw invalid_argument(fmt::format("data_offsets of '{}' are not a range", name));
+  }
+  entry.begin = static_cast<std::uint64_t>(offsets[0]);
+  entry.end = static_cast<std::uint64_t>(offsets[1]);
+  entry.dtype = parse_dtype(name, value["dtype"]);
+  std::int64_t bytes = 1;
+  bool fits = true;
+  for (std::int64_t dim : entry.shape) fits = fits && checked_multiply(bytes, dim, &bytes);
+  fits = fits && checked_multiply(bytes, static_cast<std::int64_t>(dtype_size(entry.dtype)), &bytes);
+  if (!fits || static_cast<std::uint64_t>(bytes) != entry.end - entry.begin) {
+    throw invalid_argument(fmt::format("tensor '{}' is {} [{}] but has {} bytes of data", name, dtype_name(entry.dtype),
+                                       fmt::join(entry.shape, ","), entry.end - entry.begin));
+  }
+  if (entry.shape.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
+    throw unimplemented(fmt::format("tensor '{}' has {} dimensions; at most {} are supported", name, entry.shape.size(),
+                                    Shape::kMaxRank));
+  }
+  return entry;
+}
+
+}  // namespace
+
+SafeTensorsHeader parse_safetensors_header(const std::string& text, std::uint64_t data_bytes) {
+  const Json json = parse_strictly(text);
+  SafeTensorsHeader header;
+  for (const auto& [name, value] : json.items()) {
+    if (name != "__metadata__") {
+      header.entries.push_back(parse_entry(name, value));
+      continue;
+    }
+    if (!value.is_object()) throw invalid_argument("__metadata__ is not an object");
+    for (const auto& [key, content] : value.items()) {
+      if (!content.is_string()) throw invalid_argument(fmt::format("__metadata__ '{}' is not a string", key));
+      header.metadata[key] = content.get<std::string>();
+    }
+  }
+  std::sort(header.entries.begin(), header.entries.end(), [](const SafeTensorEntry& a, const SafeTensorEntry& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  });
+  std::uint64_t next = 0;  // every byte of data belongs to exactly one tensor
+  for (const SafeTensorEntry& entry : header.entries) {
+    if (entry.begin != next) {
+      throw invalid_argument(fmt::format("the data of '{}' begins at {}, {} byte {} where the data before it ends",
+                                         entry.name, entry.begin,
+                                         entry.begin < next ? "inside: before" : "leaving a gap: after", next));
+    }
+    next = entry.end;
+  }
+  if (next != data_bytes) {
+    throw invalid_argument(fmt::format("the tensors take {} bytes of data, the file has {}", next, data_bytes));
+  }
+  return header;
+}
+
+std::string format_safetensors_header(const SafeTensorsHeader& header) {
+  Json json = Json::object();
+  if (!header.metadata.empty()) json["__metadata__"] = header.metadata;
+  for (const SafeTensorEntry& entry : header.entries) {
+    const Name* name =
+        std::find_if(std::begin(kNames), std::end(kNames), [&](const Name& n) { return n.dtype == entry.dtype; });
+    json[entry.name] = {{"dtype", name->text}, {"shape", entry.shape}, {"data_offsets", {entry.begin, entry.end}}};
+  }
+  std::string text;
+  try {
+    text = json.dump();
+  } catch (const Json::exception& error) {
+    throw invalid_argument(fmt::format("names and metadata must be UTF-8: {}", error.what()));
+  }
+  text.append((8 - text.size() % 8) % 8, ' ');
+  return text;
+}
+
+}  // namespace gradus::io
