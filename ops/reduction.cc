@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "gradus/ops/shape_operand.h"
 #include "gradus/ops/shape_ops.h"
 
 namespace gradus {
@@ -33,25 +34,16 @@ void l2_loss_shape(ShapeContext& c) {
 }
 
 void sum_to_shape_shape(ShapeContext& c) {
-  const DType dtype = c.input_dtype(1);
-  if (dtype != DType::kInt32 && dtype != DType::kInt64) c.fail(fmt::format("shape must be int32 or int64; got {}", dtype_name(dtype)));
-  c.require_rank(1, 1, "shape");
   const Shape& x = c.input_shape(0);
-  const auto values = c.input_value(1);
-  const std::int64_t rank = values ? static_cast<std::int64_t>(values->size()) : c.input_shape(1)[0];
-  if (rank == kUnknownDim) c.fail("the length of shape must be known when the graph is built");
-  if (rank > x.rank()) c.fail(fmt::format("shape has {} dimensions, x {} only {}", rank, x.to_string(), x.rank()));
-  Shape target = Shape::of_rank(static_cast<int>(rank));
-  for (int i = 0; values && i < target.rank(); ++i) {
-    const std::int64_t size = (*values)[static_cast<std::size_t>(i)];
-    if (size == kUnknownValue) continue;
-    const std::int64_t from = x[x.rank() - target.rank() + i];
-    target.set_dim(i, size);
-    if (size != 1 && from != kUnknownDim && from != size) {
-      c.fail(fmt::format("shape {} does not broadcast to x's {}", target.to_string(), x.to_string()));
-    }
+  const Shape y = shape_operand(c, 1, "shape");
+  const int missing = x.rank() - y.rank();
+  bool fits = missing >= 0;
+  for (int i = 0; fits && i < y.rank(); ++i) {
+    const std::int64_t from = x[missing + i];
+    fits = y[i] == 1 || y[i] == from || y[i] == kUnknownDim || from == kUnknownDim;
   }
-  c.set_output(0, c.input_dtype(0), target);
+  if (!fits) c.fail(fmt::format("shape {} does not broadcast to x's {}", y.to_string(), x.to_string()));
+  c.set_output(0, c.input_dtype(0), y);
 }
 
 // Follows reductions of a vector to one number, such as the element count prod(shape(x)).

@@ -1,9 +1,13 @@
 #include "gradus/ops/register_all.h"
 
+#include "gradus/ops/argmax.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/optimizer_updates.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/compare.h"
+#include "gradus/ops/debug.h"
+#include "gradus/ops/matmul.h"
 #include "gradus/ops/conv2d.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
@@ -21,6 +25,10 @@ void register_all_ops(OpRegistry& registry) {
   register_reduction_ops(registry);
   register_optimizer_update_ops(registry);
   register_random_ops(registry);
+  register_compare_ops(registry);
+  register_matmul_ops(registry);
+  register_argmax_ops(registry);
+  register_debug_ops(registry);
 }
 
 }  // namespace gradus

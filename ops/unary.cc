@@ -15,6 +15,17 @@ void numeric_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), c.input_shape(0));
 }
 
+void cast_shape(ShapeContext& c) { c.set_output(0, c.attrs<CastAttrs>().dtype, c.input_shape(0)); }
+std::optional<IntValues> cast_value(ShapeContext& c) {
+  auto values = c.input_value(0);
+  const bool narrow = c.attrs<CastAttrs>().dtype == DType::kInt32;
+  for (std::size_t i = 0; values && narrow && i < values->size(); ++i) {
+    std::int64_t& v = (*values)[i];
+    if (v > INT32_MAX || v < INT32_MIN) v = kUnknownValue;
+  }
+  return values;
+}
+
 // The gradient ops: two operands of one dtype and shape.
 void gradient_shape(ShapeContext& c) {
   c.require_floating(0, "the first operand");
@@ -59,6 +70,10 @@ Output leaky_relu(const Output& x, double alpha, std::string_view name, SourceLo
   return x.graph().add("LeakyRelu", {x}, LeakyReluAttrs{alpha}, name, at);
 }
 
+Output cast(const Output& x, DType dtype, std::string_view name, SourceLocation at) {
+  return x.graph().add("Cast", {x}, CastAttrs{dtype}, name, at);
+}
+
 Output relu_grad(const Output& dy, const Output& y) { return gradient_op("ReluGrad", dy, y); }
 Output relu6_grad(const Output& dy, const Output& y) { return gradient_op("Relu6Grad", dy, y); }
 Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs) {
@@ -94,6 +109,9 @@ void register_unary_ops(OpRegistry& registry) {
   add("Elu", floating_shape, "y = x where x >= 0, else e^x - 1");
   add("Gelu", floating_shape, "y = x * (1 + erf(x / sqrt(2))) / 2");
   add("Erf", floating_shape, "y = erf(x), the error function");
+
+  registry.add({.name = "Cast", .inputs = {"x"}, .outputs = {"y"}, .shape = cast_shape, .attrs = CastAttrs{},
+                .summary = "y = x converted to dtype", .value = cast_value});
 
   const auto add_gradient = [&](const char* name, const char* first, const char* second, const char* summary,
                                 Attrs attrs = {}) {

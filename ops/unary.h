@@ -9,6 +9,14 @@
 
 namespace gradus {
 
+struct CastAttrs {
+  DType dtype = DType::kFloat32;
+  template <class V>
+  void visit(V& v) {
+    v("dtype", dtype, "element type of the result");
+  }
+};
+
 struct LeakyReluAttrs {
   double alpha = 0.2;
   template <class V>
@@ -49,6 +57,11 @@ Output elu(const Output& x, std::string_view name = "", SourceLocation location 
 Output gelu(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 // 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 Output erf(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+
+// x converted to `dtype`, any to any: to integers truncating towards zero (NaN and values out of range give an unspecified
+// number), to bool as x != 0. Small integer tensors stay known as values. The gradient is cast back; between other than
+// floating dtypes there is none.
+Output cast(const Output& x, DType dtype, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
 // The gradients that pay as ops of their own: one pass instead of three or four. `dy` has the shape and dtype of x. They are
 // written in terms of the forward op's result y where that suffices, so that x need not be kept.

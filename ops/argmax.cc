@@ -1,0 +1,63 @@
+#include "gradus/ops/argmax.h"
+
+#include <fmt/format.h>
+
+namespace gradus {
+namespace {
+
+bool is_index_type(DType dtype) { return dtype == DType::kInt32 || dtype == DType::kInt64; }
+
+void argmax_shape(ShapeContext& c) {
+  const auto& attrs = c.attrs<ArgMaxAttrs>();
+  const Shape& x = c.input_shape(0);
+  if (c.input_dtype(0) == DType::kBool) c.fail("x must be numeric; got bool");
+  if (!is_index_type(attrs.output_type)) {
+    c.fail(fmt::format("output_type must be int32 or int64; got {}", dtype_name(attrs.output_type)));
+  }
+  const int axis = normalize_axis(attrs.axis, x.rank());
+  if (x[axis] == 0) c.fail(fmt::format("axis {} of {} has no elements", attrs.axis, x.to_string()));
+  Shape y;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i != axis) y.push_back(x[i]);
+  }
+  c.set_output(0, attrs.output_type, y);
+}
+
+void in_top_k_shape(ShapeContext& c) {
+  c.require_floating(0, "predictions");
+  c.require_rank(0, 2, "predictions");
+  c.require_rank(1, 1, "targets");
+  if (!is_index_type(c.input_dtype(1))) c.fail(fmt::format("targets must be int32 or int64; got {}", dtype_name(c.input_dtype(1))));
+  const Shape predictions_rows{c.input_shape(0)[0]};
+  if (!predictions_rows.compatible_with(c.input_shape(1))) {
+    c.fail(fmt::format("predictions {} and targets {} must have as many rows", c.input_shape(0).to_string(),
+                       c.input_shape(1).to_string()));
+  }
+  c.set_output(0, DType::kBool, predictions_rows.merged_with(c.input_shape(1)));
+}
+
+}  // namespace
+
+Output argmax(const Output& x, std::int64_t axis, DType output_type, std::string_view name, SourceLocation location) {
+  return x.graph().add("ArgMax", {x}, ArgMaxAttrs{axis, output_type}, name, location);
+}
+
+Output argmin(const Output& x, std::int64_t axis, DType output_type, std::string_view name, SourceLocation location) {
+  return x.graph().add("ArgMin", {x}, ArgMaxAttrs{axis, output_type}, name, location);
+}
+
+Output in_top_k(const Output& predictions, const Output& targets, std::int64_t k, std::string_view name,
+                SourceLocation location) {
+  return predictions.graph().add("InTopK", {predictions, targets}, InTopKAttrs{k}, name, location);
+}
+
+void register_argmax_ops(OpRegistry& registry) {
+  registry.add({.name = "ArgMax", .inputs = {"x"}, .outputs = {"index"}, .shape = argmax_shape, .attrs = ArgMaxAttrs{},
+                .summary = "index of the largest element along axis"});
+  registry.add({.name = "ArgMin", .inputs = {"x"}, .outputs = {"index"}, .shape = argmax_shape, .attrs = ArgMaxAttrs{},
+                .summary = "index of the smallest element along axis"});
+  registry.add({.name = "InTopK", .inputs = {"predictions", "targets"}, .outputs = {"precision"}, .shape = in_top_k_shape,
+                .attrs = InTopKAttrs{}, .summary = "whether targets[i] is among the k largest of predictions[i,:]"});
+}
+
+}  // namespace gradus

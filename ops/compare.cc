@@ -1,0 +1,113 @@
+#include "gradus/ops/compare.h"
+
+#include <fmt/format.h>
+
+namespace gradus {
+namespace {
+
+void compare_shape(ShapeContext& c) {
+  c.require_same_dtype(0, 1);
+  c.set_output(0, DType::kBool, broadcast_shapes(c.input_shape(0), c.input_shape(1)));
+}
+
+void order_shape(ShapeContext& c) {
+  if (c.input_dtype(0) == DType::kBool) c.fail("operands must be numeric; got bool");
+  compare_shape(c);
+}
+
+void require_bool(ShapeContext& c, int i, const char* name) {
+  if (c.input_dtype(i) != DType::kBool) c.fail(fmt::format("{} must be bool; got {}", name, dtype_name(c.input_dtype(i))));
+}
+
+void logical_shape(ShapeContext& c) {
+  require_bool(c, 0, "x");
+  require_bool(c, 1, "y");
+  compare_shape(c);
+}
+
+void logical_not_shape(ShapeContext& c) {
+  require_bool(c, 0, "x");
+  c.set_output(0, DType::kBool, c.input_shape(0));
+}
+
+Shape broadcast_three(ShapeContext& c) {
+  return broadcast_shapes(broadcast_shapes(c.input_shape(0), c.input_shape(1)), c.input_shape(2));
+}
+
+void select_shape(ShapeContext& c) {
+  require_bool(c, 0, "condition");
+  c.require_same_dtype(1, 2);
+  c.set_output(0, c.input_dtype(1), broadcast_three(c));
+}
+
+void clip_shape(ShapeContext& c) {
+  c.require_same_dtype(0, 2);
+  if (c.input_dtype(0) == DType::kBool) c.fail("operands must be numeric; got bool");
+  c.set_output(0, c.input_dtype(0), broadcast_three(c));
+}
+
+Output compare(const char* op, const Operand& x, const Operand& y, std::string_view name, SourceLocation location) {
+  const auto [a, b] = resolve(x, y);
+  return a.graph().add(op, {a, b}, {}, name, location);
+}
+
+}  // namespace
+
+Output equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
+  return compare("Equal", x, y, name, at);
+}
+Output not_equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
+  return compare("NotEqual", x, y, name, at);
+}
+Output less(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
+  return compare("Less", x, y, name, at);
+}
+Output less_equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
+  return compare("LessEqual", x, y, name, at);
+}
+Output greater(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
+  return compare("Greater", x, y, name, at);
+}
+Output greater_equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
+  return compare("GreaterEqual", x, y, name, at);
+}
+Output logical_and(const Output& x, const Output& y, std::string_view name, SourceLocation at) {
+  return compare("LogicalAnd", x, y, name, at);
+}
+Output logical_or(const Output& x, const Output& y, std::string_view name, SourceLocation at) {
+  return compare("LogicalOr", x, y, name, at);
+}
+Output logical_not(const Output& x, std::string_view name, SourceLocation at) {
+  return x.graph().add("LogicalNot", {x}, {}, name, at);
+}
+
+Output where(const Output& condition, const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
+  const auto [a, b] = resolve(x, y);
+  return condition.graph().add("Select", {condition, a, b}, {}, name, at);
+}
+
+Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name, SourceLocation at) {
+  return x.graph().add("ClipByValue", {x, low.beside(x), high.beside(x)}, {}, name, at);
+}
+
+void register_compare_ops(OpRegistry& registry) {
+  const auto add = [&](const char* name, ShapeFn shape, const char* summary) {
+    registry.add({.name = name, .inputs = {"x", "y"}, .outputs = {"z"}, .shape = shape, .summary = summary});
+  };
+  add("Equal", compare_shape, "z = (x == y)");
+  add("NotEqual", compare_shape, "z = (x != y)");
+  add("Less", order_shape, "z = (x < y)");
+  add("LessEqual", order_shape, "z = (x <= y)");
+  add("Greater", order_shape, "z = (x > y)");
+  add("GreaterEqual", order_shape, "z = (x >= y)");
+  add("LogicalAnd", logical_shape, "z = x and y");
+  add("LogicalOr", logical_shape, "z = x or y");
+  registry.add({.name = "LogicalNot", .inputs = {"x"}, .outputs = {"y"}, .shape = logical_not_shape, .summary = "y = not x",
+                .inplace_inputs = {0}});
+  registry.add({.name = "Select", .inputs = {"condition", "x", "y"}, .outputs = {"z"}, .shape = select_shape,
+                .summary = "z = x where condition, else y", .kernel_dtype = 1, .inplace_inputs = {1, 2}});
+  registry.add({.name = "ClipByValue", .inputs = {"x", "low", "high"}, .outputs = {"y"}, .shape = clip_shape,
+                .summary = "y = min(max(x, low), high)", .inplace_inputs = {0}});
+}
+
+}  // namespace gradus

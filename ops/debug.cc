@@ -1,0 +1,32 @@
+#include "gradus/ops/debug.h"
+
+namespace gradus {
+namespace {
+
+void same_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
+
+void floating_shape(ShapeContext& c) {
+  c.require_floating(0, "x");
+  same_shape(c);
+}
+
+}  // namespace
+
+Output check_numerics(const Output& x, const std::string& message, std::string_view name, SourceLocation location) {
+  return x.graph().add("CheckNumerics", {x}, CheckNumericsAttrs{message}, name, location);
+}
+
+Output print(const Output& x, const std::string& message, std::int64_t summarize, std::string_view name,
+             SourceLocation location) {
+  return x.graph().add("Print", {x}, PrintAttrs{message, summarize}, name, location);
+}
+
+void register_debug_ops(OpRegistry& registry) {
+  registry.add({.name = "CheckNumerics", .inputs = {"x"}, .outputs = {"y"}, .shape = floating_shape,
+                .attrs = CheckNumericsAttrs{}, .summary = "y = x; fails when x holds a NaN or an infinity",
+                .effect = Effect::kExternal, .inplace_inputs = {0}});
+  registry.add({.name = "Print", .inputs = {"x"}, .outputs = {"y"}, .shape = same_shape, .attrs = PrintAttrs{},
+                .summary = "y = x; writes x to stderr", .effect = Effect::kExternal, .inplace_inputs = {0}});
+}
+
+}  // namespace gradus
