@@ -23,7 +23,11 @@ void pause() {
 #endif
 }
 
+// Set while this thread runs a chunk, and which worker of its pool it is: a nested call keeps that index, so that two nested
+// calls in different chunks never share a worker's scratch memory.
 thread_local bool inside_region = false;
+thread_local const ThreadPool* current_pool = nullptr;
+thread_local int current_worker = 0;
 
 }  // namespace
 
@@ -52,7 +56,8 @@ void ThreadPool::parallel_for_worker(std::int64_t total, std::int64_t chunk, Bod
   const std::int64_t chunks = (total + chunk - 1) / chunk;
   std::unique_lock lock(caller_mutex_, std::defer_lock);
   if (chunks == 1 || workers_.empty() || inside_region || !lock.try_lock()) {
-    for (std::int64_t begin = 0; begin < total; begin += chunk) body(begin, std::min(begin + chunk, total), 0);
+    const int worker = inside_region && current_pool == this ? current_worker : 0;
+    for (std::int64_t begin = 0; begin < total; begin += chunk) body(begin, std::min(begin + chunk, total), worker);
     return;
   }
   total_ = total;
@@ -66,6 +71,8 @@ void ThreadPool::parallel_for_worker(std::int64_t total, std::int64_t chunk, Bod
     wake_.notify_all();
   }
   inside_region = true;
+  current_pool = this;
+  current_worker = 0;
   while (run_one_chunk(0)) {
   }
   inside_region = false;
@@ -104,6 +111,8 @@ void ThreadPool::wait_until_done(std::uint64_t chunks) {
 
 void ThreadPool::worker_loop(int index) {
   inside_region = true;  // a nested parallel_for runs inline
+  current_pool = this;
+  current_worker = index;
   while (!stop_.load()) {
     if (run_one_chunk(index)) continue;
     int spins = 0;

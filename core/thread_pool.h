@@ -29,7 +29,8 @@ class ThreadPool {
   // thread, and returns when all are done. The first exception of a chunk is rethrown here. Calls from inside a chunk run
   // serially, as do calls while another thread uses the pool.
   void parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body);
-  // The same with the index of the worker, 0 .. num_threads()-1, for scratch memory per thread: body(begin, end, worker).
+  // The same with the index of the worker, 0 .. num_threads()-1, for scratch memory per thread: body(begin, end, worker). Chunks
+  // that run at the same time have different indices; a nested call has that of the chunk around it.
   void parallel_for_worker(std::int64_t total, std::int64_t chunk,
                            FunctionRef<void(std::int64_t, std::int64_t, int)> body);
 
