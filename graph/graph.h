@@ -54,6 +54,9 @@ class Graph {
   // The same if `other` had the shape `shape_of_other`.
   std::optional<IntValues> known_value_if(const Output& output, const Output& other, const Shape& shape_of_other) const;
 
+  // The open name scopes as the user wrote them, "block1/" (name prefixes may have a "_1" against repetition).
+  const std::string& scope_path() const { return scope_path_; }
+
   // Held shared while a session compiles, exclusively while a node is added.
   std::shared_mutex& mutex() const { return mutex_; }
 
@@ -73,6 +76,7 @@ class Graph {
 
   // State of the scopes, applied to every new node.
   std::string name_prefix_;
+  std::string scope_path_;
   std::string device_;
   std::vector<Node*> control_;
   const Node* forward_node_ = nullptr;  // while a gradient rule runs; its nodes take the forward node's file and line

@@ -4,12 +4,19 @@
 
 namespace gradus {
 
-NameScope::NameScope(Graph& graph, std::string_view name) : graph_(graph), saved_(graph.name_prefix_) {
+NameScope::NameScope(Graph& graph, std::string_view name)
+    : graph_(graph), saved_prefix_(graph.name_prefix_), saved_path_(graph.scope_path_) {
   if (name.empty()) throw invalid_argument("a name scope needs a name");
   // The count for "block1/" makes a second scope of that name "block1_1/".
-  const std::string prefix = saved_ + std::string(name);
+  const std::string prefix = saved_prefix_ + std::string(name);
   const int count = graph.name_counts_[prefix + "/"]++;
   graph.name_prefix_ = (count == 0 ? prefix : prefix + "_" + std::to_string(count)) + "/";
+  graph.scope_path_ = saved_path_ + std::string(name) + "/";
+}
+
+NameScope::~NameScope() {
+  graph_.name_prefix_ = saved_prefix_;
+  graph_.scope_path_ = saved_path_;
 }
 
 DeviceScope::DeviceScope(Graph& graph, std::string_view device) : graph_(graph), saved_(graph.device_) {

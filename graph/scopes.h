@@ -13,13 +13,14 @@ namespace gradus {
 class NameScope {
  public:
   NameScope(Graph& graph, std::string_view name);
-  ~NameScope() { graph_.name_prefix_ = saved_; }
+  ~NameScope();
   NameScope(const NameScope&) = delete;
   NameScope& operator=(const NameScope&) = delete;
 
  private:
   Graph& graph_;
-  std::string saved_;
+  std::string saved_prefix_;
+  std::string saved_path_;
 };
 
 // DeviceScope on(graph, "ref:0"); "" returns to the session's default. Throws InvalidArgument for a malformed name.
