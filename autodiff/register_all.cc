@@ -4,6 +4,13 @@ namespace gradus {
 
 void register_all_gradients(GradientRegistry& registry) {
   register_source_gradients(registry);
+  register_unary_gradients(registry);
+  register_binary_gradients(registry);
+  register_reduction_gradients(registry);
+  register_compare_gradients(registry);
+  register_matmul_gradients(registry);
+  register_argmax_gradients(registry);
+  register_debug_gradients(registry);
   register_conv2d_gradients(registry);
   register_shape_gradients(registry);
   register_optimizer_update_gradients(registry);

@@ -10,6 +10,13 @@ void register_conv2d_gradients(GradientRegistry& registry);
 void register_shape_gradients(GradientRegistry& registry);
 void register_optimizer_update_gradients(GradientRegistry& registry);
 void register_random_gradients(GradientRegistry& registry);
+void register_unary_gradients(GradientRegistry& registry);
+void register_binary_gradients(GradientRegistry& registry);
+void register_reduction_gradients(GradientRegistry& registry);
+void register_compare_gradients(GradientRegistry& registry);
+void register_matmul_gradients(GradientRegistry& registry);
+void register_argmax_gradients(GradientRegistry& registry);
+void register_debug_gradients(GradientRegistry& registry);
 
 void register_all_gradients(GradientRegistry& registry);
 
