@@ -15,6 +15,8 @@ void register_all_gradients(GradientRegistry& registry) {
   register_shape_gradients(registry);
   register_optimizer_update_gradients(registry);
   register_random_gradients(registry);
+  register_layout_gradients(registry);
+  register_indexing_gradients(registry);
 }
 
 }  // namespace gradus

@@ -17,6 +17,8 @@ void register_compare_gradients(GradientRegistry& registry);
 void register_matmul_gradients(GradientRegistry& registry);
 void register_argmax_gradients(GradientRegistry& registry);
 void register_debug_gradients(GradientRegistry& registry);
+void register_layout_gradients(GradientRegistry& registry);
+void register_indexing_gradients(GradientRegistry& registry);
 
 void register_all_gradients(GradientRegistry& registry);
 

@@ -2,14 +2,18 @@
 
 #include "gradus/ops/argmax.h"
 #include "gradus/ops/binary.h"
+#include "gradus/ops/conv2d.h"
+#include "gradus/ops/indexing.h"
+#include "gradus/ops/layout.h"
 #include "gradus/ops/optimizer_updates.h"
 #include "gradus/ops/random.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/compare.h"
+#include "gradus/ops/conv2d.h"
 #include "gradus/ops/debug.h"
 #include "gradus/ops/matmul.h"
-#include "gradus/ops/conv2d.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/reduction.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
@@ -29,6 +33,8 @@ void register_all_ops(OpRegistry& registry) {
   register_matmul_ops(registry);
   register_argmax_ops(registry);
   register_debug_ops(registry);
+  register_layout_ops(registry);
+  register_indexing_ops(registry);
 }
 
 }  // namespace gradus

@@ -1,0 +1,92 @@
+#include "gradus/ops/indexing.h"
+
+#include <fmt/format.h>
+
+#include "gradus/ops/shape_operand.h"
+
+namespace gradus {
+namespace {
+
+void require_index(ShapeContext& c, int i) {
+  const DType dtype = c.input_dtype(i);
+  if (dtype != DType::kInt32 && dtype != DType::kInt64) {
+    c.fail(fmt::format("indices must be int32 or int64; got {}", dtype_name(dtype)));
+  }
+}
+
+// params.shape[:axis] + indices.shape + params.shape[axis+1:]
+Shape gathered_shape(const Shape& params, const Shape& indices, std::int64_t axis) {
+  const int a = normalize_axis(axis, params.rank());
+  Shape result;
+  for (int i = 0; i < a; ++i) result.push_back(params[i]);
+  for (const std::int64_t d : indices) result.push_back(d);
+  for (int i = a + 1; i < params.rank(); ++i) result.push_back(params[i]);
+  return result;
+}
+
+void gather_shape(ShapeContext& c) {
+  require_index(c, 1);
+  c.set_output(0, c.input_dtype(0), gathered_shape(c.input_shape(0), c.input_shape(1), c.attrs<GatherAttrs>().axis));
+}
+
+std::optional<IntValues> gather_value(ShapeContext& c) {
+  if (c.input_shape(0).rank() != 1) return std::nullopt;
+  const auto params = c.input_value(0);
+  const auto indices = c.input_value(1);
+  if (!params || !indices) return std::nullopt;
+  IntValues values;
+  for (const std::int64_t i : *indices) {
+    if (i != kUnknownValue && (i < 0 || i >= static_cast<std::int64_t>(params->size()))) return std::nullopt;  // the run says so
+    values.push_back(i == kUnknownValue ? kUnknownValue : (*params)[static_cast<std::size_t>(i)]);
+  }
+  return values;
+}
+
+void gather_grad_shape(ShapeContext& c) {
+  require_index(c, 1);
+  const Shape params = shape_operand(c, 2, "shape");
+  const Shape wanted = gathered_shape(params, c.input_shape(1), c.attrs<GatherAttrs>().axis);
+  if (!wanted.compatible_with(c.input_shape(0))) {
+    c.fail(fmt::format("dy must have the gathered shape {}; got {}", wanted.to_string(), c.input_shape(0).to_string()));
+  }
+  c.set_output(0, c.input_dtype(0), params);
+}
+
+void one_hot_shape(ShapeContext& c) {
+  const auto& attrs = c.attrs<OneHotAttrs>();
+  const Shape& indices = c.input_shape(0);
+  if (!is_integer(c.input_dtype(0))) c.fail(fmt::format("indices must be uint8, int32 or int64; got {}", dtype_name(c.input_dtype(0))));
+  if (attrs.depth < 0) c.fail(fmt::format("depth must be at least 0; got {}", attrs.depth));
+  std::vector<std::int64_t> dims = indices.dims();
+  dims.insert(dims.begin() + normalize_axis(attrs.axis, indices.rank() + 1), attrs.depth);
+  c.set_output(0, attrs.dtype, Shape(dims));
+}
+
+}  // namespace
+
+Output gather(const Output& params, const Output& indices, std::int64_t axis, std::string_view name, SourceLocation location) {
+  return params.graph().add("Gather", {params, indices}, GatherAttrs{axis}, name, location);
+}
+Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis, std::string_view name,
+                   SourceLocation location) {
+  return dy.graph().add("GatherGrad", {dy, indices, shape}, GatherAttrs{axis}, name, location);
+}
+Output one_hot(const Output& indices, const OneHotAttrs& attrs, std::string_view name, SourceLocation location) {
+  return indices.graph().add("OneHot", {indices}, attrs, name, location);
+}
+Output one_hot(const Output& indices, std::int64_t depth, DType dtype, std::string_view name, SourceLocation location) {
+  return one_hot(indices, OneHotAttrs{.depth = depth, .dtype = dtype}, name, location);
+}
+
+void register_indexing_ops(OpRegistry& registry) {
+  registry.add({.name = "Gather", .inputs = {"params", "indices"}, .outputs = {"y"}, .shape = gather_shape,
+                .attrs = GatherAttrs{}, .summary = "The slices of params at the indices along one dimension.",
+                .value = gather_value});
+  registry.add({.name = "GatherGrad", .inputs = {"dy", "indices", "shape"}, .outputs = {"dparams"}, .shape = gather_grad_shape,
+                .attrs = GatherAttrs{}, .summary = "Zeros to which every slice of dy is added at its index."});
+  registry.add({.name = "OneHot", .inputs = {"indices"}, .outputs = {"y"}, .shape = one_hot_shape, .attrs = OneHotAttrs{},
+                .summary = "on_value at each index of a new dimension, off_value elsewhere.",
+                .kernel_dtype = kDTypeOfOutput});
+}
+
+}  // namespace gradus
