@@ -29,7 +29,6 @@
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 #include "gradus/version.h"

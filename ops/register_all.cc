@@ -14,7 +14,6 @@
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 

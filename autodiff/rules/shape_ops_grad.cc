@@ -1,5 +1,6 @@
 // Gradients of the ops about shapes.
 #include "gradus/autodiff/register_all.h"
+#include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
 
 namespace gradus {
@@ -11,7 +12,7 @@ void view_gradient(GradientContext& c) {
 }
 
 void sum_gradient(GradientContext& c, int i) {
-  if (c.needs(i)) c.set(i, c.graph().add("SumToShape", {c.grad(), shape(c.input(i))}, {}, ""));
+  if (c.needs(i)) c.set(i, sum_to_shape_of(c.grad(), c.input(i)));
 }
 
 }  // namespace
