@@ -12,6 +12,7 @@ void register_all_gradients(GradientRegistry& registry) {
   register_argmax_gradients(registry);
   register_debug_gradients(registry);
   register_conv2d_gradients(registry);
+  register_custom_gradient_gradients(registry);
   register_shape_gradients(registry);
   register_optimizer_update_gradients(registry);
   register_random_gradients(registry);

@@ -7,6 +7,7 @@ namespace gradus {
 
 void register_source_gradients(GradientRegistry& registry);
 void register_conv2d_gradients(GradientRegistry& registry);
+void register_custom_gradient_gradients(GradientRegistry& registry);
 void register_shape_gradients(GradientRegistry& registry);
 void register_optimizer_update_gradients(GradientRegistry& registry);
 void register_random_gradients(GradientRegistry& registry);

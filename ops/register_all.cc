@@ -10,8 +10,10 @@
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/optimizer_updates.h"
 #include "gradus/ops/random.h"
+#include "gradus/ops/conv2d.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/custom_gradient.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 
@@ -19,6 +21,7 @@ namespace gradus {
 
 void register_all_ops(OpRegistry& registry) {
   register_source_ops(registry);
+  register_custom_gradient_ops(registry);
   register_shape_ops(registry);
   register_conv2d_ops(registry);
   register_unary_ops(registry);

@@ -1,0 +1,43 @@
+#include "gradus/ops/custom_gradient.h"
+
+#include <fmt/format.h>
+
+namespace gradus {
+namespace {
+
+void custom_gradient_shape(ShapeContext& c) {
+  const std::int64_t count = c.attrs<CustomGradientAttrs>().num_outputs;
+  if (count < 1 || count > c.num_inputs()) {
+    c.fail(fmt::format("num_outputs must be 1 to {}, the number of operands; got {}", c.num_inputs(), count));
+  }
+  for (int i = 0; i < count; ++i) c.set_output(i, c.input_dtype(i), c.input_shape(i));
+}
+
+std::optional<IntValues> first_operand_value(ShapeContext& c) { return c.input_value(0); }
+
+}  // namespace
+
+std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const CustomForward& forward, CustomBackward backward,
+                                    std::string_view name, SourceLocation location) {
+  if (inputs.empty()) throw invalid_argument("custom_gradient needs at least one input");
+  if (!forward || !backward) throw invalid_argument("custom_gradient needs a forward and a backward function");
+  std::vector<Output> operands = forward(inputs);
+  if (operands.empty()) throw invalid_argument("custom_gradient: the forward function returned no outputs");
+  const auto count = static_cast<std::int64_t>(operands.size());
+  // Results first, then the inputs: they are operands so that the gradient flows to them.
+  operands.insert(operands.end(), inputs.begin(), inputs.end());
+  CustomGradientAttrs attrs{count, std::make_shared<const CustomBackward>(std::move(backward))};
+  Node& node = inputs[0].graph().add_node("CustomGradient", std::move(operands), std::move(attrs), name, location);
+  std::vector<Output> outputs;
+  for (int i = 0; i < node.num_outputs(); ++i) outputs.push_back(node.output(i));
+  return outputs;
+}
+
+void register_custom_gradient_ops(OpRegistry& registry) {
+  registry.add({.name = "CustomGradient", .inputs = {"results_and_inputs..."}, .outputs = {"outputs..."},
+                .shape = custom_gradient_shape, .attrs = CustomGradientAttrs{},
+                .summary = "The first num_outputs operands, with a gradient that the user wrote.", .value = first_operand_value,
+                .inplace_inputs = {0}});
+}
+
+}  // namespace gradus
