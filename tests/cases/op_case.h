@@ -15,11 +15,11 @@ namespace gradus::cases {
 struct Operand {
   enum class Kind { kReal, kDistinct, kFixed };
   Kind kind = Kind::kReal;
-  Shape shape;
+  Shape shape = {};
   double low = -1.0;   // kReal: uniform in [low, high)
   double high = 1.0;
-  std::vector<double> kinks;   // kReal: values that are avoided by at least kKinkMargin
-  Tensor value;                // kFixed
+  std::vector<double> kinks = {};  // kReal: values that are avoided by at least kKinkMargin
+  Tensor value = {};               // kFixed
 };
 inline constexpr double kKinkMargin = 0.05;
 
@@ -36,18 +36,19 @@ Operand fixed(Tensor value);  // exactly this tensor, in every run
 struct OpCase {
   std::string op;    // registered name
   std::string name;  // what is particular: "stride2_same_dilation2"; unique per op
-  std::vector<Operand> operands;
-  Attrs attrs;
+  std::vector<Operand> operands = {};
+  Attrs attrs = {};
   // Dtypes of the real operands in forward tests. Gradients are always checked in float64.
   std::vector<DType> dtypes = {DType::kFloat32, DType::kFloat64};
   // Highest gradient order to check: 2, or less with a reason (0 is implied by an explicit "none" in the gradient registry).
   int max_order = 2;
-  std::string max_order_reason;
+  std::string max_order_reason = "";
   // Allowed max |difference| / max(max |reference|, 1e-3) per dtype; 0 means the default (1e-12, 1e-5, 2e-3).
   double tolerance_float64 = 0, tolerance_float32 = 0, tolerance_float16 = 0;
 };
 
-// Every family adds its table: void add_conv2d_cases(std::vector<OpCase>&) in tests/cases/conv2d_cases.cc, called from here.
+// Every family adds its table: void add_conv2d_cases(std::vector<OpCase>&) in tests/cases/conv2d_cases.cc, declared and called
+// in tests/cases/all_cases.{h,cc}.
 const std::vector<OpCase>& all_op_cases();
 
 }  // namespace gradus::cases

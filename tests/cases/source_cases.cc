@@ -1,0 +1,15 @@
+// Cases of the source ops that compute something. Placeholder, Constant, Variable and the assignments have no result that
+// depends on real operands by a kernel of their own; tests/graph covers them.
+#include "tests/cases/all_cases.h"
+
+namespace gradus::cases {
+
+void add_source_cases(std::vector<OpCase>& cases) {
+  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  cases.push_back({.op = "Identity", .name = "matrix", .operands = {real({2, 3})}, .dtypes = floating});
+  cases.push_back({.op = "Identity", .name = "scalar", .operands = {real({})}});
+  cases.push_back({.op = "Identity", .name = "empty", .operands = {real({0, 3})}});
+  cases.push_back({.op = "StopGradient", .name = "matrix", .operands = {real({2, 3})}, .dtypes = floating});
+}
+
+}  // namespace gradus::cases
