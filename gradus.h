@@ -22,6 +22,8 @@
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/optimizer_updates.h"
+#include "gradus/ops/bias_add.h"
+#include "gradus/ops/pooling.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/conv2d.h"
 #include "gradus/ops/operators.h"

@@ -18,6 +18,8 @@ void register_all_gradients(GradientRegistry& registry) {
   register_random_gradients(registry);
   register_layout_gradients(registry);
   register_indexing_gradients(registry);
+  register_bias_add_gradients(registry);
+  register_pooling_gradients(registry);
 }
 
 }  // namespace gradus

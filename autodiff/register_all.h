@@ -20,6 +20,8 @@ void register_argmax_gradients(GradientRegistry& registry);
 void register_debug_gradients(GradientRegistry& registry);
 void register_layout_gradients(GradientRegistry& registry);
 void register_indexing_gradients(GradientRegistry& registry);
+void register_bias_add_gradients(GradientRegistry& registry);
+void register_pooling_gradients(GradientRegistry& registry);
 
 void register_all_gradients(GradientRegistry& registry);
 

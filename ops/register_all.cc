@@ -9,6 +9,8 @@
 #include "gradus/ops/layout.h"
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/optimizer_updates.h"
+#include "gradus/ops/bias_add.h"
+#include "gradus/ops/pooling.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/conv2d.h"
 #include "gradus/ops/reduction.h"
@@ -35,6 +37,8 @@ void register_all_ops(OpRegistry& registry) {
   register_debug_ops(registry);
   register_layout_ops(registry);
   register_indexing_ops(registry);
+  register_bias_add_ops(registry);
+  register_pooling_ops(registry);
 }
 
 }  // namespace gradus

@@ -10,5 +10,7 @@ inline constexpr const char* kDevice = "cpu";
 void register_source_kernels(KernelRegistry& kernels);
 void register_optimizer_update_kernels(KernelRegistry& kernels);
 void register_random_kernels(KernelRegistry& kernels);
+void register_bias_add_kernels(KernelRegistry& kernels);
+void register_pooling_kernels(KernelRegistry& kernels);
 
 }  // namespace gradus::cpu

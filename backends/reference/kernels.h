@@ -11,5 +11,7 @@ void register_source_kernels(KernelRegistry& kernels);
 void register_conv2d_kernels(KernelRegistry& kernels);
 void register_optimizer_update_kernels(KernelRegistry& kernels);
 void register_random_kernels(KernelRegistry& kernels);
+void register_bias_add_kernels(KernelRegistry& kernels);
+void register_pooling_kernels(KernelRegistry& kernels);
 
 }  // namespace gradus::reference

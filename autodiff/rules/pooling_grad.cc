@@ -1,0 +1,41 @@
+// Both families are closed: a maximum's gradient scatters to, and its gradient gathers from, the same places; an average's
+// gradient and the average itself are each other's transposes.
+#include "gradus/autodiff/register_all.h"
+#include "gradus/ops/pooling.h"
+#include "gradus/ops/shape_ops.h"
+
+namespace gradus {
+namespace {
+
+void max_pool_gradient(GradientContext& c) {
+  if (c.needs(0)) c.set(0, max_pool_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
+}
+
+// The input only decides where the maxima are: its own gradient is zero almost everywhere.
+void max_pool_grad_gradient(GradientContext& c) {
+  if (c.needs(1)) c.set(1, max_pool_grad_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
+}
+
+void max_pool_grad_grad_gradient(GradientContext& c) {
+  if (c.needs(1)) c.set(1, max_pool_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
+}
+
+void avg_pool_gradient(GradientContext& c) {
+  if (c.needs(0)) c.set(0, avg_pool_grad(shape(c.input(0)), c.grad(), c.attrs<PoolAttrs>()));
+}
+
+void avg_pool_grad_gradient(GradientContext& c) {
+  if (c.needs(1)) c.set(1, avg_pool(c.grad(), c.attrs<PoolAttrs>()));
+}
+
+}  // namespace
+
+void register_pooling_gradients(GradientRegistry& registry) {
+  registry.add("MaxPool", max_pool_gradient);
+  registry.add("MaxPoolGrad", max_pool_grad_gradient);
+  registry.add("MaxPoolGradGrad", max_pool_grad_grad_gradient);
+  registry.add("AvgPool", avg_pool_gradient);
+  registry.add("AvgPoolGrad", avg_pool_grad_gradient);
+}
+
+}  // namespace gradus

@@ -1,0 +1,40 @@
+// Adding one number per channel, and its gradient. As TensorFlow's tf.nn.bias_add. Page: docs/ops/bias_add.md.
+//
+//   y[..., c] = value[..., c] + bias[c]             (NHWC: channels last, any rank from 2 on)
+//   y[n, c, ...] = value[n, c, ...] + bias[c]       (NCHW: channels second, any rank from 2 on)
+#pragma once
+
+#include <string_view>
+
+#include "gradus/graph/graph.h"
+#include "gradus/ops/image_format.h"
+
+namespace gradus {
+
+// Shared by BiasAdd and BiasAddGrad.
+struct BiasAddAttrs {
+  DataFormat data_format = DataFormat::kNHWC;
+  template <class V>
+  void visit(V& v) {
+    v("data_format", data_format, "NHWC: channels are the last dimension; NCHW: the second");
+  }
+};
+
+// value of rank 2 or more, bias a vector with one element per channel; the result has the shape of value. float16, float32,
+// float64. Throws InvalidArgument for other ranks, unlike dtypes, or a bias of another length.
+Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs = {}, std::string_view name = "",
+                SourceLocation location = SourceLocation::current());
+
+// The gradient of bias_add with respect to bias: the sum of out_backprop over everything but the channels; a vector.
+Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs = {}, std::string_view name = "",
+                     SourceLocation location = SourceLocation::current());
+
+// How many numbers lie before, in and after the channel dimension: a tensor is [outer, channels, inner] to these ops' kernels.
+struct ChannelExtents {
+  std::int64_t outer = 1, channels = 1, inner = 1;
+};
+ChannelExtents channel_extents(const Shape& shape, DataFormat format);
+
+void register_bias_add_ops(OpRegistry& registry);
+
+}  // namespace gradus

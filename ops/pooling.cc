@@ -1,0 +1,132 @@
+#include "gradus/ops/pooling.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "gradus/ops/reduction.h"
+#include "gradus/ops/shape_operand.h"
+
+namespace gradus {
+namespace {
+
+void check_image(ShapeContext& c, int i, const char* name) {
+  c.require_rank(i, 4, name);
+  c.require_floating(i, name);
+}
+
+// Operand i must have the shape of the pooled image.
+void check_pooled(ShapeContext& c, int i, const char* name, const WindowGeometry& g, const Shape& image) {
+  const Shape expected = g.output_shape(g.channels);
+  if (c.input_shape(i).compatible_with(expected)) return;
+  const auto& attrs = c.attrs<PoolAttrs>();
+  c.fail(fmt::format("{} is {} but the pooled image is {}: input {}, ksize [{}], strides [{}], padding {}", name,
+                     image_text(c.input_shape(i), attrs.data_format), image_text(expected, attrs.data_format),
+                     image_text(image, attrs.data_format), fmt::join(attrs.ksize, ","), fmt::join(attrs.strides, ","),
+                     padding_name(attrs.padding)));
+}
+
+void pool_shape(ShapeContext& c) {
+  check_image(c, 0, "input");
+  const WindowGeometry g = pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0));
+  c.set_output(0, c.input_dtype(0), g.output_shape(g.channels));
+}
+
+void max_pool_grad_shape(ShapeContext& c) {
+  check_image(c, 0, "input");
+  check_image(c, 1, "out_backprop");
+  c.require_same_dtype(0, 1);
+  check_pooled(c, 1, "out_backprop", pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0)), c.input_shape(0));
+  c.set_output(0, c.input_dtype(0), c.input_shape(0));
+}
+
+void max_pool_grad_grad_shape(ShapeContext& c) {
+  check_image(c, 0, "input");
+  check_image(c, 1, "grad");
+  c.require_same_dtype(0, 1);
+  if (!c.input_shape(1).compatible_with(c.input_shape(0))) {
+    c.fail(fmt::format("grad must have the input's shape; got grad {} for input {}", c.input_shape(1).to_string(),
+                       c.input_shape(0).to_string()));
+  }
+  const WindowGeometry g = pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0).merged_with(c.input_shape(1)));
+  c.set_output(0, c.input_dtype(0), g.output_shape(g.channels));
+}
+
+void avg_pool_grad_shape(ShapeContext& c) {
+  check_image(c, 1, "out_backprop");
+  const Shape image = shape_operand(c, 0, "input_sizes");
+  if (image.rank() != 4) c.fail(fmt::format("input_sizes must have 4 values; got {}", image.rank()));
+  check_pooled(c, 1, "out_backprop", pool_geometry(c.attrs<PoolAttrs>(), image), image);
+  c.set_output(0, c.input_dtype(1), image);
+}
+
+}  // namespace
+
+WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image) {
+  check_per_dimension("ksize", attrs.ksize, attrs.data_format);
+  const ImageAxes axes = image_axes(attrs.data_format);
+  const auto height = static_cast<std::size_t>(axes.height), width = static_cast<std::size_t>(axes.width);
+  const WindowPlacement placement{.strides = attrs.strides, .dilations = {}, .padding = attrs.padding,
+                                  .explicit_paddings = attrs.explicit_paddings, .data_format = attrs.data_format};
+  check_placement(placement);
+  for (const std::size_t axis : {height, width}) {
+    if (attrs.padding != Padding::kExplicit) break;
+    for (const std::size_t side : {2 * axis, 2 * axis + 1}) {
+      if (attrs.explicit_paddings[side] < attrs.ksize[axis]) continue;
+      throw invalid_argument(fmt::format("explicit paddings must be smaller than the window; got explicit_paddings [{}] for ksize "
+                                         "[{}] {}", fmt::join(attrs.explicit_paddings, ","), fmt::join(attrs.ksize, ","),
+                                         data_format_name(attrs.data_format)));
+    }
+  }
+  const std::string operands = fmt::format("input {}, ksize [{}]", image_text(image, attrs.data_format), fmt::join(attrs.ksize, ","));
+  return window_geometry(placement, image, attrs.ksize[height], attrs.ksize[width], "window", operands);
+}
+
+PoolAttrs square_pool(std::int64_t size, std::int64_t stride, Padding padding, DataFormat data_format) {
+  const auto per_dimension = [&](std::int64_t value) {
+    return image_shape(data_format, 1, value, value, 1).dims();
+  };
+  return {.ksize = per_dimension(size), .strides = per_dimension(stride), .padding = padding, .data_format = data_format};
+}
+
+Output max_pool(const Output& input, const PoolAttrs& attrs, std::string_view name, SourceLocation location) {
+  return input.graph().add("MaxPool", {input}, attrs, name, location);
+}
+Output avg_pool(const Output& input, const PoolAttrs& attrs, std::string_view name, SourceLocation location) {
+  return input.graph().add("AvgPool", {input}, attrs, name, location);
+}
+Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs, std::string_view name,
+                     SourceLocation location) {
+  return input.graph().add("MaxPoolGrad", {input, out_backprop}, attrs, name, location);
+}
+Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAttrs& attrs, std::string_view name,
+                          SourceLocation location) {
+  return input.graph().add("MaxPoolGradGrad", {input, grad}, attrs, name, location);
+}
+Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs, std::string_view name,
+                     SourceLocation location) {
+  return out_backprop.graph().add("AvgPoolGrad", {input_sizes, out_backprop}, attrs, name, location);
+}
+
+Output global_avg_pool(const Output& input, DataFormat data_format, bool keep_dims, std::string_view name,
+                       SourceLocation location) {
+  const ImageAxes axes = image_axes(data_format);
+  return reduce_mean(input, {axes.height, axes.width}, keep_dims, name, location);
+}
+
+void register_pooling_ops(OpRegistry& registry) {
+  registry.add({.name = "MaxPool", .inputs = {"input"}, .outputs = {"output"}, .shape = pool_shape, .attrs = PoolAttrs{},
+                .summary = "The maximum over each window; the first of equal ones, NaN if there is one."});
+  registry.add({.name = "MaxPoolGrad", .inputs = {"input", "out_backprop"}, .outputs = {"input_backprop"},
+                .shape = max_pool_grad_shape, .attrs = PoolAttrs{},
+                .summary = "Adds out_backprop of each window to the pixel that is its maximum."});
+  registry.add({.name = "MaxPoolGradGrad", .inputs = {"input", "grad"}, .outputs = {"output"},
+                .shape = max_pool_grad_grad_shape, .attrs = PoolAttrs{},
+                .summary = "For each window the element of grad where input has its maximum."});
+  registry.add({.name = "AvgPool", .inputs = {"input"}, .outputs = {"output"}, .shape = pool_shape, .attrs = PoolAttrs{},
+                .summary = "The mean of the real pixels under each window."});
+  registry.add({.name = "AvgPoolGrad", .inputs = {"input_sizes", "out_backprop"}, .outputs = {"input_backprop"},
+                .shape = avg_pool_grad_shape, .attrs = PoolAttrs{},
+                .summary = "Spreads out_backprop of each window evenly over its real pixels.", .kernel_dtype = 1});
+}
+
+}  // namespace gradus
