@@ -8,6 +8,10 @@ namespace gradus::cpu {
 inline constexpr const char* kDevice = "cpu";
 
 void register_source_kernels(KernelRegistry& kernels);
+void register_shape_kernels(KernelRegistry& kernels);
+void register_layout_kernels(KernelRegistry& kernels);
+void register_layout_sum_kernels(KernelRegistry& kernels);  // called by register_layout_kernels
+void register_indexing_kernels(KernelRegistry& kernels);
 void register_optimizer_update_kernels(KernelRegistry& kernels);
 void register_random_kernels(KernelRegistry& kernels);
 void register_bias_add_kernels(KernelRegistry& kernels);

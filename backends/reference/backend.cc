@@ -13,6 +13,9 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
                   return std::make_unique<HostDevice>(DeviceName{"ref", index}, nullptr);
                 }});
   reference::register_source_kernels(kernels);
+  reference::register_shape_kernels(kernels);
+  reference::register_layout_kernels(kernels);
+  reference::register_indexing_kernels(kernels);
   reference::register_conv2d_kernels(kernels);
   reference::register_optimizer_update_kernels(kernels);
   reference::register_random_kernels(kernels);

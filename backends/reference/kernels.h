@@ -8,6 +8,9 @@ namespace gradus::reference {
 inline constexpr const char* kDevice = "ref";
 
 void register_source_kernels(KernelRegistry& kernels);
+void register_shape_kernels(KernelRegistry& kernels);
+void register_layout_kernels(KernelRegistry& kernels);
+void register_indexing_kernels(KernelRegistry& kernels);
 void register_conv2d_kernels(KernelRegistry& kernels);
 void register_optimizer_update_kernels(KernelRegistry& kernels);
 void register_random_kernels(KernelRegistry& kernels);

@@ -1,0 +1,161 @@
+// Reflection, and the gradient ops of layout that add elements up: sums run over the sources of one result at a time, in a
+// fixed order, so that rows can be done by any thread.
+#include <algorithm>
+#include <cstring>
+
+#include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/cpu/strided_copy.h"
+#include "gradus/ops/layout.h"
+
+namespace gradus::cpu {
+namespace {
+
+template <class T>
+using Sum = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
+
+std::size_t at(int d) { return static_cast<std::size_t>(d); }
+
+// Rows are what is contiguous along the last axis; `row` counts them over all other axes.
+struct RowIndex {
+  std::array<std::int64_t, Shape::kMaxRank> index{};
+  RowIndex(std::int64_t row, const Shape& shape) {
+    for (int d = shape.rank() - 2; d >= 0; --d) {
+      index[at(d)] = row % shape[d];
+      row /= shape[d];
+    }
+  }
+};
+std::int64_t last_dim(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[shape.rank() - 1]; }
+std::int64_t row_count(const Shape& shape) { return shape.num_elements() / std::max<std::int64_t>(1, last_dim(shape)); }
+std::int64_t row_chunk(std::int64_t row_length) { return std::max<std::int64_t>(1, kCopyChunk / std::max<std::int64_t>(1, row_length)); }
+
+template <class T>
+void mirror_pad_rows(KernelContext& c) {
+  const auto& paddings = c.attrs<MirrorPadAttrs>().paddings;
+  const Shape& x = c.input(0).shape();
+  const Shape& y = c.output(0).shape();
+  const T* from = static_cast<const T*>(c.input(0).raw());
+  T* to = static_cast<T*>(c.output(0).raw());
+  const auto strides = row_major_strides(x);
+  const std::int64_t n = last_dim(x), wide = last_dim(y);
+  const std::int64_t before = paddings.empty() ? 0 : paddings[paddings.size() - 2];
+  if (y.num_elements() == 0) return;
+  c.parallel_for(row_count(y), row_chunk(wide), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const RowIndex position(row, y);
+      const T* source = from;
+      for (int d = 0; d < x.rank() - 1; ++d) {
+        source += reflected(position.index[at(d)] - paddings[at(2 * d)], x[d]) * strides[at(d)];
+      }
+      T* target = to + row * wide;
+      for (std::int64_t i = 0; i < before; ++i) target[i] = source[before - i];
+      std::memcpy(target + before, source, static_cast<std::size_t>(n) * sizeof(T));
+      for (std::int64_t i = before + n; i < wide; ++i) target[i] = source[reflected(i - before, n)];
+    }
+  });
+}
+
+void mirror_pad(KernelContext& c) {
+  switch (dtype_size(c.output(0).dtype())) {
+    case 1: return mirror_pad_rows<std::uint8_t>(c);
+    case 2: return mirror_pad_rows<std::uint16_t>(c);
+    case 4: return mirror_pad_rows<std::uint32_t>(c);
+    default: return mirror_pad_rows<std::uint64_t>(c);
+  }
+}
+
+// The padded positions that mirror element i of an axis: itself, one to the left, one to the right.
+struct MirrorImages {
+  std::int64_t positions[3];
+  int count = 0;
+  MirrorImages(std::int64_t i, std::int64_t size, std::int64_t before, std::int64_t after) {
+    positions[count++] = before + i;
+    if (i >= 1 && i <= before) positions[count++] = before - i;
+    if (i <= size - 2 && i >= size - 1 - after) positions[count++] = before + 2 * (size - 1) - i;
+  }
+};
+
+void mirror_pad_grad(KernelContext& c) {
+  visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
+    const auto& paddings = c.attrs<MirrorPadAttrs>().paddings;
+    const Shape& x = c.output(0).shape();
+    const T* dy = c.input(0).data<T>();
+    T* dx = c.output(0).data<T>();
+    const auto strides = row_major_strides(c.input(0).shape());
+    const int rank = x.rank();
+    c.parallel_for(x.num_elements(), kCopyChunk, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t e = begin; e < end; ++e) {
+        // The images of all axes; their combinations are counted through by `choice`.
+        std::int64_t offsets[Shape::kMaxRank][3];
+        int images[Shape::kMaxRank], choice[Shape::kMaxRank] = {};
+        std::int64_t rest = e, offset = 0;
+        for (int d = rank - 1; d >= 0; --d) {
+          const MirrorImages m(rest % x[d], x[d], paddings[at(2 * d)], paddings[at(2 * d + 1)]);
+          rest /= x[d];
+          images[d] = m.count;
+          for (int k = 0; k < m.count; ++k) offsets[d][k] = m.positions[k] * strides[at(d)];
+          offset += offsets[d][0];
+        }
+        Sum<T> sum{};
+        for (int d = rank - 1;;) {
+          sum = static_cast<Sum<T>>(sum + static_cast<Sum<T>>(dy[offset]));
+          for (d = rank - 1; d >= 0; --d) {
+            offset -= offsets[d][choice[d]];
+            choice[d] = choice[d] + 1 < images[d] ? choice[d] + 1 : 0;
+            offset += offsets[d][choice[d]];
+            if (choice[d] != 0) break;
+          }
+          if (d < 0) break;
+        }
+        dx[e] = static_cast<T>(sum);
+      }
+    });
+  });
+}
+
+void tile_grad(KernelContext& c) {
+  visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
+    constexpr std::int64_t kBlock = 256;
+    const Shape& x = c.output(0).shape();
+    const Shape& tiled = c.input(0).shape();
+    const int rank = x.rank();
+    const T* dy = c.input(0).data<T>();
+    T* dx = c.output(0).data<T>();
+    if (x.num_elements() == 0) return;
+    const auto strides = row_major_strides(tiled);
+    const std::int64_t n = last_dim(x);
+    std::int64_t tiles = 1;
+    for (int d = 0; d < rank; ++d) tiles *= tiled[d] / x[d];
+    c.parallel_for(row_count(x), row_chunk(n * std::max<std::int64_t>(1, tiles)), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const RowIndex position(row, x);
+        std::int64_t origin = 0;
+        for (int d = 0; d < rank - 1; ++d) origin += position.index[at(d)] * strides[at(d)];
+        for (std::int64_t first = 0; first < n; first += kBlock) {
+          const std::int64_t width = std::min(kBlock, n - first);
+          Sum<T> sums[kBlock] = {};
+          for (std::int64_t t = 0; t < tiles; ++t) {
+            std::int64_t offset = origin + first, rest = t;
+            for (int d = rank - 1; d >= 0; --d) {
+              const std::int64_t repeats = tiled[d] / x[d];
+              offset += rest % repeats * x[d] * strides[at(d)];
+              rest /= repeats;
+            }
+            for (std::int64_t i = 0; i < width; ++i) sums[i] = static_cast<Sum<T>>(sums[i] + static_cast<Sum<T>>(dy[offset + i]));
+          }
+          for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
+        }
+      }
+    });
+  });
+}
+
+}  // namespace
+
+void register_layout_sum_kernels(KernelRegistry& kernels) {
+  kernels.add("MirrorPad", kDevice, kAllDTypes, mirror_pad);
+  kernels.add("MirrorPadGrad", kDevice, kNumeric, mirror_pad_grad);
+  kernels.add("TileGrad", kDevice, kNumeric, tile_grad);
+}
+
+}  // namespace gradus::cpu

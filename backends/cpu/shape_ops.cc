@@ -1,0 +1,74 @@
+#include <cstring>
+
+#include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/cpu/strided_copy.h"
+
+namespace gradus::cpu {
+namespace {
+
+void shape_kernel(KernelContext& c) {
+  const Shape& x = c.input(0).shape();
+  for (int i = 0; i < x.rank(); ++i) c.output(0).data<std::int32_t>()[i] = static_cast<std::int32_t>(x[i]);
+}
+void size_kernel(KernelContext& c) { *c.output(0).data<std::int32_t>() = static_cast<std::int32_t>(c.input(0).num_elements()); }
+void rank_kernel(KernelContext& c) { *c.output(0).data<std::int32_t>() = c.input(0).shape().rank(); }
+
+// Runs only where the view cannot share its operand's memory.
+void view_kernel(KernelContext& c) {
+  StridedCopy copy;
+  copy.loop(c.output(0).num_elements(), 1, 1);
+  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+}
+
+void zeros_like(KernelContext& c) { zero_bytes(c, c.output(0).raw(), c.output(0).bytes()); }
+
+void ones_like(KernelContext& c) {
+  visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
+    const T one = static_cast<T>(1.0f);
+    fill_elements(c, c.output(0).raw(), c.output(0).num_elements(), &one, sizeof(T));
+  });
+}
+
+void fill_kernel(KernelContext& c) {
+  fill_elements(c, c.output(0).raw(), c.output(0).num_elements(), c.input(1).raw(), dtype_size(c.output(0).dtype()));
+}
+
+void broadcast_to(KernelContext& c) {
+  const Shape& x = c.input(0).shape();
+  const Shape& y = c.output(0).shape();
+  const auto to = row_major_strides(y);
+  const auto from = row_major_strides(x);
+  const int missing = y.rank() - x.rank();
+  StridedCopy copy;
+  for (int d = 0; d < y.rank(); ++d) {
+    const bool repeated = d < missing || x[d - missing] == 1;
+    copy.loop(y[d], to[static_cast<std::size_t>(d)], repeated ? 0 : from[static_cast<std::size_t>(d - missing)]);
+  }
+  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+}
+
+template <class T>
+void range_of(KernelContext& c) {
+  const T start = *c.input(0).data<T>(), delta = *c.input(2).data<T>();
+  T* y = c.output(0).data<T>();
+  for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) y[i] = static_cast<T>(start + i * delta);
+}
+void range_kernel(KernelContext& c) {
+  c.output(0).dtype() == DType::kInt32 ? range_of<std::int32_t>(c) : range_of<std::int64_t>(c);
+}
+
+}  // namespace
+
+void register_shape_kernels(KernelRegistry& kernels) {
+  kernels.add("Shape", kDevice, kAllDTypes, shape_kernel);
+  kernels.add("Size", kDevice, kAllDTypes, size_kernel);
+  kernels.add("Rank", kDevice, kAllDTypes, rank_kernel);
+  for (const char* view : {"Reshape", "ExpandDims", "Squeeze"}) kernels.add(view, kDevice, kAllDTypes, view_kernel);
+  kernels.add("ZerosLike", kDevice, kAllDTypes, zeros_like);
+  kernels.add("OnesLike", kDevice, kAllDTypes, ones_like);
+  kernels.add("Fill", kDevice, kAllDTypes, fill_kernel);
+  kernels.add("BroadcastTo", kDevice, kAllDTypes, broadcast_to);
+  kernels.add("Range", kDevice, {DType::kInt32, DType::kInt64}, range_kernel);
+}
+
+}  // namespace gradus::cpu
