@@ -1,7 +1,13 @@
 #include "gradus/core/thread_pool.h"
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace gradus {
 namespace {
@@ -26,17 +32,59 @@ void pause() {
 // Set while this thread runs a chunk, and which worker of its pool it is: a nested call keeps that index, so that two nested
 // calls in different chunks never share a worker's scratch memory.
 thread_local bool inside_region = false;
-thread_local const ThreadPool* current_pool = nullptr;
+thread_local const void* current_pool = nullptr;
 thread_local int current_worker = 0;
 
 }  // namespace
 
-ThreadPool::ThreadPool(int num_threads) {
+struct ThreadPool::Impl {
+  using Body = FunctionRef<void(std::int64_t, std::int64_t, int)>;
+
+  explicit Impl(int num_threads);
+  ~Impl();
+  void run(std::int64_t total, std::int64_t chunk, Body body);
+  void worker_loop(int index);
+  bool run_one_chunk(int worker);
+  void wait_until_done(std::uint64_t chunks);
+
+  // Epoch (24 bits), number of chunks (20), next chunk (20): a chunk is claimed by one compare-and-swap, which fails when the
+  // job has changed meanwhile. A claimed chunk keeps its job alive, so the fields below may be read after a claim.
+  std::atomic<std::uint64_t> ticket_{0};
+  std::atomic<std::uint64_t> done_{0};
+  std::int64_t total_ = 0;
+  std::int64_t chunk_ = 1;
+  const Body* body_ = nullptr;
+
+  std::mutex caller_mutex_;  // one parallel region at a time
+  std::mutex sleep_mutex_;
+  std::condition_variable wake_;
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;
+  std::vector<std::thread> workers_;
+};
+
+ThreadPool::ThreadPool(int num_threads) : impl_(std::make_unique<Impl>(num_threads)) {}
+ThreadPool::~ThreadPool() = default;
+
+int ThreadPool::num_threads() const { return static_cast<int>(impl_->workers_.size()) + 1; }
+
+void ThreadPool::parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body) {
+  impl_->run(total, chunk, [&](std::int64_t begin, std::int64_t end, int) { body(begin, end); });
+}
+
+void ThreadPool::parallel_for_worker(std::int64_t total, std::int64_t chunk,
+                                     FunctionRef<void(std::int64_t, std::int64_t, int)> body) {
+  impl_->run(total, chunk, body);
+}
+
+ThreadPool::Impl::Impl(int num_threads) {
   if (num_threads <= 0) num_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::Impl::~Impl() {
   {
     const std::lock_guard lock(sleep_mutex_);
     stop_.store(true);
@@ -45,12 +93,7 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::parallel_for(std::int64_t total, std::int64_t chunk,
-                              FunctionRef<void(std::int64_t, std::int64_t)> body) {
-  parallel_for_worker(total, chunk, [&](std::int64_t begin, std::int64_t end, int) { body(begin, end); });
-}
-
-void ThreadPool::parallel_for_worker(std::int64_t total, std::int64_t chunk, Body body) {
+void ThreadPool::Impl::run(std::int64_t total, std::int64_t chunk, Body body) {
   if (total <= 0) return;
   chunk = std::max<std::int64_t>({chunk, 1, (total + kMaxChunks - 1) / kMaxChunks});
   const std::int64_t chunks = (total + chunk - 1) / chunk;
@@ -83,7 +126,7 @@ void ThreadPool::parallel_for_worker(std::int64_t total, std::int64_t chunk, Bod
   }
 }
 
-bool ThreadPool::run_one_chunk(int worker) {
+bool ThreadPool::Impl::run_one_chunk(int worker) {
   std::uint64_t ticket = ticket_.load();
   do {
     if (!has_work(ticket)) return false;
@@ -99,7 +142,7 @@ bool ThreadPool::run_one_chunk(int worker) {
   return true;
 }
 
-void ThreadPool::wait_until_done(std::uint64_t chunks) {
+void ThreadPool::Impl::wait_until_done(std::uint64_t chunks) {
   for (int spins = 0; done_.load() != chunks; ++spins) {
     if (spins < kSpins) {
       pause();
@@ -109,7 +152,7 @@ void ThreadPool::wait_until_done(std::uint64_t chunks) {
   }
 }
 
-void ThreadPool::worker_loop(int index) {
+void ThreadPool::Impl::worker_loop(int index) {
   inside_region = true;  // a nested parallel_for runs inline
   current_pool = this;
   current_worker = index;

@@ -3,13 +3,8 @@
 // neighbour costs at most one chunk. Idle workers spin for some tens of microseconds, then sleep.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <exception>
-#include <mutex>
-#include <thread>
-#include <vector>
+#include <memory>
 
 #include "gradus/core/function_ref.h"
 
@@ -23,7 +18,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
+  int num_threads() const;
 
   // Calls body(begin, end) for [0, total) in chunks of `chunk` elements (the last may be shorter), in any order and from any
   // thread, and returns when all are done. The first exception of a chunk is rethrown here. Calls from inside a chunk run
@@ -35,27 +30,8 @@ class ThreadPool {
                            FunctionRef<void(std::int64_t, std::int64_t, int)> body);
 
  private:
-  using Body = FunctionRef<void(std::int64_t, std::int64_t, int)>;
-  void worker_loop(int index);
-  bool run_one_chunk(int worker);
-  void wait_until_done(std::uint64_t chunks);
-
-  // Epoch (24 bits), number of chunks (20), next chunk (20): a chunk is claimed by one compare-and-swap, which fails when the
-  // job has changed meanwhile. A claimed chunk keeps its job alive, so the fields below may be read after a claim.
-  std::atomic<std::uint64_t> ticket_{0};
-  std::atomic<std::uint64_t> done_{0};
-  std::int64_t total_ = 0;
-  std::int64_t chunk_ = 1;
-  const Body* body_ = nullptr;
-
-  std::mutex caller_mutex_;  // one parallel region at a time
-  std::mutex sleep_mutex_;
-  std::condition_variable wake_;
-  std::atomic<int> sleepers_{0};
-  std::atomic<bool> stop_{false};
-  std::mutex error_mutex_;
-  std::exception_ptr error_;
-  std::vector<std::thread> workers_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace gradus

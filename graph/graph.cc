@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "gradus/graph/graph_mutex.h"
+
 namespace gradus {
 namespace {
 
@@ -69,6 +71,9 @@ std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::
   return value;
 }
 
+Graph::Graph(const OpRegistry& ops) : ops_(&ops), mutex_(std::make_unique<GraphMutex>()) {}
+Graph::~Graph() = default;
+
 Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
                       SourceLocation location) {
   // A gradient node points at the user's forward line, not into the rule that made it.
@@ -99,7 +104,7 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
     throw Error(error.code(), fmt::format("[{} '{}' at {}:{}] {}", op, full, file, line, error.what()));
   }
 
-  const std::unique_lock lock(mutex_);
+  const std::unique_lock lock(*mutex_);
   std::unique_ptr<Node> node(new Node());
   node->id_ = num_nodes();
   node->name_ = unique_name(full);
@@ -150,7 +155,7 @@ Output Graph::find_output(std::string_view name) const {
 
 void Graph::add_to_collection(const std::string& collection, const Output& item) {
   if (&item.graph() != this) throw invalid_argument("'" + item.name() + "' belongs to another graph");
-  const std::unique_lock lock(mutex_);
+  const std::unique_lock lock(*mutex_);
   collections_[collection].push_back(item);
 }
 

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,9 +19,12 @@ inline constexpr const char* kAllVariables = "variables";
 inline constexpr const char* kRegularizationLosses = "regularization_losses";  // scalars, to be added to the loss
 inline constexpr const char* kUpdateOps = "update_ops";  // to be run with each training step (moving averages)
 
+struct GraphMutex;
+
 class Graph {
  public:
-  explicit Graph(const OpRegistry& ops = op_registry()) : ops_(&ops) {}
+  explicit Graph(const OpRegistry& ops = op_registry());
+  ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
@@ -57,8 +59,8 @@ class Graph {
   // The open name scopes as the user wrote them, "block1/" (name prefixes may have a "_1" against repetition).
   const std::string& scope_path() const { return scope_path_; }
 
-  // Held shared while a session compiles, exclusively while a node is added.
-  std::shared_mutex& mutex() const { return mutex_; }
+  // Held shared while a session compiles, exclusively while a node is added. Include "gradus/graph/graph_mutex.h" to lock it.
+  GraphMutex& mutex() const { return *mutex_; }
 
  private:
   friend class NameScope;
@@ -72,7 +74,7 @@ class Graph {
   std::unordered_map<std::string, Node*> by_name_;
   mutable std::unordered_map<std::string, int> name_counts_;
   std::map<std::string, std::vector<Output>> collections_;
-  mutable std::shared_mutex mutex_;
+  std::unique_ptr<GraphMutex> mutex_;
 
   // State of the scopes, applied to every new node.
   std::string name_prefix_;

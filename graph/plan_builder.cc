@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <shared_mutex>
 #include <tuple>
 
+#include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/constant_attrs.h"
 #include "gradus/graph/plan.h"
 #include "gradus/graph/plan_infer.h"

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <fstream>
 #include <mutex>
-#include <shared_mutex>
 #include <nlohmann/json.hpp>
 
+#include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/executor.h"
 #include "gradus/graph/plan.h"
 
