@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gradus/core/wrapping.h"
+
 namespace gradus {
 namespace {
 
@@ -42,7 +44,6 @@ void add_n_shape(ShapeContext& c) {
 }
 
 using Int = std::int64_t;
-Int floor_quotient(Int x, Int y) { return x / y - ((x % y != 0 && (x < 0) != (y < 0)) ? 1 : 0); }
 
 // Follows arithmetic on sizes: vectors of one length, or a vector and a scalar. F returns false where it has no result.
 template <class F>
@@ -119,14 +120,12 @@ void register_binary_ops(OpRegistry& registry) {
   add("Mul", broadcast_shape, "z = x * y", followed([](Int x, Int y, Int* z) { return !__builtin_mul_overflow(x, y, z); }));
   add("RealDiv", floating_shape, "z = x / y");
   add("FloorDiv", integer_shape, "z = floor(x / y)", followed([](Int x, Int y, Int* z) {
-        if (y == 0 || y == -1) return y == -1 && !__builtin_sub_overflow(Int{0}, x, z);
-        *z = floor_quotient(x, y);
-        return true;
+        if (y != 0) *z = floor_quotient(x, y);
+        return y != 0;
       }));
   add("FloorMod", integer_shape, "z = x - floor(x / y) * y", followed([](Int x, Int y, Int* z) {
-        if (y == 0) return false;
-        *z = y == -1 ? 0 : x - floor_quotient(x, y) * y;
-        return true;
+        if (y != 0) *z = x - floor_quotient(x, y) * y;
+        return y != 0;
       }));
   add("Maximum", broadcast_shape, "z = max(x, y)", followed([](Int x, Int y, Int* z) { *z = std::max(x, y); return true; }));
   add("Minimum", broadcast_shape, "z = min(x, y)", followed([](Int x, Int y, Int* z) { *z = std::min(x, y); return true; }));

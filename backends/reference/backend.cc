@@ -16,6 +16,13 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
   reference::register_shape_kernels(kernels);
   reference::register_layout_kernels(kernels);
   reference::register_indexing_kernels(kernels);
+  reference::register_unary_kernels(kernels);
+  reference::register_binary_kernels(kernels);
+  reference::register_compare_kernels(kernels);
+  reference::register_reduction_kernels(kernels);
+  reference::register_matmul_kernels(kernels);
+  reference::register_argmax_kernels(kernels);
+  reference::register_debug_kernels(kernels);
   reference::register_conv2d_kernels(kernels);
   reference::register_optimizer_update_kernels(kernels);
   reference::register_random_kernels(kernels);
