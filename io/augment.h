@@ -17,9 +17,9 @@ struct Augmentation {
   int shift = 0;         // moves the image by -shift..shift pixels, each way independently; less than the image's size
   int crop_padding = 0;  // pads every side by this much and cuts the original size out at a random place
   bool flip = false;     // mirrors left and right with probability 1/2
-  Fill fill = Fill::kZero;    // what shift and crop_padding bring in from outside
-  std::vector<float> mean;    // per channel, or one for all; afterwards x = (x - mean) / stddev, with x in 0..1
-  std::vector<float> stddev;  // both or neither; all above 0
+  Fill fill = Fill::kZero;         // what shift and crop_padding bring in from outside
+  std::vector<float> mean = {};    // per channel, or one for all; afterwards x = (x - mean) / stddev, with x in 0..1
+  std::vector<float> stddev = {};  // both or neither; all above 0
   std::uint64_t seed = 0;
 };
 

@@ -5,11 +5,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace gradus {
 namespace {
 
 constexpr int kPlainColumns = 1000;  // no window limits a plain line
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 std::string clock_text(double seconds) {
   const auto s = static_cast<std::int64_t>(std::clamp(seconds, 0.0, 3.6e8) + 0.5);
@@ -47,7 +52,7 @@ ProgressBar::ProgressBar(std::string_view title, std::int64_t total_steps, const
     : title_(one_line(title)),
       total_(std::max<std::int64_t>(total_steps, 0)),
       options_(options),
-      start_(std::chrono::steady_clock::now()),
+      start_(now_seconds()),
       last_draw_(start_) {
   if (options_.stream == nullptr) options_.stream = stderr;
   terminal_ = !options_.quiet && ::isatty(::fileno(options_.stream)) == 1;
@@ -59,16 +64,16 @@ ProgressBar::~ProgressBar() {
 
 void ProgressBar::start_at(std::int64_t steps) {
   done_ = skipped_ = std::max<std::int64_t>(steps, 0);
-  start_ = std::chrono::steady_clock::now();
+  start_ = now_seconds();
 }
 
 void ProgressBar::step(std::initializer_list<Value> values, std::int64_t images) {
   if (finished_) return;
   ++done_;
   images_ += images;
-  const auto now = std::chrono::steady_clock::now();
+  const double now = now_seconds();
   const bool last = total_ > 0 && done_ >= total_;
-  const double since = std::chrono::duration<double>(now - last_draw_).count();
+  const double since = now - last_draw_;
   const bool due = since >= (terminal_ ? options_.redraw_seconds : options_.plain_seconds) || (terminal_ && !drawn_);
   values_.clear();
   for (const Value& value : values) values_ += fmt::format("  {} {:.4g}", one_line(value.first), value.second);
@@ -114,7 +119,7 @@ std::string ProgressBar::text(int columns, double seconds) const {
 
 void ProgressBar::draw(bool last) {
   drawn_ = true;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  const double seconds = now_seconds() - start_;
   int columns = kPlainColumns;
   if (terminal_) {
     struct winsize window {};

@@ -6,7 +6,6 @@
 // is printed every few seconds, and the last one. One thread at a time.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <initializer_list>
@@ -54,8 +53,8 @@ class ProgressBar {
   std::int64_t skipped_ = 0;
   std::int64_t images_ = 0;
   std::string values_;
-  std::chrono::steady_clock::time_point start_;
-  std::chrono::steady_clock::time_point last_draw_;
+  double start_;  // seconds of the steady clock
+  double last_draw_;
 };
 
 }  // namespace gradus

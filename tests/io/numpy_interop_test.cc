@@ -1,0 +1,89 @@
+// What is written here, NumPy reads, and the other way round. Skipped, visibly, where python3 or numpy is missing.
+#include "gradus/io/npy.h"
+#include "tests/io/io_test_support.h"
+
+namespace gradus::io {
+namespace {
+
+// A python3 that has numpy, or "".
+std::string find_python() {
+  for (const char* python : {"python3", "/usr/bin/python3"}) {
+    if (std::system(fmt::format("{} -c 'import numpy' >/dev/null 2>&1", python).c_str()) == 0) return python;
+  }
+  return "";
+}
+
+class NumpyInteropTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    python_ = find_python();
+    if (python_.empty()) GTEST_SKIP() << "python3 with numpy is not installed";
+  }
+  // Runs a script in the directory; its assertions decide.
+  void run(const std::string& script) {
+    io_test::write_file(directory_.file("script.py"), "import numpy as np\n" + script);
+    const std::string command = fmt::format("cd '{}' && {} script.py >output.txt 2>&1", directory_.path(), python_);
+    ASSERT_EQ(std::system(command.c_str()), 0) << io_test::read_file(directory_.file("output.txt"));
+  }
+  io_test::TemporaryDirectory directory_;
+  std::string python_;
+};
+
+TEST_F(NumpyInteropTest, NumpyReadsOurFiles) {
+  save_npy(directory_.file("a.npy"), Tensor::from<float>({2, 3}, {0, 1, 2, 3, 4, 5.5F}));
+  save_npy(directory_.file("s.npy"), Tensor::scalar(2.25));
+  const std::map<std::string, Tensor> tensors = {{"block/h", Tensor::full(DType::kFloat16, {2, 1}, 0.5)},
+                                                 {"i", Tensor::from<std::int64_t>({2}, {-1, 1LL << 40})},
+                                                 {"b", Tensor::from<std::uint8_t>({2}, {0, 1}).cast(DType::kBool)},
+                                                 {"none", Tensor(DType::kUInt8, {3, 0})}};
+  save_npz(directory_.file("stored.npz"), tensors);
+  save_npz(directory_.file("deflated.npz"), tensors, {.compress = true});
+  run(R"(
+a = np.load('a.npy')
+assert a.dtype == np.float32 and a.tolist() == [[0, 1, 2], [3, 4, 5.5]]
+s = np.load('s.npy')
+assert s.shape == () and s.dtype == np.float64 and s == 2.25
+for name in ('stored.npz', 'deflated.npz'):
+    z = np.load(name)
+    assert sorted(z.files) == ['b', 'block/h', 'i', 'none'], z.files
+    assert z['block/h'].dtype == np.float16 and z['block/h'].tolist() == [[0.5], [0.5]]
+    assert z['i'].tolist() == [-1, 1 << 40]
+    assert z['b'].tolist() == [False, True] and z['b'].dtype == np.bool_
+    assert z['none'].shape == (3, 0) and z['none'].dtype == np.uint8
+import zipfile
+assert zipfile.ZipFile('deflated.npz').testzip() is None
+)");
+}
+
+TEST_F(NumpyInteropTest, WeReadNumpysFiles) {
+  run(R"(
+x = (np.arange(24) * 3 - 20).reshape(2, 3, 4)
+for i, t in enumerate(['<f2', '>f2', '<f4', '>f4', '<f8', '>f8', 'i1', '<i2', '>i2', '<i4', '>i4', '<i8', '>i8']):
+    np.save('c%d.npy' % i, x.astype(t))
+    np.save('f%d.npy' % i, np.asfortranarray(x.astype(t)))
+np.savez('s.npz', x=x.astype('<i4'), t=x.T.astype('>f4'))
+np.savez_compressed('d.npz', x=x.astype('<i4'), t=x.T.astype('>f4'))
+np.lib.format.write_array(open('v2.npy', 'wb'), x, version=(2, 0))
+np.lib.format.write_array(open('v3.npy', 'wb'), x, version=(3, 0))
+)");
+  Tensor x(DType::kFloat64, {2, 3, 4});
+  for (int i = 0; i < 24; ++i) x.set(i, i * 3 - 20);
+  for (int i = 0; i < 13; ++i) {
+    for (const char* order : {"c", "f"}) {
+      const Tensor loaded = load_npy(directory_.file(fmt::format("{}{}.npy", order, i)));
+      EXPECT_EQ(loaded.shape(), x.shape());
+      EXPECT_TRUE(bit_equal(loaded.cast(DType::kFloat64), x)) << order << i;
+    }
+  }
+  for (const char* name : {"v2.npy", "v3.npy"})
+    EXPECT_TRUE(bit_equal(load_npy(directory_.file(name)), x.cast(DType::kInt64)));
+  for (const char* name : {"s.npz", "d.npz"}) {
+    const auto z = load_npz(directory_.file(name));
+    EXPECT_TRUE(bit_equal(z.at("x"), x.cast(DType::kInt32))) << name;
+    ASSERT_EQ(z.at("t").shape(), (Shape{4, 3, 2}));
+    EXPECT_EQ(z.at("t").at(1), x.at(12)) << "element (0,0,1) of the transpose is element (1,0,0)";
+  }
+}
+
+}  // namespace
+}  // namespace gradus::io
