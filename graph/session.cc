@@ -72,10 +72,8 @@ class Session::Impl {
     const std::lock_guard lock(mutex_);
     const std::vector<Output> variables = all_variables();
     for (const auto& [name, tensor] : state) {
-      const Node* node = graph_.find_node(name);
-      if (node == nullptr || node->def().kind != OpKind::kVariable) {
-        throw not_found("the saved state has a variable '" + name + "' that this graph does not have");
-      }
+      const bool known = std::any_of(variables.begin(), variables.end(), [&](const Output& v) { return v.node().name() == name; });
+      if (!known) throw not_found("the saved state has a variable '" + name + "' that this graph does not have");
     }
     for (const Output& variable : variables) {
       const auto found = state.find(variable.node().name());
@@ -136,20 +134,17 @@ class Session::Impl {
     return compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_});
   }
 
-  // Initial values do not depend on when they are asked for: they are computed as run 0.
+  // Initial values do not depend on when they are asked for: they are computed as run 0. One variable after the other, so that
+  // the memory for all of them is never needed at once.
   void initialize(const std::vector<Node*>& nodes) {
-    std::vector<Output> missing;
     for (Node* node : nodes) {
-      if (!variables_.at(node)->initialized) missing.push_back(node->output(0));
+      if (variables_.at(node)->initialized) continue;
+      const std::unique_ptr<Plan> plan = compile({}, {node->input(0)}, {});
+      initialize(plan->variables);  // an initial value may depend on other variables
+      const std::vector<Tensor> value = executor_.run(*plan, {}, 0);
+      executor_.forget(*plan);
+      store(node->output(0), value[0]);
     }
-    if (missing.empty()) return;
-    std::vector<Output> values;
-    for (const Output& variable : missing) values.push_back(variable.node().input(0));
-    const std::unique_ptr<Plan> plan = compile({}, values, {});
-    initialize(plan->variables);  // an initial value may depend on other variables
-    const std::vector<Tensor> results = executor_.run(*plan, {}, 0);
-    executor_.forget(*plan);
-    for (std::size_t i = 0; i < missing.size(); ++i) store(missing[i], results[i]);
   }
 
   VariableState& state_of(const Output& variable) {
