@@ -22,6 +22,13 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
                                                       std::make_shared<ThreadPool>(options.num_threads));
                 }});
   cpu::register_source_kernels(kernels);
+  cpu::register_unary_kernels(kernels);
+  cpu::register_binary_kernels(kernels);
+  cpu::register_compare_kernels(kernels);
+  cpu::register_reduction_kernels(kernels);
+  cpu::register_matmul_kernels(kernels);
+  cpu::register_argmax_kernels(kernels);
+  cpu::register_debug_kernels(kernels);
   cpu::register_shape_kernels(kernels);
   cpu::register_layout_kernels(kernels);
   cpu::register_indexing_kernels(kernels);

@@ -69,7 +69,7 @@ template <int operands, class F>
 KernelFn integer_elementwise(F) {
   return [](KernelContext& c) {
     visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-      if constexpr (std::is_integral_v<T>) run_elementwise<operands, F, T>(c);
+      if constexpr (kIntegers.contains(dtype_of<T>)) run_elementwise<operands, F, T>(c);
     });
   };
 }

@@ -1,0 +1,78 @@
+#include "gradus/ops/argmax.h"
+
+#include <cmath>
+
+#include "gradus/backends/cpu/elementwise.h"
+#include "gradus/backends/cpu/kernels.h"
+
+namespace gradus::cpu {
+namespace {
+
+// The first of the best elements, or of the NaNs. x is [outer, size, inner] around the axis.
+template <class T, class Index, class Better>
+void search(KernelContext& c, Better better) {
+  const Shape& shape = c.input(0).shape();
+  const int axis = normalize_axis(c.attrs<ArgMaxAttrs>().axis, shape.rank());
+  const std::int64_t size = shape[axis];
+  std::int64_t inner = 1;
+  for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
+  const T* const x = c.input(0).data<T>();
+  Index* const index = c.output(0).data<Index>();
+  c.parallel_for(c.output(0).num_elements(), kElementwiseChunk / size + 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const T* const line = x + i / inner * size * inner + i % inner;
+      std::int64_t best = 0;
+      auto leader = static_cast<Compute<T>>(line[0]);
+      for (std::int64_t k = 1; k < size && leader == leader; ++k) {
+        const auto candidate = static_cast<Compute<T>>(line[k * inner]);
+        if (better(candidate, leader) || candidate != candidate) {
+          best = k;
+          leader = candidate;
+        }
+      }
+      index[i] = static_cast<Index>(best);
+    }
+  });
+}
+
+template <class Better>
+KernelFn argmax(Better) {
+  return [](KernelContext& c) {
+    visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
+      c.output(0).dtype() == DType::kInt32 ? search<T, std::int32_t>(c, Better{}) : search<T, std::int64_t>(c, Better{});
+    });
+  };
+}
+
+void in_top_k(KernelContext& c) {
+  const std::int64_t classes = c.input(0).shape()[1];
+  bool* const result = c.output(0).data<bool>();
+  visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
+    const T* const predictions = c.input(0).data<T>();
+    c.parallel_for(c.output(0).num_elements(), kElementwiseChunk / (classes + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t target = c.input(1).dtype() == DType::kInt32 ? c.input(1).data<std::int32_t>()[row]
+                                                                       : c.input(1).data<std::int64_t>()[row];
+        const T* const values = predictions + row * classes;
+        bool in = target >= 0 && target < classes;
+        std::int64_t larger = 0;
+        for (std::int64_t k = 0; in && k < classes; ++k) {
+          const auto value = static_cast<Compute<T>>(values[k]);
+          in = std::isfinite(value);
+          larger += value > static_cast<Compute<T>>(values[target]) ? 1 : 0;
+        }
+        result[row] = in && larger < c.attrs<InTopKAttrs>().k;
+      }
+    });
+  });
+}
+
+}  // namespace
+
+void register_argmax_kernels(KernelRegistry& kernels) {
+  kernels.add("ArgMax", kDevice, kNumeric, argmax([](auto candidate, auto leader) { return candidate > leader; }));
+  kernels.add("ArgMin", kDevice, kNumeric, argmax([](auto candidate, auto leader) { return candidate < leader; }));
+  kernels.add("InTopK", kDevice, kFloating, in_top_k);
+}
+
+}  // namespace gradus::cpu

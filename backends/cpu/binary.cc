@@ -1,0 +1,73 @@
+// One formula per element-wise op of two operands.
+#include <cmath>
+
+#include "gradus/backends/cpu/elementwise.h"
+
+namespace gradus::cpu {
+namespace {
+
+// Integer quotients look at all divisors first, so that the loops stay plain.
+template <class F>
+KernelFn quotient(F) {
+  return [](KernelContext& c) {
+    visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
+      if constexpr (kIntegers.contains(dtype_of<T>)) {
+        const auto divisors = c.input(1).flat<T>();
+        if (c.output(0).num_elements() > 0 && std::find(divisors.begin(), divisors.end(), T{0}) != divisors.end()) {
+          c.fail(Code::kInvalidArgument, "integer division by zero");
+        }
+        run_elementwise<2, T>(c, F{});
+      }
+    });
+  };
+}
+
+template <class T>
+void add_n_typed(KernelContext& c) {
+  using C = Compute<T>;
+  constexpr std::int64_t kBlock = 1024;
+  T* const sum = c.output(0).data<T>();
+  c.parallel_for(c.output(0).num_elements(), kElementwiseChunk, [&](std::int64_t begin, std::int64_t end) {
+    C total[kBlock];
+    for (std::int64_t i = begin; i < end; i += kBlock) {
+      const std::int64_t n = std::min(kBlock, end - i);
+      std::fill_n(total, n, C{0});
+      for (int k = 0; k < c.num_inputs(); ++k) {
+        const T* const x = static_cast<const T*>(c.input(k).raw()) + i;
+        for (std::int64_t j = 0; j < n; ++j) total[j] = static_cast<C>(wrapping(total[j]) + wrapping(static_cast<C>(x[j])));
+      }
+      for (std::int64_t j = 0; j < n; ++j) sum[i + j] = static_cast<T>(total[j]);
+    }
+  });
+}
+
+void add_n(KernelContext& c) {
+  visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
+    if constexpr (!std::is_same_v<T, bool>) add_n_typed<T>(c);
+  });
+}
+
+}  // namespace
+
+void register_binary_kernels(KernelRegistry& kernels) {
+  add_elementwise<Numeric, 2>(kernels, "Add", [](auto x, auto y) { return wrapping(x) + wrapping(y); });
+  add_elementwise<Numeric, 2>(kernels, "Sub", [](auto x, auto y) { return wrapping(x) - wrapping(y); });
+  add_elementwise<Numeric, 2>(kernels, "Mul", [](auto x, auto y) { return wrapping(x) * wrapping(y); });
+  add_elementwise<Numeric, 2>(kernels, "Maximum", [](auto x, auto y) { return x > y || x != x ? x : y; });
+  add_elementwise<Numeric, 2>(kernels, "Minimum", [](auto x, auto y) { return x < y || x != x ? x : y; });
+  add_elementwise<Numeric, 2>(kernels, "SquaredDifference", [](auto x, auto y) {
+    const auto difference = wrapping(x) - wrapping(y);
+    return difference * difference;
+  });
+  add_elementwise<Real, 2>(kernels, "RealDiv", [](auto x, auto y) { return x / y; });
+  add_elementwise<Real, 2>(kernels, "Pow", [](auto x, auto y) { return y == 2 ? x * x : std::pow(x, y); });
+  kernels.add("FloorDiv", kDevice, kIntegers, quotient([](auto x, auto y) { return floor_quotient(x, y); }),
+              prepare_elementwise<2>);
+  kernels.add("FloorMod", kDevice, kIntegers, quotient([](auto x, auto y) {
+                return wrapping(x) - wrapping(floor_quotient(x, y)) * wrapping(y);
+              }),
+              prepare_elementwise<2>);
+  kernels.add("AddN", kDevice, kNumeric, add_n);
+}
+
+}  // namespace gradus::cpu

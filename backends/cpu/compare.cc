@@ -1,0 +1,49 @@
+// One formula per comparison and logical op; select and clip.
+#include "gradus/backends/cpu/elementwise.h"
+
+namespace gradus::cpu {
+namespace {
+
+// Elements are only moved, so their size is all that matters.
+template <class Bits>
+void select_typed(KernelContext& c) {
+  const auto& rows = *static_cast<const BroadcastRows*>(c.state.get());
+  const bool* condition = c.input(0).data<bool>();
+  const Bits* x = static_cast<const Bits*>(c.input(1).raw());
+  const Bits* y = static_cast<const Bits*>(c.input(2).raw());
+  Bits* z = static_cast<Bits*>(c.output(0).raw());
+  rows.for_each(c, [&](const std::int64_t* offsets, std::int64_t begin, std::int64_t n) {
+    run_row([](bool chosen, Bits a, Bits b) { return chosen ? a : b; }, rows.advancing(), z + begin, n, condition + offsets[0],
+            x + offsets[1], y + offsets[2]);
+  });
+}
+
+void select(KernelContext& c) {
+  switch (dtype_size(c.output(0).dtype())) {
+    case 1: return select_typed<std::uint8_t>(c);
+    case 2: return select_typed<std::uint16_t>(c);
+    case 4: return select_typed<std::uint32_t>(c);
+    default: return select_typed<std::uint64_t>(c);
+  }
+}
+
+}  // namespace
+
+void register_compare_kernels(KernelRegistry& kernels) {
+  add_elementwise<Any, 2>(kernels, "Equal", [](auto x, auto y) { return x == y; });
+  add_elementwise<Any, 2>(kernels, "NotEqual", [](auto x, auto y) { return x != y; });
+  add_elementwise<Numeric, 2>(kernels, "Less", [](auto x, auto y) { return x < y; });
+  add_elementwise<Numeric, 2>(kernels, "LessEqual", [](auto x, auto y) { return x <= y; });
+  add_elementwise<Numeric, 2>(kernels, "Greater", [](auto x, auto y) { return x > y; });
+  add_elementwise<Numeric, 2>(kernels, "GreaterEqual", [](auto x, auto y) { return x >= y; });
+  add_elementwise<Logical, 2>(kernels, "LogicalAnd", [](bool x, bool y) { return x && y; });
+  add_elementwise<Logical, 2>(kernels, "LogicalOr", [](bool x, bool y) { return x || y; });
+  add_elementwise<Logical, 1>(kernels, "LogicalNot", [](bool x) { return !x; });
+  kernels.add("Select", kDevice, kAllDTypes, select, prepare_elementwise<3>);
+  add_elementwise<Numeric, 3>(kernels, "ClipByValue", [](auto x, auto low, auto high) {
+    const auto raised = x > low || x != x ? x : low;
+    return raised < high || raised != raised ? raised : high;
+  });
+}
+
+}  // namespace gradus::cpu

@@ -1,0 +1,134 @@
+// The engine of all element-wise ops: y[i] = f(x0[i], x1[i], ...), with NumPy's broadcasting. The shapes are cut into rows in
+// which each operand either advances with the result or repeats one element, so that the loops are vectorised by the compiler.
+// A formula is written once, for all dtypes; float16 is computed in float32.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <utility>
+
+#include "gradus/backends/cpu/float16_rows.h"
+#include "gradus/backends/cpu/kernels.h"
+#include "gradus/core/wrapping.h"
+
+// The next loop may be vectorised even where its result takes the memory of an operand: iteration i touches elements i only.
+#ifdef __clang__
+#define GRADUS_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GRADUS_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#endif
+
+namespace gradus::cpu {
+
+inline constexpr std::int64_t kElementwiseChunk = 16384;  // elements that are worth a chunk of their own
+
+// Which dtypes a formula is for.
+struct Any {
+  static constexpr DTypeSet dtypes = kAllDTypes;
+};
+struct Numeric {
+  static constexpr DTypeSet dtypes = kNumeric;
+};
+struct Real {
+  static constexpr DTypeSet dtypes = kFloating;
+};
+struct Logical {
+  static constexpr DTypeSet dtypes{DType::kBool};
+};
+
+// How up to three operands are broadcast to the result: a loop nest over groups of dimensions, outermost first. All of a
+// group's dimensions advance the same operands. Made once per plan.
+class BroadcastRows {
+ public:
+  // Operands 0, ..., operands - 1 of the node.
+  BroadcastRows(const KernelContext& c, int operands);
+  // Calls row(offsets of the operands, offset of the result, elements) for all rows, in parallel.
+  void for_each(KernelContext& c, FunctionRef<void(const std::int64_t*, std::int64_t, std::int64_t)> row) const;
+  // Bit k: operand k advances along a row; otherwise it repeats one element.
+  unsigned advancing() const { return groups_[static_cast<std::size_t>(count_ - 1)].advancing; }
+
+ private:
+  struct Group {
+    std::int64_t size = 1;
+    unsigned advancing = 0;
+    std::array<std::int64_t, 3> strides{};
+  };
+  std::array<Group, Shape::kMaxRank> groups_{};
+  int count_ = 0;
+  std::int64_t total_ = 0;
+};
+
+template <int operands>
+void prepare_elementwise(KernelContext& c) {
+  c.state = std::make_shared<BroadcastRows>(c, operands);
+}
+
+// One row. The operands that repeat are read once.
+template <unsigned advancing, class F, class Y, std::size_t... k, class... X>
+void row_loop(F f, Y* y, std::int64_t n, std::index_sequence<k...>, const X*... x) {
+  const std::tuple<X...> repeated{*x...};
+  GRADUS_INDEPENDENT_ITERATIONS
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = static_cast<Y>(f(((advancing >> k & 1u) != 0 ? x[i] : std::get<k>(repeated))...));
+  }
+}
+
+template <class F, class Y, class... X>
+void run_row(F f, unsigned advancing, Y* y, std::int64_t n, const X*... x) {
+  [&]<unsigned... mask>(std::integer_sequence<unsigned, mask...>) {
+    ((advancing == mask ? row_loop<mask>(f, y, n, std::index_sequence_for<X...>{}, x...) : void()), ...);
+  }(std::make_integer_sequence<unsigned, 1u << sizeof...(X)>{});
+}
+
+// A row of float16: the operands are widened block by block.
+template <class F, class Y, std::size_t... k>
+void run_float16_row(F f, unsigned advancing, Y* y, std::int64_t n, std::index_sequence<k...>,
+                     const std::array<const Float16*, sizeof...(k)>& x) {
+  constexpr std::int64_t kBlock = 256;
+  float wide[sizeof...(k)][kBlock];
+  float result[kBlock];
+  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, n - begin);
+    ((advancing >> k & 1u ? widen(x[k] + begin, wide[k], count) : widen(x[k], wide[k], 1)), ...);
+    if constexpr (std::is_same_v<Y, bool>) {
+      run_row(f, advancing, y + begin, count, wide[k]...);
+    } else {
+      run_row(f, advancing, result, count, wide[k]...);
+      narrow(result, y + begin, count);
+    }
+  }
+}
+
+template <int operands, class T, class F>
+void run_elementwise(KernelContext& c, F f) {
+  const auto& rows = *static_cast<const BroadcastRows*>(c.state.get());
+  [&]<std::size_t... k>(std::index_sequence<k...> indices) {
+    using Result = decltype(f((static_cast<void>(k), Compute<T>{})...));
+    using Y = std::conditional_t<std::is_same_v<Result, bool>, bool, T>;
+    Y* y = c.output(0).data<Y>();
+    const std::array<const T*, operands> x{c.input(static_cast<int>(k)).template data<T>()...};
+    rows.for_each(c, [&](const std::int64_t* offsets, std::int64_t begin, std::int64_t n) {
+      if constexpr (std::is_same_v<T, Float16>) {
+        run_float16_row(f, rows.advancing(), y + begin, n, indices, {(x[k] + offsets[k])...});
+      } else {
+        run_row(f, rows.advancing(), y + begin, n, (x[k] + offsets[k])...);
+      }
+    });
+  }(std::make_index_sequence<operands>{});
+}
+
+// Registers the kernel of a formula f(x0, x1, ...), whose bool result makes a bool tensor.
+template <class Dtypes, int operands, class F>
+void add_elementwise(KernelRegistry& kernels, const char* op, F) {
+  const KernelFn compute = [](KernelContext& c) {
+    visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
+      if constexpr (Dtypes::dtypes.contains(dtype_of<T>)) run_elementwise<operands, T>(c, F{});
+    });
+  };
+  kernels.add(op, kDevice, Dtypes::dtypes, compute, prepare_elementwise<operands>);
+}
+
+}  // namespace gradus::cpu

@@ -1,0 +1,139 @@
+// Matrix products by Eigen's GEMM, cut into blocks of rows or columns of the result by its shape alone. float16 operands are
+// widened to float32 first, and the result is rounded once.
+#include "gradus/ops/matmul.h"
+
+#include <algorithm>
+
+#include "gradus/backends/cpu/eigen.h"
+#include "gradus/backends/cpu/float16_rows.h"
+#include "gradus/backends/cpu/kernels.h"
+
+namespace gradus::cpu {
+namespace {
+
+constexpr std::int64_t kConvertChunk = 16384;
+constexpr std::int64_t kMinMultiplications = 1 << 18;  // worth a block of their own
+constexpr std::int64_t kMaxBlocks = 16;
+
+// One product c [m,n] = a [m,k] b [k,n], repeated over a batch whose operands may be broadcast.
+struct ProductPlan {
+  explicit ProductPlan(const KernelContext& c) {
+    const auto& attrs = c.attrs<MatMulAttrs>();
+    transpose_a = attrs.transpose_a;
+    transpose_b = attrs.transpose_b;
+    const Shape &a = c.input(0).shape(), &b = c.input(1).shape(), &out = c.output(0).shape();
+    m = out[out.rank() - 2];
+    n = out[out.rank() - 1];
+    k = a[a.rank() - (transpose_a ? 2 : 1)];
+    for (int axis = 0; axis < out.rank() - 2; ++axis) batch *= out[axis];
+    std::int64_t stride_a = m * k, stride_b = k * n;
+    for (int back = 3; back <= out.rank(); ++back) {
+      const auto size = [back](const Shape& s) { return back <= s.rank() ? s[s.rank() - back] : 1; };
+      const auto loop = static_cast<std::size_t>(loops++);
+      sizes[loop] = size(out);
+      strides_a[loop] = size(a) == 1 ? 0 : stride_a;
+      strides_b[loop] = size(b) == 1 ? 0 : stride_b;
+      stride_a *= size(a);
+      stride_b *= size(b);
+    }
+    split_rows = m >= n;
+    const std::int64_t length = std::max<std::int64_t>(split_rows ? m : n, 1);
+    const std::int64_t blocks_by_work = std::max<std::int64_t>(1, m * n * k / kMinMultiplications);
+    block = (length + std::min(kMaxBlocks, blocks_by_work) - 1) / std::min(kMaxBlocks, blocks_by_work);
+    block = (block + 15) / 16 * 16;  // whole register tiles
+    blocks = (length + block - 1) / block;
+  }
+
+  std::int64_t m = 0, n = 0, k = 0, batch = 1;
+  bool transpose_a = false, transpose_b = false;
+  bool split_rows = true;  // blocks are rows of the result, else columns
+  std::int64_t block = 1, blocks = 1;
+  int loops = 0;  // over the batch, innermost first
+  std::array<std::int64_t, Shape::kMaxRank> sizes{}, strides_a{}, strides_b{};
+};
+
+// c [m,n] = a b with leading dimensions; a transposed operand is a column-major one.
+template <class T, int order_a, int order_b>
+void product(const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t m, std::int64_t n,
+             std::int64_t k) {
+  using Stride = Eigen::OuterStride<>;
+  const Eigen::Map<const Eigen::Matrix<T, -1, -1, order_a>, 0, Stride> left(a, m, k, Stride(lda));
+  const Eigen::Map<const Eigen::Matrix<T, -1, -1, order_b>, 0, Stride> right(b, k, n, Stride(ldb));
+  Eigen::Map<Eigen::Matrix<T, -1, -1, Eigen::RowMajor>, 0, Stride>(c, m, n, Stride(ldc)).noalias() = left * right;
+}
+
+template <class T>
+void run_block(const ProductPlan& p, const T* a, const T* b, T* c, std::int64_t begin) {
+  std::int64_t m = p.m, n = p.n;
+  const std::int64_t length = std::min(p.block, (p.split_rows ? m : n) - begin);
+  if (p.split_rows) {
+    a += p.transpose_a ? begin : begin * p.k;
+    c += begin * p.n;
+    m = length;
+  } else {
+    b += p.transpose_b ? begin * p.k : begin;
+    c += begin;
+    n = length;
+  }
+  const std::int64_t lda = p.transpose_a ? p.m : p.k, ldb = p.transpose_b ? p.k : p.n;
+  constexpr int kRows = Eigen::RowMajor, kColumns = Eigen::ColMajor;
+  const auto run = p.transpose_a ? (p.transpose_b ? product<T, kColumns, kColumns> : product<T, kColumns, kRows>)
+                                 : (p.transpose_b ? product<T, kRows, kColumns> : product<T, kRows, kRows>);
+  run(a, lda, b, ldb, c, p.n, m, n, p.k);
+}
+
+template <class T>
+void run_product(KernelContext& context, const T* a, const T* b, T* c) {
+  const auto& p = *static_cast<const ProductPlan*>(context.state.get());
+  if (p.batch * p.m * p.n == 0) return;
+  if (p.k == 0) return void(std::fill_n(c, p.batch * p.m * p.n, T{0}));
+  const std::int64_t small = std::max<std::int64_t>(1, kMinMultiplications / (p.m * p.n * p.k));  // products per chunk
+  context.parallel_for(p.batch * p.blocks, p.blocks > 1 ? 1 : small, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      std::int64_t index = task / p.blocks, offset_a = 0, offset_b = 0;
+      for (std::size_t loop = 0; loop < static_cast<std::size_t>(p.loops); ++loop) {
+        offset_a += index % p.sizes[loop] * p.strides_a[loop];
+        offset_b += index % p.sizes[loop] * p.strides_b[loop];
+        index /= p.sizes[loop];
+      }
+      run_block(p, a + offset_a, b + offset_b, c + task / p.blocks * p.m * p.n, task % p.blocks * p.block);
+    }
+  });
+}
+
+void matmul(KernelContext& c) {
+  if (c.output(0).dtype() == DType::kFloat64) {
+    run_product(c, c.input(0).data<double>(), c.input(1).data<double>(), c.output(0).data<double>());
+  } else if (c.output(0).dtype() == DType::kFloat32) {
+    run_product(c, c.input(0).data<float>(), c.input(1).data<float>(), c.output(0).data<float>());
+  } else {
+    float* const a = c.scratch<float>();
+    float* const b = a + c.input(0).num_elements();
+    float* const out = b + c.input(1).num_elements();
+    const auto convert = [&](std::int64_t count, auto&& f) { c.parallel_for(count, kConvertChunk, f); };
+    const Float16 *const x = c.input(0).data<Float16>(), *const y = c.input(1).data<Float16>();
+    Float16* const z = c.output(0).data<Float16>();
+    convert(c.input(0).num_elements(), [&](std::int64_t i, std::int64_t end) { widen(x + i, a + i, end - i); });
+    convert(c.input(1).num_elements(), [&](std::int64_t i, std::int64_t end) { widen(y + i, b + i, end - i); });
+    run_product(c, a, b, out);
+    convert(c.output(0).num_elements(), [&](std::int64_t i, std::int64_t end) { narrow(out + i, z + i, end - i); });
+  }
+}
+
+void prepare_matmul(KernelContext& c) {
+  c.state = std::make_shared<ProductPlan>(c);
+  if (c.output(0).dtype() != DType::kFloat16) return;
+  const std::int64_t elements = c.input(0).num_elements() + c.input(1).num_elements() + c.output(0).num_elements();
+  c.request_scratch(static_cast<std::size_t>(elements) * sizeof(float));
+}
+
+}  // namespace
+
+void register_matmul_kernels(KernelRegistry& kernels) {
+  for (const char* op : {"MatMul", "BatchMatMul"}) {
+    kernels.add({.op = op, .device_type = kDevice, .dtypes = kFloating, .compute = matmul, .prepare = prepare_matmul,
+                 .description = "Eigen GEMM"});
+  }
+}
+
+}  // namespace gradus::cpu
