@@ -1,6 +1,7 @@
 // The one header users include: #include <gradus/gradus.h>
 #pragma once
 
+#include "gradus/autodiff/check_gradients.h"
 #include "gradus/autodiff/gradient_registry.h"
 #include "gradus/autodiff/gradients.h"
 #include "gradus/core/tensor.h"
