@@ -71,9 +71,10 @@ class Session::Impl {
   void restore(const std::map<std::string, Tensor>& state) {
     const std::lock_guard lock(mutex_);
     const std::vector<Output> variables = all_variables();
-    for (const auto& [name, tensor] : state) {
-      const bool known = std::any_of(variables.begin(), variables.end(), [&](const Output& v) { return v.node().name() == name; });
-      if (!known) throw not_found("the saved state has a variable '" + name + "' that this graph does not have");
+    for (const auto& entry : state) {
+      const bool known = std::any_of(variables.begin(), variables.end(),
+                                     [&](const Output& v) { return v.node().name() == entry.first; });
+      if (!known) throw not_found("the saved state has a variable '" + entry.first + "' that this graph does not have");
     }
     for (const Output& variable : variables) {
       const auto found = state.find(variable.node().name());

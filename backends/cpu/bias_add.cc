@@ -38,8 +38,6 @@ void bias_add(KernelContext& c) {
   });
 }
 
-std::int64_t rows_per_part(const ChannelExtents& e) { return kChunkElements / std::max<std::int64_t>(e.channels * e.inner, 1) + 1; }
-
 // The rows of [channels, inner] are summed in parts, in parallel, and the parts' sums are then added in their order.
 struct Parts {
   ChannelExtents e;
