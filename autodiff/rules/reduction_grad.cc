@@ -1,7 +1,10 @@
 // Gradients of the reductions: dy is put back to x's rank and spread over the reduced axes.
+#include <algorithm>
+
 #include "gradus/autodiff/register_all.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
+#include "gradus/ops/layout.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
@@ -50,7 +53,57 @@ void extreme_gradient(GradientContext& c) {
   c.set(0, is_extreme * (with_reduced_dims(c, c.grad()) / ties));
 }
 
-void prod_gradient(GradientContext& c) { c.set(0, spread(c, c.grad() * c.output()) / c.input(0)); }
+// d prod(x) / dx_i is the product of all other elements. prod(x) / x_i would be NaN where x has zeros, so the product is built
+// again as a tree of halves, and dy is carried down it; all of it is multiplication, differentiable to any order.
+// x is [rows, n], dy [rows, 1].
+Output product_tree_gradient(const Output& x, const Output& dy, std::int64_t n) {
+  struct Level {
+    Output left, right;  // [rows, width]
+    std::int64_t width;
+    bool odd;  // one column is left over and goes up as it is
+  };
+  std::vector<Level> levels;
+  Output product = x;
+  for (std::int64_t width = n / 2; n > 1; n = width + n % 2, width = n / 2) {
+    const bool odd = n % 2 == 1;
+    const std::vector<Output> pieces = split_sizes(product, odd ? std::vector{width, width, std::int64_t{1}} : std::vector{width, width}, 1);
+    levels.push_back({pieces[0], pieces[1], width, odd});
+    product = pieces[0] * pieces[1];
+    if (odd) product = concat({product, pieces[2]}, 1);
+  }
+  Output dx = dy;
+  for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
+    Output rest;
+    if (level->odd) {
+      const std::vector<Output> pieces = split_sizes(dx, {level->width, 1}, 1);
+      dx = pieces[0];
+      rest = pieces[1];
+    }
+    std::vector<Output> parts{dx * level->right, dx * level->left};
+    if (level->odd) parts.push_back(rest);
+    dx = concat(parts, 1);
+  }
+  return dx;
+}
+
+void prod_gradient(GradientContext& c) {
+  const Output x = c.input(0);
+  const std::vector<int> axes = axes_of(c);
+  std::int64_t n = 1;
+  for (int axis : axes) n = n == kUnknownDim || x.shape()[axis] == kUnknownDim ? kUnknownDim : n * x.shape()[axis];
+  if (n == 0) return c.set(0, zeros_like(x));
+  if (n == kUnknownDim) return c.set(0, spread(c, c.grad() * c.output()) / x);  // NaN where x is 0
+  std::vector<std::int64_t> order, back(static_cast<std::size_t>(x.shape().rank()));  // the reduced axes last
+  for (int axis = 0; axis < x.shape().rank(); ++axis) {
+    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) order.push_back(axis);
+  }
+  order.insert(order.end(), axes.begin(), axes.end());
+  for (std::size_t i = 0; i < order.size(); ++i) back[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+  const Output sorted = order.empty() ? x : transpose(x, order);
+  const Output rows = reshape(c.grad(), {-1, 1});
+  const Output dx = reshape_like(product_tree_gradient(reshape(sorted, {-1, n}), rows, n), sorted);
+  c.set(0, order.empty() ? dx : transpose(dx, back));
+}
 
 }  // namespace
 

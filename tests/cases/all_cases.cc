@@ -6,6 +6,13 @@ const std::vector<OpCase>& all_op_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> cases;
     add_source_cases(cases);
+    add_unary_cases(cases);
+    add_binary_cases(cases);
+    add_compare_cases(cases);
+    add_reduction_cases(cases);
+    add_matmul_cases(cases);
+    add_argmax_cases(cases);
+    add_debug_cases(cases);
     return cases;
   }();
   return all;

@@ -8,5 +8,12 @@
 namespace gradus::cases {
 
 void add_source_cases(std::vector<OpCase>& cases);
+void add_unary_cases(std::vector<OpCase>& cases);
+void add_binary_cases(std::vector<OpCase>& cases);
+void add_compare_cases(std::vector<OpCase>& cases);
+void add_reduction_cases(std::vector<OpCase>& cases);
+void add_matmul_cases(std::vector<OpCase>& cases);
+void add_argmax_cases(std::vector<OpCase>& cases);
+void add_debug_cases(std::vector<OpCase>& cases);
 
 }  // namespace gradus::cases

@@ -1,0 +1,153 @@
+#include "gradus/ops/binary.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "gradus/autodiff/gradients.h"
+#include "gradus/ops/compare.h"
+#include "gradus/ops/reduction.h"
+#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/source_ops.h"
+#include "gradus/ops/unary.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/run_both.h"
+
+namespace gradus {
+namespace {
+
+using Values = std::vector<double>;
+constexpr double kInf = std::numeric_limits<double>::infinity();
+const double kNaN = std::nan("");
+
+class Binary : public ::testing::Test {
+ protected:
+  Output doubles(const Values& values) { return constant(graph, values); }
+  Output ints(const std::vector<std::int32_t>& values) { return constant(graph, values); }
+  Graph graph;
+};
+
+TEST_F(Binary, OperatorsAreTheArithmeticTheyLookLike) {
+  const Output x = doubles({1, 2, -3}), y = doubles({4, 0.5, 2});
+  EXPECT_EQ(elements(run_both(x + y)), (Values{5, 2.5, -1}));
+  EXPECT_EQ(elements(run_both(x - y)), (Values{-3, 1.5, -5}));
+  EXPECT_EQ(elements(run_both(x * y)), (Values{4, 1, -6}));
+  EXPECT_EQ(elements(run_both(x / y)), (Values{0.25, 4, -1.5}));
+  EXPECT_EQ(elements(run_both(-x)), (Values{-1, -2, 3}));
+  EXPECT_EQ(elements(run_both(2 * x + 1)), (Values{3, 5, -5}));
+  EXPECT_EQ(elements(run_both(1.0 / y - 0.25)), (Values{0, 1.75, 0.25}));
+}
+
+TEST_F(Binary, ANumberTakesTheOtherOperandsDtype) {
+  const Output half = placeholder(graph, DType::kFloat16, {3});
+  EXPECT_EQ((half * 0.5).dtype(), DType::kFloat16);
+  EXPECT_EQ(elements(run_both(ints({1, 2}) * 3.0)), (Values{3, 6}));
+  expect_error(Code::kInvalidArgument, "the number 0.5 beside 'Constant_2' is no int32", [&] { ints({1, 2}) * 0.5; });
+  expect_error(Code::kInvalidArgument, "two numbers", [&] { add(1.0, 2.0); });
+}
+
+TEST_F(Binary, BroadcastingFollowsNumPy) {
+  const Output column = reshape(doubles({10, 20}), {2, 1}), row = doubles({1, 2, 3});
+  const Tensor sum = run_both(column + row);
+  EXPECT_EQ(sum.shape(), Shape({2, 3}));
+  EXPECT_EQ(elements(sum), (Values{11, 12, 13, 21, 22, 23}));
+  EXPECT_EQ((placeholder(graph, DType::kFloat32, {-1, 3}) + placeholder(graph, DType::kFloat32, {3})).shape(), Shape({-1, 3}));
+  EXPECT_EQ((placeholder(graph, DType::kFloat32, {-1, 1}) + placeholder(graph, DType::kFloat32, {5, 3})).shape(), Shape({5, 3}));
+}
+
+TEST_F(Binary, ErrorsNameTheUsersLineAndBothOperands) {
+  const Output x = placeholder(graph, DType::kFloat32, {2, 3}), y = placeholder(graph, DType::kFloat32, {4});
+  const Output z = placeholder(graph, DType::kFloat64, {3});
+  const int line = __LINE__ + 1;
+  expect_error(Code::kInvalidArgument, "[Add 'Add' at binary_test.cc:" + std::to_string(line) + "] shapes [2,3] and [4] do not broadcast", [&] { x + y; });
+  expect_error(Code::kInvalidArgument, "[Mul 'scaled' at binary_test.cc:", [&] { multiply(x, y, "scaled"); });
+  expect_error(Code::kInvalidArgument, "same dtype; got float32 [2,3] and float64 [3]", [&] { x * z; });
+  expect_error(Code::kInvalidArgument, "operands must be numeric; got bool", [&] { less(x, 0.0) + less(x, 1.0); });
+  expect_error(Code::kInvalidArgument, "(integers have floor_div)", [&] { ints({1}) / ints({2}); });
+  expect_error(Code::kInvalidArgument, "operands must be integers; got float32", [&] { floor_div(x, x); });
+  expect_error(Code::kInvalidArgument, "add_n needs at least one operand", [&] { add_n({}); });
+  expect_error(Code::kInvalidArgument, "same shape; got [2,3] and [4] (operand 2)", [&] { add_n({x, x, y}); });
+}
+
+TEST_F(Binary, IntegersWrapAround) {
+  EXPECT_EQ(elements(run_both(ints({INT32_MAX}) + ints({1}))), (Values{static_cast<double>(INT32_MIN)}));
+  EXPECT_EQ(elements(run_both(ints({INT32_MIN}) - ints({1}))), (Values{static_cast<double>(INT32_MAX)}));
+  EXPECT_EQ(elements(run_both(ints({65536}) * ints({65537}))), (Values{65536}));
+}
+
+TEST_F(Binary, FloorDivisionRoundsDownAsInPython) {
+  const Output x = ints({7, -7, 7, -7, 6}), y = ints({2, 2, -2, -2, 3});
+  EXPECT_EQ(elements(run_both(floor_div(x, y))), (Values{3, -4, -4, 3, 2}));
+  EXPECT_EQ(elements(run_both(floor_mod(x, y))), (Values{1, 1, -1, -1, 0}));
+}
+
+TEST_F(Binary, IntegerDivisionByZeroNamesTheNode) {
+  const Output y = placeholder(graph, DType::kInt32, {2});
+  const Output z = floor_div(ints({1, 2}), y, "ratio");
+  for (const char* device : {"cpu:0", "ref:0"}) {
+    Session session(graph, {.device = device});
+    expect_error(Code::kInvalidArgument, "[FloorDiv 'ratio' at binary_test.cc:", [&] {
+      session.run({{y, Tensor::from<std::int32_t>({1, 0})}}, {z});
+    });
+  }
+}
+
+TEST_F(Binary, MaximumAndMinimumPropagateNaNFromEitherSide) {
+  const Output x = doubles({kNaN, 1, 2, kNaN}), y = doubles({1, kNaN, 3, kNaN});
+  for (const Output& z : {maximum(x, y), minimum(x, y)}) {
+    const Tensor value = run_both(z);
+    EXPECT_TRUE(std::isnan(value.at(0)) && std::isnan(value.at(1)) && std::isnan(value.at(3)));
+  }
+  EXPECT_EQ(run_both(maximum(x, y)).at(2), 3);
+}
+
+TEST_F(Binary, DivisionByZeroFollowsIeee754) {
+  const Tensor z = run_both(doubles({1, -1, 0}) / doubles({0, 0, 0}));
+  EXPECT_EQ(z.at(0), kInf);
+  EXPECT_EQ(z.at(1), -kInf);
+  EXPECT_TRUE(std::isnan(z.at(2)));
+}
+
+TEST_F(Binary, TiesOfMaximumGiveTheGradientToTheFirstOperand) {
+  const Output x = doubles({1, 2, 3}), y = doubles({1, 3, 2});
+  const auto d = gradients(reduce_sum(maximum(x, y)), {x, y});
+  EXPECT_EQ(elements(run_both(d[0])), (Values{1, 0, 1}));
+  EXPECT_EQ(elements(run_both(d[1])), (Values{0, 1, 0}));
+}
+
+TEST_F(Binary, PowHasFiniteGradientsAtZero) {
+  // d x^y / dx = y x^(y-1): 0, 1, 0 at x = 0 for y = 0, 1, 2. d / dy = x^y ln x is taken as 0 there.
+  const Output x = doubles({0, 0, 0}), y = doubles({0, 1, 2});
+  const auto d = gradients(reduce_sum(pow(x, y)), {x, y});
+  EXPECT_EQ(elements(run_both(d[0])), (Values{0, 1, 0}));
+  EXPECT_EQ(elements(run_both(d[1])), (Values{0, 0, 0}));
+}
+
+TEST_F(Binary, GradientsAreSummedBackOverBroadcastDimensions) {
+  const Output x = placeholder(graph, DType::kFloat64, {-1, 3}), y = doubles({1, 2, 3}), s = scalar(graph, 2.0, DType::kFloat64);
+  const auto d = gradients(reduce_sum(x * y * s), {x, y, s});
+  const Feeds feeds{{x, Tensor::from<double>({2, 3}, {1, 1, 1, 2, 2, 2})}};
+  EXPECT_EQ(elements(run_both(d[0], feeds)), (Values{2, 4, 6, 2, 4, 6}));
+  EXPECT_EQ(elements(run_both(d[1], feeds)), (Values{6, 6, 6}));  // s * column sums of x
+  EXPECT_EQ(elements(run_both(d[2], feeds)), (Values{18}));       // sum of x * y
+}
+
+TEST_F(Binary, SizesAreFollowedThroughArithmetic) {
+  const Output x = placeholder(graph, DType::kFloat32, {6, 4});
+  const Output half = floor_div(shape(x), 2.0) + ints({1, 0});
+  EXPECT_EQ(fill(maximum(half, 3.0), scalar(graph, 0.0, DType::kFloat32)).shape(), Shape({4, 3}));
+}
+
+TEST_F(Binary, InPlaceResultsAreTheSame) {
+  // A chain whose every node may take the memory of the one before, beside the same chain without such freedom.
+  const Output x = placeholder(graph, DType::kFloat32, {50, 1001});
+  const Output y = square(x - 0.5) * x + maximum(x, 0.25) / (1.0 + square(x));
+  const Feeds feeds{{x, random_normal_tensor(DType::kFloat32, {50, 1001}, 1)}};
+  Session fast(graph, {.num_threads = 2});
+  Session plain(graph, {.num_threads = 1, .optimize = false});
+  EXPECT_TRUE(bit_equal(fast.run(feeds, {y})[0], plain.run(feeds, {y})[0]));
+}
+
+}  // namespace
+}  // namespace gradus

@@ -1,0 +1,121 @@
+#include "gradus/ops/unary.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "gradus/autodiff/gradients.h"
+#include "gradus/ops/operators.h"
+#include "gradus/ops/source_ops.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/run_both.h"
+
+namespace gradus {
+namespace {
+
+using Values = std::vector<double>;
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+class Unary : public ::testing::Test {
+ protected:
+  Tensor on_cpu(const Output& y) {
+    Session session(graph, {.device = "cpu:0"});
+    return session.run({y})[0];
+  }
+  Output doubles(const Values& values) { return constant(graph, values); }
+  Graph graph;
+};
+
+TEST_F(Unary, KnownValues) {
+  // Abramowitz and Stegun: erf(0.5) = 0.5204998778; tables of the normal distribution: Phi(1) = 0.8413447461.
+  EXPECT_NEAR(on_cpu(erf(doubles({0.5}))).at(0), 0.5204998778130465, 1e-15);
+  EXPECT_NEAR(on_cpu(gelu(doubles({1}))).at(0), 0.8413447460685429, 1e-15);
+  EXPECT_NEAR(on_cpu(sigmoid(doubles({std::log(3.0)}))).at(0), 0.75, 1e-15);
+  EXPECT_NEAR(on_cpu(softplus(doubles({0}))).at(0), std::log(2.0), 1e-15);
+  EXPECT_NEAR(on_cpu(tanh(doubles({std::log(2.0)}))).at(0), 0.6, 1e-15);  // (2 - 1/2) / (2 + 1/2)
+  EXPECT_EQ(elements(run_both(relu6(doubles({-1, 3, 7})))), (Values{0, 3, 6}));
+  EXPECT_EQ(elements(run_both(leaky_relu(doubles({-2, 3}), 0.25))), (Values{-0.5, 3}));
+  EXPECT_EQ(elements(run_both(rsqrt(doubles({4, 0.25})))), (Values{0.5, 2}));
+  EXPECT_EQ(elements(run_both(sign(doubles({-3, 0, 2})))), (Values{-1, 0, 1}));
+  EXPECT_NEAR(on_cpu(elu(doubles({-1}))).at(0), std::exp(-1.0) - 1, 1e-15);
+}
+
+TEST_F(Unary, Float32IsAccurateOverTheWholeRange) {
+  struct Function {
+    Output (*op)(const Output&, std::string_view, SourceLocation);
+    double (*exact)(double);
+    double low, high;
+  };
+  const Function functions[] = {{exp, std::exp, -80, 80}, {log, std::log, 1e-6, 1e6}, {log1p, std::log1p, -0.999, 50},
+                                {sin, std::sin, -50, 50}, {cos, std::cos, -50, 50}, {tanh, std::tanh, -12, 12},
+                                {sqrt, std::sqrt, 0, 1e6}, {erf, std::erf, -5, 5}};
+  const Tensor x = random_uniform_tensor(DType::kFloat32, {5003}, 7);
+  for (const Function& f : functions) {
+    Tensor scaled = x.clone();
+    for (std::int64_t i = 0; i < x.num_elements(); ++i) scaled.set(i, f.low + (f.high - f.low) * x.at(i));
+    const Output y = f.op(constant(graph, scaled), "", SourceLocation::current());
+    const Tensor value = on_cpu(y);
+    for (std::int64_t i = 0; i < x.num_elements(); ++i) {
+      const double expected = f.exact(scaled.at(i));
+      ASSERT_NEAR(value.at(i), expected, 3e-7 * std::max(1.0, std::abs(expected))) << y.node().op() << "(" << scaled.at(i) << ")";
+    }
+  }
+}
+
+TEST_F(Unary, NaNStaysNaNAndInfinitiesHaveTheirLimits) {
+  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+    Tensor t(dtype, {19});  // long enough for vector code
+    t.fill(std::nan(""));
+    const Output nan = constant(graph, t);
+    for (const Output& y : {negate(nan), abs(nan), sign(nan), square(nan), sqrt(nan), rsqrt(nan), exp(nan), log(nan), log1p(nan),
+                            sin(nan), cos(nan), tanh(nan), sigmoid(nan), softplus(nan), relu(nan), relu6(nan), leaky_relu(nan),
+                            elu(nan), gelu(nan), erf(nan)}) {
+      const Tensor value = on_cpu(y);
+      for (std::int64_t i = 0; i < 19; ++i) ASSERT_TRUE(std::isnan(value.at(i))) << y.node().op() << " " << dtype_name(dtype);
+    }
+    t.fill(kInf);
+    const Output inf = constant(graph, t), minus = negate(inf);
+    const auto first = [&](const Output& y) { return on_cpu(y).at(0); };
+    EXPECT_EQ(first(exp(inf)), kInf);
+    EXPECT_EQ(first(exp(minus)), 0);
+    EXPECT_EQ(first(log(inf)), kInf);
+    EXPECT_EQ(first(tanh(minus)), -1);
+    EXPECT_EQ(first(sigmoid(inf)), 1);
+    EXPECT_EQ(first(sigmoid(minus)), 0);
+    EXPECT_EQ(first(softplus(inf)), kInf);
+    EXPECT_EQ(first(softplus(minus)), 0);
+    EXPECT_EQ(first(log(constant(graph, Tensor::zeros(dtype, {19})))), -kInf);
+    EXPECT_EQ(first(rsqrt(constant(graph, Tensor::zeros(dtype, {19})))), kInf);
+  }
+}
+
+TEST_F(Unary, KinksFollowTensorFlow) {
+  const Output x = doubles({0, 6});
+  const auto slope = [&](const Output& y) { return elements(run_both(gradients(y, {x})[0])); };
+  EXPECT_EQ(slope(relu(x)), (Values{0, 1}));
+  EXPECT_EQ(slope(relu6(x)), (Values{0, 0}));
+  EXPECT_EQ(slope(abs(x)), (Values{0, 1}));
+  EXPECT_EQ(slope(leaky_relu(x, 0.25)), (Values{0.25, 1}));
+  EXPECT_EQ(slope(elu(x)), (Values{1, 1}));
+}
+
+TEST_F(Unary, CastTruncatesTowardsZero) {
+  const Output x = doubles({-1.75, 0, 2.9});
+  EXPECT_EQ(elements(run_both(cast(x, DType::kInt32))), (Values{-1, 0, 2}));
+  EXPECT_EQ(elements(run_both(cast(x, DType::kBool))), (Values{1, 0, 1}));
+  // 2049 lies between the float16 numbers 2048 and 2050: ties go to even.
+  EXPECT_EQ(elements(run_both(cast(doubles({2049, 65520}), DType::kFloat16))), (Values{2048, kInf}));
+}
+
+TEST_F(Unary, ErrorsNameOperandAndDtype) {
+  const Output i = constant(graph, std::vector<std::int32_t>{1});
+  const Output b = cast(i, DType::kBool);
+  expect_error(Code::kInvalidArgument, "[Exp 'e' at unary_test.cc:", [&] { exp(i, "e"); });
+  expect_error(Code::kInvalidArgument, "x must be float16, float32 or float64; got int32", [&] { exp(i); });
+  expect_error(Code::kInvalidArgument, "x must be numeric; got bool", [&] { negate(b); });
+  expect_error(Code::kInvalidArgument, "same shape; got [2] and [3]", [&] { relu_grad(doubles({1, 2}), doubles({1, 2, 3})); });
+}
+
+}  // namespace
+}  // namespace gradus
