@@ -130,7 +130,8 @@ void register_reduction_ops(OpRegistry& registry) {
       followed<1>([](Int a, Int b, Int* c) { return !__builtin_mul_overflow(a, b, c); }));
   registry.add({.name = "L2Loss", .inputs = {"x"}, .outputs = {"loss"}, .shape = l2_loss_shape, .summary = "loss = sum(x^2) / 2"});
   registry.add({.name = "SumToShape", .inputs = {"x", "shape"}, .outputs = {"y"}, .shape = sum_to_shape_shape,
-                .summary = "y = x summed over the dimensions in which `shape` was broadcast", .inplace_inputs = {0}});
+                .summary = "y = x summed over the dimensions in which `shape` was broadcast",
+                .kind = OpKind::kView});  // x itself where nothing was
 }
 
 }  // namespace gradus

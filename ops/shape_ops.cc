@@ -325,7 +325,8 @@ void register_shape_ops(OpRegistry& registry) {
                 .summary = "A tensor of shape dims, every element the scalar value.", .value = fill_value,
                 .kernel_dtype = 1});
   registry.add({.name = "BroadcastTo", .inputs = {"x", "target"}, .outputs = {"y"}, .shape = broadcast_to_shape,
-                .summary = "x repeated to the shape target by NumPy's broadcasting rule."});
+                .summary = "x repeated to the shape target by NumPy's broadcasting rule.",
+                .kind = OpKind::kView});  // x itself where nothing is repeated
   registry.add({.name = "Range", .inputs = {"start", "limit", "delta"}, .outputs = {"y"}, .shape = range_shape,
                 .summary = "start, start + delta, ... before limit.", .value = range_value});
 }

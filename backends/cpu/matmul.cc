@@ -12,7 +12,7 @@ namespace gradus::cpu {
 namespace {
 
 constexpr std::int64_t kConvertChunk = 16384;
-constexpr std::int64_t kMinMultiplications = 1 << 18;  // worth a block of their own
+constexpr std::int64_t kMinMultiplications = 1 << 20;  // worth a block of their own
 constexpr std::int64_t kMaxBlocks = 16;
 
 // One product c [m,n] = a [m,k] b [k,n], repeated over a batch whose operands may be broadcast.

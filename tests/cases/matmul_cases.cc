@@ -40,9 +40,9 @@ void add_matmul_cases(std::vector<OpCase>& cases) {
   matmul("dot_product", 1, 5, 1);
   matmul("sum_over_nothing", 2, 0, 3);
   matmul("no_rows", 0, 2, 3);
-  matmul("row_blocks", 331, 67, 45);
-  matmul("column_blocks", 37, 90, 301);
-  matmul("long_row", 1, 700, 900);
+  matmul("row_blocks", 331, 67, 145);
+  matmul("column_blocks", 37, 90, 901);
+  matmul("long_row", 1, 1100, 1901);
 
   const auto batch = [&](const char* name, const Shape& batch_a, const Shape& batch_b, std::int64_t m, std::int64_t k, std::int64_t n) {
     add_products(cases, "BatchMatMul", name, batch_a, batch_b, m, k, n);
@@ -54,7 +54,7 @@ void add_matmul_cases(std::vector<OpCase>& cases) {
   batch("crossed", {2, 1}, {3}, 2, 2, 2);
   batch("empty_batch", {0}, {1}, 2, 2, 2);
   batch("many_small", {97}, {97}, 9, 11, 10);
-  batch("blocks", {2}, {1}, 150, 64, 70);
+  batch("blocks", {2}, {1}, 250, 64, 150);
 }
 
 }  // namespace gradus::cases

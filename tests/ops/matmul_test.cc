@@ -58,8 +58,8 @@ TEST_F(MatMul, TheGradientIsTheAdjoint) {
 }
 
 TEST_F(MatMul, BitsDoNotDependOnTheNumberOfThreads) {
-  const Output a = constant(graph, random_normal_tensor(DType::kFloat32, {128, 300}, 1));
-  const Output b = constant(graph, random_normal_tensor(DType::kFloat32, {300, 120}, 2));
+  const Output a = constant(graph, random_normal_tensor(DType::kFloat32, {128, 1300}, 1));
+  const Output b = constant(graph, random_normal_tensor(DType::kFloat32, {1300, 120}, 2));
   const Output c = matmul(a, b);
   Tensor values[3];
   for (int threads = 1; threads <= 3; ++threads) {
