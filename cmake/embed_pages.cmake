@@ -1,0 +1,12 @@
+# cmake -DPAGES=docs/ops -DOUT=op_pages.cc -P embed_pages.cmake: the op pages as C++ text, so that `gradus ops NAME` needs no files.
+file(GLOB pages "${PAGES}/*.md")
+list(SORT pages)
+set(text "// Generated from docs/ops by cmake/embed_pages.cmake.\n#include \"tools/op_pages.h\"\n\nnamespace gradus::tools {\n\n")
+string(APPEND text "const std::vector<OpPage>& op_pages() {\n  static const std::vector<OpPage> pages = {\n")
+foreach(page IN LISTS pages)
+  cmake_path(GET page FILENAME name)
+  file(READ "${page}" content)
+  string(APPEND text "{\"docs/ops/${name}\", R\"page_text(${content})page_text\"},\n")
+endforeach()
+string(APPEND text "  };\n  return pages;\n}\n\n}  // namespace gradus::tools\n")
+file(WRITE "${OUT}" "${text}")

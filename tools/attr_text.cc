@@ -1,0 +1,178 @@
+#include "tools/attr_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <filesystem>
+#include <limits>
+
+#include "gradus/io/npy.h"
+#include "tools/op_names.h"
+
+namespace gradus::tools {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+template <class T>
+bool parse_number(std::string_view text, T* value) {
+  text = trimmed(text);
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+}
+
+class Describer final : public AttrVisitor {
+ public:
+  void field(const AttrField& f, bool& v) override { add(f, "bool", v ? "true" : "false"); }
+  void field(const AttrField& f, std::int64_t& v) override { add(f, "integer", std::to_string(v)); }
+  void field(const AttrField& f, double& v) override { add(f, "number", fmt::format("{}", v)); }
+  void field(const AttrField& f, std::string& v) override { add(f, "text", v); }
+  void field(const AttrField& f, DType& v) override { add(f, "dtype", dtype_name(v)); }
+  void field(const AttrField& f, Shape& v) override { add(f, "shape", fmt::format("{}", fmt::join(v.dims(), ","))); }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override { add(f, "integers", fmt::format("{}", fmt::join(v, ","))); }
+  void field(const AttrField& f, Tensor& v) override { add(f, "tensor", v.defined() ? v.to_string(8) : ""); }
+  void field(const AttrField& f, EnumValue& v) override {
+    add(f, "name", v.names[static_cast<std::size_t>(v.index)]);
+    infos.back().values.assign(v.names.begin(), v.names.end());
+  }
+  std::vector<AttrInfo> infos;
+
+ private:
+  void add(const AttrField& f, std::string_view type, std::string_view default_text) {
+    infos.push_back({f.name, f.doc, std::string(type), std::string(default_text), {}});
+  }
+};
+
+// Assigns the fields that have a text; the rest keep their defaults.
+class Parser final : public AttrVisitor {
+ public:
+  explicit Parser(const std::map<std::string, std::string>& texts) : texts_(texts) {}
+
+  void field(const AttrField& f, bool& v) override {
+    const std::string* text = find(f);
+    if (text == nullptr) return;
+    if (*text != "true" && *text != "false") refuse(f, "true or false", *text);
+    v = *text == "true";
+  }
+  void field(const AttrField& f, std::int64_t& v) override {
+    const std::string* text = find(f);
+    if (text != nullptr && !parse_number(*text, &v)) refuse(f, "an integer", *text);
+  }
+  void field(const AttrField& f, double& v) override {
+    const std::string* text = find(f);
+    if (text != nullptr && !parse_number(*text, &v)) refuse(f, "a number", *text);
+  }
+  void field(const AttrField& f, std::string& v) override {
+    if (const std::string* text = find(f)) v = *text;
+  }
+  void field(const AttrField& f, DType& v) override {
+    const std::string* text = find(f);
+    if (text == nullptr) return;
+    std::string names;
+    for (int i = 0; i < kDTypeCount; ++i) {
+      const DType dtype = static_cast<DType>(i);
+      if (*text == dtype_name(dtype)) {
+        v = dtype;
+        return;
+      }
+      names += (i == 0 ? "" : ", ") + std::string(dtype_name(dtype));
+    }
+    refuse(f, "one of " + names, *text);
+  }
+  void field(const AttrField& f, Shape& v) override {
+    const std::string* text = find(f);
+    if (text == nullptr) return;
+    std::vector<std::int64_t> dims;
+    if (!parse_integers(*text, &dims)) refuse(f, "a comma list of sizes, like 2,-1,3", *text);
+    v = Shape(dims);
+  }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
+    const std::string* text = find(f);
+    if (text == nullptr) return;
+    std::vector<std::int64_t> values;
+    if (!parse_integers(*text, &values)) refuse(f, "a comma list of integers", *text);
+    v = std::move(values);
+  }
+  void field(const AttrField& f, Tensor& v) override {
+    if (const std::string* text = find(f)) v = parse_tensor(option_name(f.name), *text);
+  }
+  void field(const AttrField& f, EnumValue& v) override {
+    const std::string* text = find(f);
+    if (text == nullptr) return;
+    for (std::size_t i = 0; i < v.names.size(); ++i) {
+      if (*text != v.names[i]) continue;
+      v.index = static_cast<int>(i);
+      return;
+    }
+    refuse(f, fmt::format("{}{}", v.names.size() > 1 ? "one of " : "", fmt::join(v.names, ", ")), *text);
+  }
+
+ private:
+  const std::string* find(const AttrField& f) const {
+    const auto found = texts_.find(f.name);
+    return found == texts_.end() ? nullptr : &found->second;
+  }
+  [[noreturn]] static void refuse(const AttrField& f, const std::string& wanted, const std::string& text) {
+    throw invalid_argument(fmt::format("{} takes {}; got '{}'", option_name(f.name), wanted, text));
+  }
+  const std::map<std::string, std::string>& texts_;
+};
+
+}  // namespace
+
+std::vector<AttrInfo> describe_attrs(const Attrs& attrs) {
+  Describer describer;
+  attrs.visit(describer);
+  return describer.infos;
+}
+
+Attrs parse_attrs(const Attrs& defaults, const std::map<std::string, std::string>& texts) {
+  Parser parser(texts);
+  return defaults.edited(parser);
+}
+
+bool parse_integers(std::string_view text, std::vector<std::int64_t>* values) {
+  values->clear();
+  text = trimmed(text);
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = trimmed(text.substr(1, text.size() - 2));
+  if (text.empty()) return true;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    std::int64_t value = 0;
+    if (!parse_number(text.substr(begin, comma - begin), &value)) return false;
+    values->push_back(value);
+    begin = comma + 1;
+  }
+  return true;
+}
+
+Tensor parse_tensor(const std::string& option, const std::string& text) {
+  std::vector<std::int64_t> values;
+  if (!text.empty() && parse_integers(text, &values)) {
+    std::vector<std::int32_t> narrow;
+    for (std::int64_t v : values) {
+      if (v < std::numeric_limits<std::int32_t>::min() || v > std::numeric_limits<std::int32_t>::max()) {
+        throw invalid_argument(fmt::format("{}: {} does not fit in int32; use a .npy file of int64", option, v));
+      }
+      narrow.push_back(static_cast<std::int32_t>(v));
+    }
+    return Tensor::from(narrow);
+  }
+  std::error_code ignored;
+  if (!std::filesystem::exists(text, ignored)) {
+    throw not_found(fmt::format("{}: no file '{}'; a value is a .npy file or a comma list of integers", option, text));
+  }
+  try {
+    return io::load_npy(text);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{}: {}", option, error.what()));
+  }
+}
+
+}  // namespace gradus::tools

@@ -1,0 +1,96 @@
+#include "tools/op_run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "gradus/graph/session.h"
+#include "gradus/ops/source_ops.h"
+#include "tools/op_names.h"
+
+namespace gradus::tools {
+namespace {
+
+constexpr SourceLocation kCommandLine{"command line", 1};
+
+// Small integer operands become constants, so that the shape function knows sizes and axes while the node is added; what a
+// kernel overwrites becomes a variable; everything else is fed.
+Output add_operand(Graph& graph, const OpDef& op, std::size_t index, const Tensor& value, Feeds* feeds) {
+  const std::size_t last = op.inputs.size() - 1;
+  std::string name = without_dots(op.inputs[std::min(index, last)]);
+  if (op.effect == Effect::kMutates && static_cast<int>(index) < op.mutable_inputs) {
+    return variable(graph, value, name, false, kCommandLine);
+  }
+  const bool integers = value.dtype() == DType::kInt32 || value.dtype() == DType::kInt64;
+  if (op.kind == OpKind::kVariable || (integers && value.num_elements() <= kMaxTrackedValues)) {
+    return constant(graph, value, name, kCommandLine);
+  }
+  const Output fed = placeholder(graph, value.dtype(), value.shape(), name, kCommandLine);
+  feeds->emplace_back(fed, value);
+  return fed;
+}
+
+Node& add_op(Graph& graph, const OpRun& run, bool lone_integers_are_scalars, Feeds* feeds) {
+  feeds->clear();
+  std::vector<Output> inputs;
+  for (std::size_t i = 0; i < run.operands.size(); ++i) {
+    const OperandValue& operand = run.operands[i];
+    const bool scalar = operand.lone_integer && lone_integers_are_scalars;
+    inputs.push_back(add_operand(graph, *run.op, i, scalar ? operand.value.reshaped({}) : operand.value, feeds));
+  }
+  return graph.add_node(run.op->name, inputs, run.attrs, "", kCommandLine);
+}
+
+Node& add_op(Graph& graph, const OpRun& run, Feeds* feeds) {
+  try {
+    return add_op(graph, run, false, feeds);
+  } catch (const Error& first) {
+    bool lone = false;
+    for (const OperandValue& operand : run.operands) lone = lone || operand.lone_integer;
+    if (!lone || first.code() != Code::kInvalidArgument) throw;
+    try {
+      return add_op(graph, run, true, feeds);
+    } catch (const Error&) {
+      throw first;  // neither reading fits: the vector is what was written
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> output_names(const OpDef& op, std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t last = op.outputs.size() - 1;
+    const bool variadic = op.variadic_outputs() && i >= last;
+    names.push_back(variadic ? fmt::format("{}:{}", without_dots(op.outputs[last]), i - last) : op.outputs[i]);
+  }
+  return names;
+}
+
+std::vector<Tensor> run_op(const OpRun& run, std::size_t wanted_outputs) {
+  if (run.op->kind == OpKind::kPlaceholder) {
+    throw invalid_argument(run.op->name + " computes nothing: its value is what a run feeds");
+  }
+  Graph graph;
+  Feeds feeds;
+  Node& node = add_op(graph, run, &feeds);
+  const std::size_t count = static_cast<std::size_t>(node.num_outputs());
+  if (count != wanted_outputs) {
+    const std::string names = fmt::format("{}", fmt::join(output_names(*run.op, count), ", "));
+    throw invalid_argument(fmt::format("{} has {} output{}{}; give --out {}; got {}", run.op->name, count,
+                                       count == 1 ? "" : "s", count == 0 ? "" : " (" + names + ")",
+                                       count == 0 ? "never" : count == 1 ? "once" : fmt::format("{} times", count),
+                                       wanted_outputs));
+  }
+  SessionOptions options;
+  options.device = run.device;
+  options.num_threads = run.num_threads;
+  options.seed = run.seed;
+  options.optimize = false;  // the op itself runs, on the device that was asked for
+  Session session(graph, options);
+  std::vector<Output> fetches;
+  for (int i = 0; i < node.num_outputs(); ++i) fetches.push_back(node.output(i));
+  return session.run(feeds, fetches, {Operation(&node)});
+}
+
+}  // namespace gradus::tools
