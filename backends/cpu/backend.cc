@@ -32,6 +32,7 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   cpu::register_shape_kernels(kernels);
   cpu::register_layout_kernels(kernels);
   cpu::register_indexing_kernels(kernels);
+  cpu::register_conv2d_kernels(kernels);
   cpu::register_optimizer_update_kernels(kernels);
   cpu::register_random_kernels(kernels);
   cpu::register_bias_add_kernels(kernels);

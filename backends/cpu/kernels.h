@@ -19,6 +19,7 @@ void register_shape_kernels(KernelRegistry& kernels);
 void register_layout_kernels(KernelRegistry& kernels);
 void register_layout_sum_kernels(KernelRegistry& kernels);  // called by register_layout_kernels
 void register_indexing_kernels(KernelRegistry& kernels);
+void register_conv2d_kernels(KernelRegistry& kernels);
 void register_optimizer_update_kernels(KernelRegistry& kernels);
 void register_random_kernels(KernelRegistry& kernels);
 void register_bias_add_kernels(KernelRegistry& kernels);

@@ -1,0 +1,59 @@
+// The CPU's kernels of Conv2D and its two gradients: which implementation runs, and their registration.
+#include "gradus/ops/conv2d.h"
+
+#include <cstring>
+
+#include "gradus/backends/cpu/conv2d_kernel.h"
+#include "gradus/backends/cpu/kernels.h"
+
+namespace gradus::cpu {
+namespace {
+
+enum class Direction { kForward, kBackpropInput, kBackpropFilter };
+
+template <class S, Direction direction>
+std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g) {
+  const bool depthwise = g.group_in() == 1 && g.groups > 1;
+  if constexpr (direction == Direction::kBackpropFilter) {
+    return depthwise ? make_depthwise_filter<S>(g) : make_conv2d_filter<S>(g);
+  } else {
+    const auto kind = direction == Direction::kForward ? ConvPlan::Kind::kForward : ConvPlan::Kind::kBackpropInput;
+    return depthwise ? make_depthwise_windows<S>(g, kind) : make_conv2d_windows<S>(g, kind);
+  }
+}
+
+// Without a kernel the result is empty, or nothing contributes to it and it is 0.
+template <class S, Direction direction>
+void prepare(KernelContext& c) {
+  const bool to_image = direction == Direction::kBackpropInput, to_filter = direction == Direction::kBackpropFilter;
+  const Tensor& image = to_image ? c.output(0) : c.input(0);
+  const Tensor& filter = to_filter ? c.output(0) : c.input(1);
+  const Tensor& out = direction == Direction::kForward ? c.output(0) : c.input(2);
+  if (image.num_elements() == 0 || filter.num_elements() == 0 || out.num_elements() == 0) return;
+  const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), image.shape(), filter.shape());
+  std::shared_ptr<ConvKernel> kernel = make_kernel<S, direction>(g);
+  c.request_scratch(kernel->scratch_bytes(c.num_workers()));
+  c.state = std::move(kernel);
+}
+
+void compute(KernelContext& c) {
+  if (c.state != nullptr) return static_cast<ConvKernel*>(c.state.get())->run(c);
+  if (c.output(0).bytes() > 0) std::memset(c.output(0).raw(), 0, c.output(0).bytes());
+}
+
+}  // namespace
+
+void register_conv2d_kernels(KernelRegistry& kernels) {
+  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+    visit_floating(dtype, [&]<class S>(TypeTag<S>) {
+      const auto add = [&](const char* op, KernelFn prepare_fn) {
+        kernels.add({op, kDevice, {dtype}, compute, prepare_fn, "direct convolution, register tiles over packed strips"});
+      };
+      add("Conv2D", prepare<S, Direction::kForward>);
+      add("Conv2DBackpropInput", prepare<S, Direction::kBackpropInput>);
+      add("Conv2DBackpropFilter", prepare<S, Direction::kBackpropFilter>);
+    });
+  }
+}
+
+}  // namespace gradus::cpu

@@ -1,0 +1,186 @@
+// Conv2DBackpropFilter on the CPU. Some consecutive rows of the filter (values of a run) times one or two vectors of output
+// channels are summed up in registers over all pixels of a strip. The strips are divided into a fixed number of parts, each with
+// a sum of its own, which are added in order at the end: the bits do not depend on the number of threads, and long sums are
+// more precise.
+#include <array>
+#include <utility>
+
+#include "gradus/backends/cpu/conv2d_kernel.h"
+#include "gradus/backends/cpu/conv2d_pack.h"
+
+namespace gradus::cpu {
+namespace {
+
+constexpr std::int64_t kMaxParts = 16;
+constexpr std::int64_t kPartsBytes = 8 << 20;  // memory for the parts' sums
+
+// The pixels of a strip: rows x columns, with the distances between neighbours in both strips.
+struct PixelGrid {
+  std::int64_t rows, columns;
+  std::int64_t source_row, source_column, dest_row, dest_column;
+};
+
+// sums[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]
+template <class T, int values, int vectors>
+[[gnu::noinline]] void sum_pixels(const T* source, const T* dest, const PixelGrid& grid, T* result, std::int64_t result_step) {
+  constexpr int lanes = kLanes<T>;
+  Vector<T> sums[values][vectors] = {};
+  for (std::int64_t i = 0; i < grid.rows; ++i) {
+    const T* x = source + i * grid.source_row;
+    const T* y = dest + i * grid.dest_row;
+    for (std::int64_t j = 0; j < grid.columns; ++j, x += grid.source_column, y += grid.dest_column) {
+      Vector<T> gradient[vectors];
+      for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
+      for (int m = 0; m < values; ++m)
+        for (int v = 0; v < vectors; ++v) sums[m][v] += x[m] * gradient[v];
+    }
+  }
+  for (int m = 0; m < values; ++m)
+    for (int v = 0; v < vectors; ++v) at(result + m * result_step + v * lanes) += sums[m][v];
+}
+
+// The instance for each number of values, 1 to the largest.
+template <class T, int vectors>
+struct Tiles {
+  static constexpr int kMaxValues = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 12);
+  using Function = void (*)(const T*, const T*, const PixelGrid&, T*, std::int64_t);
+  template <int... n>
+  static constexpr std::array<Function, sizeof...(n)> make(std::integer_sequence<int, n...>) {
+    return {sum_pixels<T, n + 1, vectors>...};
+  }
+  static constexpr auto kFunctions = make(std::make_integer_sequence<int, kMaxValues>());
+};
+
+template <class S>
+class FilterKernel final : public ConvKernel {
+  using T = ComputeType<S>;
+  static constexpr std::int64_t kLane = kLanes<T>;
+
+ public:
+  explicit FilterKernel(const ConvGeometry& g) : ConvKernel(g, ConvPlan::Kind::kForward, sizeof(T), kLanes<T>) {
+    sum_values_ = plan_.packed_values;
+    const std::int64_t most = std::clamp<std::int64_t>(kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxParts);
+    const std::int64_t wanted = std::min(most, (plan_.units() + plan_.units_per_chunk - 1) / plan_.units_per_chunk);
+    units_per_part_ = (plan_.units() + wanted - 1) / std::max<std::int64_t>(wanted, 1);
+    parts_ = (plan_.units() + units_per_part_ - 1) / std::max<std::int64_t>(units_per_part_, 1);
+    reserve<T>(sum_values_ * parts_, strip_space() + plan_.dest_strip_values());
+  }
+
+  void run(KernelContext& c) override {
+    const S* source = c.input(0).data<S>();
+    const S* dest = c.input(2).data<S>();
+    T* sums = shared_scratch<T>(c);
+    c.parallel_for_worker(plan_.units(), units_per_part_, [&](std::int64_t begin, std::int64_t end, int worker) {
+      T* part = sums + begin / units_per_part_ * sum_values_;
+      std::fill(part, part + sum_values_, T(0));
+      for (std::int64_t unit = begin; unit < end; ++unit) {
+        add_strip(source, dest, unit / plan_.strips, unit % plan_.strips, worker_scratch<T>(c, worker), part);
+      }
+    });
+    add_parts(c, sums);
+    write_filter(sums, c.output(0).data<S>());
+  }
+
+ private:
+  std::int64_t strip_space() const { return (plan_.strip_values() + kLane - 1) / kLane * kLane; }
+
+  void add_strip(const S* source, const S* dest, std::int64_t image, std::int64_t index, T* strip, T* part) {
+    const ConvGeometry& g = plan_.geometry;
+    const Phase& phase = plan_.phases[0];
+    pack_strip(source + image * plan_.source_h * plan_.source_w * plan_.source_channels, g.data_format, plan_.source_h,
+               plan_.source_w, plan_.source_channels, 1,
+               {plan_.source_row(index), plan_.first_source_column, plan_.strip_rows, plan_.strip_columns}, strip);
+    T* gradient = strip + strip_space();
+    const PixelGrid grid{plan_.dest_rows(index), plan_.dest_w, plan_.source_row_step * plan_.strip_columns * plan_.strip_channels,
+                         phase.columns->source_step * plan_.strip_channels, plan_.dest_w * plan_.dest_strip_channels,
+                         plan_.dest_strip_channels};
+    pack_gradient(dest + image * plan_.dest_h * plan_.dest_w * plan_.dest_channels, index, gradient);
+    for (std::int64_t group = 0; group < g.groups; ++group) {
+      for (std::int64_t column = 0; column < plan_.padded_group_dest;) {
+        const bool two = plan_.padded_group_dest - column >= 2 * kLane;
+        for (const Run& run : phase.runs) {
+          const T* x = strip + group * plan_.group_source + run.offset;
+          const T* y = gradient + group * plan_.padded_group_dest + column;
+          T* result = part + (group * phase.filter_rows + run.row) * plan_.padded_group_dest + column;
+          two ? add_run<2>(x, y, grid, run.length, result) : add_run<1>(x, y, grid, run.length, result);
+        }
+        column += two ? 2 * kLane : kLane;
+      }
+    }
+  }
+
+  // A run in blocks of nearly equal size.
+  template <int vectors>
+  void add_run(const T* x, const T* y, const PixelGrid& grid, std::int64_t length, T* result) const {
+    const std::int64_t blocks = (length + Tiles<T, vectors>::kMaxValues - 1) / Tiles<T, vectors>::kMaxValues;
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      const std::int64_t begin = length * b / blocks, end = length * (b + 1) / blocks;
+      Tiles<T, vectors>::kFunctions[static_cast<std::size_t>(end - begin - 1)](x + begin, y, grid, result + begin * plan_.padded_group_dest,
+                                                                              plan_.padded_group_dest);
+    }
+  }
+
+  // out_backprop's strip as [pixels][groups][padded_group_dest]
+  void pack_gradient(const S* image, std::int64_t index, T* gradient) const {
+    const ConvGeometry& g = plan_.geometry;
+    const std::int64_t pixels = plan_.dest_rows(index) * plan_.dest_w, first = plan_.dest_row(index) * plan_.dest_w;
+    const bool nhwc = g.data_format == DataFormat::kNHWC;
+    if (nhwc && plan_.dest_strip_channels == plan_.dest_channels) {
+      const S* from = image + first * plan_.dest_channels;
+      for (std::int64_t i = 0; i < pixels * plan_.dest_channels; ++i) gradient[i] = static_cast<T>(from[i]);
+      return;
+    }
+    if (plan_.padded_group_dest != plan_.group_dest) std::fill(gradient, gradient + pixels * plan_.dest_strip_channels, T(0));
+    const std::int64_t pixel_step = nhwc ? plan_.dest_channels : 1, channel_step = nhwc ? 1 : plan_.dest_h * plan_.dest_w;
+    for (std::int64_t k = 0; k < plan_.dest_channels; ++k) {
+      const S* from = image + first * pixel_step + k * channel_step;
+      T* to = gradient + k / plan_.group_dest * plan_.padded_group_dest + k % plan_.group_dest;
+      for (std::int64_t p = 0; p < pixels; ++p) to[p * plan_.dest_strip_channels] = static_cast<T>(from[p * pixel_step]);
+    }
+  }
+
+  // Into the first part, in order.
+  void add_parts(KernelContext& c, T* sums) const {
+    c.parallel_for(sum_values_, 16384, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t part = 1; part < parts_; ++part) {
+        const T* from = sums + part * sum_values_;
+        for (std::int64_t i = begin; i < end; ++i) sums[i] += from[i];
+      }
+    });
+  }
+
+  // Taps that only saw padding have no row in the sums: their gradient is 0.
+  void write_filter(const T* sums, S* filter) const {
+    const ConvGeometry& g = plan_.geometry;
+    const Phase& phase = plan_.phases[0];
+    const std::int64_t taps = g.rows.window * g.columns.window;
+    if (static_cast<std::int64_t>(phase.filter_taps.size()) < taps || parts_ == 0) {
+      std::fill(filter, filter + taps * g.group_in() * g.out_channels, S(0.0f));
+    }
+    if (parts_ == 0) return;
+    for (std::int64_t group = 0; group < g.groups; ++group) {
+      const T* from = sums + group * phase.filter_rows * plan_.padded_group_dest;
+      for (const std::int64_t tap : phase.filter_taps) {
+        for (std::int64_t c = 0; c < g.group_in(); ++c, from += plan_.padded_group_dest) {
+          S* to = filter + (tap * g.group_in() + c) * g.out_channels + group * g.group_out();
+          for (std::int64_t k = 0; k < g.group_out(); ++k) to[k] = static_cast<S>(from[k]);
+        }
+      }
+    }
+  }
+
+  std::int64_t sum_values_ = 0;  // of one part: [groups][filter_rows][padded_group_dest]
+  std::int64_t parts_ = 0, units_per_part_ = 1;
+};
+
+}  // namespace
+
+template <class S>
+std::unique_ptr<ConvKernel> make_conv2d_filter(const ConvGeometry& geometry) {
+  return std::make_unique<FilterKernel<S>>(geometry);
+}
+template std::unique_ptr<ConvKernel> make_conv2d_filter<Float16>(const ConvGeometry&);
+template std::unique_ptr<ConvKernel> make_conv2d_filter<float>(const ConvGeometry&);
+template std::unique_ptr<ConvKernel> make_conv2d_filter<double>(const ConvGeometry&);
+
+}  // namespace gradus::cpu

@@ -1,0 +1,98 @@
+// How the CPU carries out a convolution, worked out once per plan.
+//
+// Conv2D and Conv2DBackpropInput are the same computation: every pixel of the destination is a sum, over some taps, of a pixel
+// of the source times a matrix of the filter. In Conv2D the source is the image; in Conv2DBackpropInput it is out_backprop, and
+// with a stride s the destination falls into s * s phases, each with the taps that reach it. Conv2DBackpropFilter walks the
+// same pairs of pixels as Conv2D and sums up the matrices instead.
+//
+// The source is copied, a strip of rows of one image at a time, into scratch memory as [rows][columns][channels] of the type
+// that is computed in, with the padding filled in. All layouts, dtypes, paddings and dilations are dealt with there, and the
+// loops over the strip know only offsets: the taps of a window are runs of consecutive values at fixed distances from the
+// window's first pixel. Where taps lie side by side their runs are joined: with NHWC a filter row of S taps and C channels is one
+// run of S*C values.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "gradus/ops/conv_geometry.h"
+
+namespace gradus::cpu {
+
+// The destination pixels first, first + step, ... (count of them) of one axis. Number t of them sees, under tap `tap`, the
+// source pixel t * source_step + offset.
+struct AxisPhase {
+  struct Tap {
+    std::int64_t offset, tap;
+  };
+  std::int64_t first = 0, step = 1, count = 0, source_step = 1;
+  std::vector<Tap> taps;  // ascending offsets; taps that only ever see padding are left out
+};
+// Destination: positions; source: pixels. One phase.
+std::vector<AxisPhase> forward_phases(const WindowAxis& axis);
+// Destination: pixels; source: positions. min(stride, in) phases.
+std::vector<AxisPhase> backward_phases(const WindowAxis& axis);
+
+// `length` consecutive values of the strip, `offset` from the window's first pixel, meet the filter's rows from `row` on.
+// Rows are numbered through all runs of a phase.
+struct Run {
+  std::int64_t offset, length, row;
+};
+
+// A phase of both axes, with the tables that the inner loops need for a full strip.
+struct Phase {
+  const AxisPhase* rows = nullptr;
+  const AxisPhase* columns = nullptr;
+  std::vector<Run> runs;
+  std::vector<std::int64_t> filter_taps;     // r * S + s per tap, in the order of the filter's rows
+  std::vector<std::int64_t> source_offsets;  // per destination pixel of a strip: the window's first value in the source strip
+  std::vector<std::int64_t> dest_offsets;    // and the pixel's first value in the destination strip
+  std::int64_t filter_rows = 0;              // taps * channels of a group
+  std::int64_t packed_begin = 0;             // where this phase's packed filter begins, per group and padded column
+};
+
+// Everything about a convolution that does not depend on element types.
+struct ConvPlan {
+  enum class Kind { kForward, kBackpropInput };
+
+  // `repeat` > 1 gives every source channel that many times (depthwise with a multiplier).
+  ConvPlan(const ConvGeometry& g, Kind kind, std::size_t element_size, int lanes);
+  ConvPlan(const ConvPlan&) = delete;  // phases point into axis_rows, axis_columns
+  ConvPlan& operator=(const ConvPlan&) = delete;
+
+  Kind kind;
+  ConvGeometry geometry;
+  bool depthwise = false;  // one channel per group: a vector product instead of a matrix product
+  // Channels and sizes of the two sides.
+  std::int64_t source_h = 0, source_w = 0, source_channels = 0, dest_h = 0, dest_w = 0, dest_channels = 0;
+  std::int64_t group_source = 0, group_dest = 0;  // channels of a group
+  // A depthwise source channel is used by `source_repeat` strip channels; `dest_repeat` of them add up to one of the destination.
+  std::int64_t source_repeat = 1, dest_repeat = 1;
+
+  std::vector<AxisPhase> axis_rows, axis_columns;
+  std::vector<Phase> phases;
+
+  // Strips: `rows_per_strip` steps of every row phase.
+  std::int64_t rows_per_strip = 1, strips = 0;
+  std::int64_t strip_channels = 0, dest_strip_channels = 0;
+  std::int64_t first_source_row = 0, first_source_column = 0;  // of strip 0, relative to the image; at most 0
+  std::int64_t strip_rows = 0, strip_columns = 0;
+  std::int64_t source_row_step = 1, dest_row_step = 1;
+
+  // Values, not bytes.
+  std::int64_t strip_values() const { return strip_rows * strip_columns * strip_channels; }
+  std::int64_t dest_strip_values() const { return rows_per_strip * dest_row_step * dest_w * dest_strip_channels; }
+  std::int64_t padded_group_dest = 0;  // group_dest rounded up to whole vectors
+  std::int64_t packed_values = 0;      // of the whole filter, all phases and groups
+  std::int64_t units() const { return geometry.batch * strips; }
+  std::int64_t units_per_chunk = 1;    // for parallel_for: depends on shapes alone
+
+  // What strip `index` covers.
+  std::int64_t source_row(std::int64_t index) const { return first_source_row + index * rows_per_strip * source_row_step; }
+  std::int64_t dest_row(std::int64_t index) const { return index * rows_per_strip * dest_row_step; }
+  std::int64_t dest_rows(std::int64_t index) const;
+  // Steps of row phase `rows` in strip `index`.
+  std::int64_t steps(std::int64_t index, const AxisPhase& rows) const;
+};
+
+}  // namespace gradus::cpu
