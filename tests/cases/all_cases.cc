@@ -13,6 +13,7 @@ const std::vector<OpCase>& all_op_cases() {
     add_matmul_cases(cases);
     add_argmax_cases(cases);
     add_debug_cases(cases);
+    add_conv2d_cases(cases);
     return cases;
   }();
   return all;

@@ -15,5 +15,6 @@ void add_reduction_cases(std::vector<OpCase>& cases);
 void add_matmul_cases(std::vector<OpCase>& cases);
 void add_argmax_cases(std::vector<OpCase>& cases);
 void add_debug_cases(std::vector<OpCase>& cases);
+void add_conv2d_cases(std::vector<OpCase>& cases);
 
 }  // namespace gradus::cases
