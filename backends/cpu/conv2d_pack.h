@@ -73,7 +73,11 @@ void unpack_strip(const T* strip, const StripChannels& s, DataFormat format, std
   const std::int64_t channel_step = format == DataFormat::kNHWC ? 1 : image_pixels;
   S* to = image + first * pixel_step;
   if constexpr (std::is_same_v<S, T>) {
-    if (s.groups == 1 && s.repeat == 1 && channel_step == 1) {
+    if (s.groups == 1 && s.padded == s.channels && channel_step == 1) {
+      std::copy(strip, strip + pixels * s.channels, to);
+      return;
+    }
+    if (s.groups == 1 && s.padded % kLanes<T> == 0 && s.repeat == 1 && channel_step == 1) {
       // Whole vectors, each pixel's surplus overwritten by the next pixel; the last few are copied exactly.
       const std::int64_t surplus = s.padded - s.channels;
       std::int64_t p = 0;
