@@ -90,7 +90,9 @@ TEST(ConvGeometry, RangesAndInverseAgreeWithASearch) {
                 std::int64_t back = -99;
                 ASSERT_TRUE(a.position(pixel, tap, &back));
                 ASSERT_EQ(back, position);
-                if (stride > 1) ASSERT_FALSE(a.position(pixel + 1, tap, &back));
+                if (stride > 1) {
+                  ASSERT_FALSE(a.position(pixel + 1, tap, &back));
+                }
               }
             }
           }
