@@ -14,6 +14,9 @@ const std::vector<OpCase>& all_op_cases() {
     add_argmax_cases(cases);
     add_debug_cases(cases);
     add_conv2d_cases(cases);
+    add_shape_cases(cases);
+    add_layout_cases(cases);
+    add_indexing_cases(cases);
     return cases;
   }();
   return all;

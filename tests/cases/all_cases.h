@@ -16,5 +16,8 @@ void add_matmul_cases(std::vector<OpCase>& cases);
 void add_argmax_cases(std::vector<OpCase>& cases);
 void add_debug_cases(std::vector<OpCase>& cases);
 void add_conv2d_cases(std::vector<OpCase>& cases);
+void add_shape_cases(std::vector<OpCase>& cases);
+void add_layout_cases(std::vector<OpCase>& cases);
+void add_indexing_cases(std::vector<OpCase>& cases);
 
 }  // namespace gradus::cases

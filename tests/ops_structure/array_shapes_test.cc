@@ -49,7 +49,7 @@ TEST_F(ArrayShapes, ReshapeRefusals) {
   expect_refused("must divide", [&] { reshape(input({2, 3}), {4, -1}); });
   expect_refused("may have one -1", [&] { reshape(input({2, 3}), {-1, -1}); });
   expect_refused("at least 0, or -1 once", [&] { reshape(input({2, 3}), {-2, 3}); });
-  expect_refused("beside a size of 0", [&] { reshape(input({0, 3}), {0, -1}); });
+  expect_refused("beside a size of 0", [&] { reshape(input({0, 3}), std::vector<std::int64_t>{0, -1}); });
   expect_refused("63 bits", [&] { reshape(input({2, 3}), {INT64_MAX, 2}); });
   expect_refused("int32 or int64 vector", [&] { reshape(input({2, 3}), input({2})); });
   expect_refused("known length", [&] { reshape(input({2, 3}), placeholder(graph, DType::kInt32, {-1})); });
