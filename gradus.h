@@ -6,6 +6,8 @@
 #include "gradus/autodiff/gradients.h"
 #include "gradus/core/tensor.h"
 #include "gradus/graph/graph.h"
+#include "gradus/graph/graph_dot.h"
+#include "gradus/graph/graph_json.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/graph/session.h"
 #include "gradus/io/checkpoint.h"

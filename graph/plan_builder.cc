@@ -235,14 +235,10 @@ class PlanBuilder {
     const auto known = infer_value(node.def(), node.attrs(), std::move(infos), info, [&](int i) -> std::optional<IntValues> {
       const PlanValue& v = value(inputs[static_cast<std::size_t>(i)]);
       if (v.storage != Storage::kConstant || v.tensor.num_elements() > kMaxTrackedValues) return std::nullopt;
-      IntValues values;
-      for (std::int64_t k = 0; k < v.tensor.num_elements(); ++k) values.push_back(static_cast<std::int64_t>(v.tensor.at(k)));
-      return values;
+      return integers_of(v.tensor);
     });
     if (!known || std::find(known->begin(), known->end(), kUnknownValue) != known->end()) return false;
-    Tensor tensor(info.dtype, info.shape);
-    for (std::size_t k = 0; k < known->size(); ++k) tensor.set(static_cast<std::int64_t>(k), static_cast<double>((*known)[k]));
-    value_of_[Output(const_cast<Node*>(&node), 0)] = add_constant(node, tensor);
+    value_of_[Output(const_cast<Node*>(&node), 0)] = add_constant(node, tensor_of(*known, info.dtype, info.shape));
     plan_->notes.push_back({&node, "folded: its value is known from shapes and constants"});
     return true;
   }

@@ -4,6 +4,23 @@
 
 namespace gradus {
 
+IntValues integers_of(const Tensor& tensor) {
+  IntValues values;
+  for (std::int64_t i = 0; i < tensor.num_elements(); ++i) {
+    values.push_back(tensor.dtype() == DType::kInt32 ? tensor.data<std::int32_t>()[i] : tensor.data<std::int64_t>()[i]);
+  }
+  return values;
+}
+
+Tensor tensor_of(const IntValues& values, DType dtype, const Shape& shape) {
+  Tensor tensor(dtype, shape);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (dtype == DType::kInt32) tensor.data<std::int32_t>()[i] = static_cast<std::int32_t>(values[i]);
+    else tensor.data<std::int64_t>()[i] = values[i];
+  }
+  return tensor;
+}
+
 PlanInference::PlanInference(const Feeds& feeds) : feeds_(feeds) {
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     const auto& [output, tensor] = feeds[i];
@@ -68,10 +85,8 @@ std::optional<IntValues> PlanInference::value(const Output& output) {
   if (const int i = feed_index(output); i >= 0) {
     const Tensor& tensor = feeds_[static_cast<std::size_t>(i)].second;
     if (tensor.num_elements() <= kMaxTrackedValues && (tensor.dtype() == DType::kInt32 || tensor.dtype() == DType::kInt64)) {
-      IntValues values;
-      for (std::int64_t k = 0; k < tensor.num_elements(); ++k) values.push_back(static_cast<std::int64_t>(tensor.at(k)));
       value_feeds_.insert(static_cast<std::size_t>(i));
-      result = std::move(values);
+      result = integers_of(tensor);
     }
   } else if (output.index() == 0 && infos_.contains(&output.node())) {
     const Node& node = output.node();

@@ -10,6 +10,10 @@
 
 namespace gradus {
 
+// The elements of an int32 or int64 tensor, and back, without a detour over floating point.
+IntValues integers_of(const Tensor& tensor);
+Tensor tensor_of(const IntValues& values, DType dtype, const Shape& shape);
+
 class PlanInference {
  public:
   explicit PlanInference(const Feeds& feeds);

@@ -41,9 +41,9 @@ void add_joining(const Adder& add) {
   add("Stack", "last", {real({2, 3}), real({2, 3}), real({2, 3})}, StackAttrs{-1});
   add("Stack", "scalars", {real({}), real({})}, StackAttrs{0});
   add("Stack", "empty", {real({0, 2}), real({0, 2})}, StackAttrs{1});
-  add("Unstack", "front", {real({3, 2})}, UnstackAttrs{0, -1});
+  add("Unstack", "front", {real({3, 2})}, UnstackAttrs{0, 3});
   add("Unstack", "middle", {real({2, 3, 4})}, UnstackAttrs{1, 3});
-  add("Unstack", "vector", {real({3})}, UnstackAttrs{-1, -1});
+  add("Unstack", "vector", {real({3})}, UnstackAttrs{-1, 3});
 }
 
 void add_slicing(const Adder& add) {

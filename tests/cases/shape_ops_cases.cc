@@ -24,9 +24,9 @@ void add_shape_cases(std::vector<OpCase>& cases) {
   add("ExpandDims", "front", {real({2, 3})}, ExpandDimsAttrs{0});
   add("ExpandDims", "last", {real({2, 3})}, ExpandDimsAttrs{-1});
   add("ExpandDims", "scalar", {real({})}, ExpandDimsAttrs{0});
-  add("Squeeze", "all", {real({1, 3, 1, 2})}, SqueezeAttrs{});
+  add("Squeeze", "two", {real({1, 3, 1, 2})}, SqueezeAttrs{{0, 2}});
   add("Squeeze", "one", {real({1, 3, 1, 2})}, SqueezeAttrs{{-2}});
-  add("Squeeze", "nothing_to_do", {real({3, 2})}, SqueezeAttrs{});
+  add("Squeeze", "to_scalar", {real({1})}, SqueezeAttrs{{0}});
 
   add("Fill", "matrix", {int32s({2, 3}), real({})});
   add("Fill", "scalar", {int32s(Shape{0}, {}), real({})});

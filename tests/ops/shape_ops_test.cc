@@ -31,6 +31,15 @@ TEST(ShapeOps, ReshapeKeepsTheOrderOfTheElements) {
   EXPECT_EQ(value.data<std::int64_t>()[1], 2);
 }
 
+TEST(ShapeOps, FoldedIntegersKeepAllTheirBits) {
+  Graph graph;
+  const Output y = reshape(constant(graph, Tensor::from<std::int64_t>({2}, {INT64_MAX, (std::int64_t{1} << 53) + 1})), {2, 1});
+  Session session(graph);
+  const Tensor value = session.run({y})[0];
+  EXPECT_EQ(value.data<std::int64_t>()[0], INT64_MAX);
+  EXPECT_EQ(value.data<std::int64_t>()[1], (std::int64_t{1} << 53) + 1);
+}
+
 TEST(ShapeOps, ATargetMayBeFed) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat32, {6});
@@ -44,6 +53,13 @@ TEST(ShapeOps, ATargetMayBeFed) {
   EXPECT_EQ(shape_for({2, 3}), Shape({2, 3}));
   EXPECT_EQ(shape_for({-1, 1}), Shape({6, 1}));
   expect_error(Code::kInvalidArgument, "[Reshape 'Reshape' at shape_ops_test.cc:", [&] { shape_for({4, 4}); });
+}
+
+TEST(ShapeOps, SqueezeWithoutAxesRemovesEveryOne) {
+  Graph graph;
+  const Output x = constant(graph, Tensor::from<float>({1, 2, 1}, {3, 4}));
+  EXPECT_EQ(run_both(squeeze(x)).shape(), Shape({2}));
+  EXPECT_EQ(elements(run_both(squeeze(x, {-1}))), (Values{3, 4}));
 }
 
 TEST(ShapeOps, FillBroadcastAndRange) {
