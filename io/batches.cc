@@ -86,12 +86,6 @@ std::int64_t ImageView::batches(std::int64_t batch_size) const {
   return size() / batch_size + (size() % batch_size != 0 ? 1 : 0);
 }
 
-ImageView ImageView::shuffled(std::uint64_t seed) const {
-  ImageView view = *this;
-  view.shuffle_seed_ = seed;
-  return view;
-}
-
 ImageView ImageView::augmented(const Augmentation& augmentation) const {
   check_augmentation(augmentation, images_.shape());
   ImageView view = *this;

@@ -7,12 +7,12 @@
 // sequence again: the same seeds give the same bits on every machine, with and without prefetching.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "gradus/core/tensor.h"
@@ -55,7 +55,13 @@ class ImageView {
   std::int64_t batches(std::int64_t batch_size) const;
 
   // Another order, the same for the same seed: a Fisher-Yates shuffle driven by Philox.
-  ImageView shuffled(std::uint64_t seed) const;
+  // Any integer type may be the seed, such as an int that counts epochs.
+  template <std::integral Seed>
+  ImageView shuffled(Seed seed) const {
+    ImageView view = *this;
+    view.shuffle_seed_ = static_cast<std::uint64_t>(seed);
+    return view;
+  }
   // The random choices for an image depend on the augmentation's seed, the seed of shuffled() and the image's index in the set,
   // so that a new shuffle is a new augmentation. Throws InvalidArgument for options that do not fit the images.
   ImageView augmented(const Augmentation& augmentation) const;

@@ -3,6 +3,7 @@
 // Sets share their memory when copied and may be read from any thread.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,7 +24,10 @@ struct ImageSet {
   ImageView view() const { return {images, labels}; }
   // See ImageView.
   std::int64_t batches(std::int64_t batch_size) const { return view().batches(batch_size); }
-  ImageView shuffled(std::uint64_t seed) const { return view().shuffled(seed); }
+  template <std::integral Seed>
+  ImageView shuffled(Seed seed) const {
+    return view().shuffled(seed);
+  }
   ImageView augmented(const Augmentation& augmentation) const { return view().augmented(augmentation); }
   BatchRange batched(std::int64_t batch_size) const { return view().batched(batch_size); }
   // The first n images (all, when there are fewer), for quick runs. Throws InvalidArgument when n is negative.
