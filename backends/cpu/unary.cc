@@ -3,6 +3,7 @@
 #include "gradus/ops/unary.h"
 
 #include <cmath>
+#include <limits>
 
 #include "gradus/backends/cpu/eigen.h"
 #include "gradus/backends/cpu/elementwise.h"
@@ -42,6 +43,23 @@ void add_rows(KernelRegistry& kernels, const char* op, F) {
     });
   };
   kernels.add(op, kDevice, kFloating, compute);
+}
+
+// Eigen's exp ends at the smallest and the largest finite number; beyond the ends are 0 and infinity. y may be x.
+template <class T>
+void exp_row(const T* x, T* y, std::int64_t n) {
+  constexpr std::int64_t kBlock = 256;
+  constexpr T kZeroBelow = sizeof(T) == 4 ? T{-104} : T{-746}, kInfinityAbove = sizeof(T) == 4 ? T{89} : T{710};
+  Eigen::Array<T, kBlock, 1> power;
+  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, n - begin);
+    power.head(count) = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>(x + begin, count).exp();
+    GRADUS_INDEPENDENT_ITERATIONS
+    for (std::int64_t i = 0; i < count; ++i) {
+      const T from = x[begin + i];
+      y[begin + i] = from < kZeroBelow ? T{0} : from > kInfinityAbove ? std::numeric_limits<T>::infinity() : power.data()[i];
+    }
+  }
 }
 
 template <int operands, class F>
@@ -91,14 +109,14 @@ void register_unary_kernels(KernelRegistry& kernels) {
   add_elementwise<Numeric, 1>(kernels, "Square", [](auto x) { return wrapping(x) * wrapping(x); });
   add_elementwise<Real, 1>(kernels, "Sqrt", [](auto x) { return std::sqrt(x); });
   add_elementwise<Real, 1>(kernels, "Rsqrt", [](auto x) { return 1 / std::sqrt(x); });
-  add_rows(kernels, "Exp", [](const auto& x, auto& y) { y = x.exp(); });
+  add_rows(kernels, "Exp", [](const auto& x, auto& y) { exp_row(x.data(), y.data(), x.size()); });
   add_rows(kernels, "Log", [](const auto& x, auto& y) { y = x.log(); });
   add_rows(kernels, "Log1p", [](const auto& x, auto& y) { y = x.log1p(); });
   add_rows(kernels, "Sin", [](const auto& x, auto& y) { y = x.sin(); });
   add_rows(kernels, "Cos", [](const auto& x, auto& y) { y = x.cos(); });
   add_rows(kernels, "Tanh", [](const auto& x, auto& y) { y = x.tanh(); });
   add_rows(kernels, "Sigmoid", [](const auto& x, auto& y) { y = 1 / (1 + (-x).exp()); });
-  add_rows(kernels, "Softplus", [](const auto& x, auto& y) { y = (x < 0).select(0, x) + (-x.abs()).exp().log1p(); });
+  add_rows(kernels, "Softplus", [](const auto& x, auto& y) { y = x.max(0) + (-x.abs()).exp().log1p(); });
   add_elementwise<Numeric, 1>(kernels, "Relu", [](auto x) { return x < 0 ? decltype(x){0} : x; });
   add_elementwise<Numeric, 1>(kernels, "Relu6", [](auto x) {
     using T = decltype(x);

@@ -43,7 +43,7 @@ TEST_F(Binary, ANumberTakesTheOtherOperandsDtype) {
   const Output half = placeholder(graph, DType::kFloat16, {3});
   EXPECT_EQ((half * 0.5).dtype(), DType::kFloat16);
   EXPECT_EQ(elements(run_both(ints({1, 2}) * 3.0)), (Values{3, 6}));
-  expect_error(Code::kInvalidArgument, "the number 0.5 beside 'Constant_2' is no int32", [&] { ints({1, 2}) * 0.5; });
+  expect_error(Code::kInvalidArgument, "the number 0.5 beside 'sizes' is no int32", [&] { constant(graph, std::vector<std::int32_t>{1, 2}, "sizes") * 0.5; });
   expect_error(Code::kInvalidArgument, "two numbers", [&] { add(1.0, 2.0); });
 }
 

@@ -79,6 +79,8 @@ TEST_F(Unary, NaNStaysNaNAndInfinitiesHaveTheirLimits) {
     const auto first = [&](const Output& y) { return on_cpu(y).at(0); };
     EXPECT_EQ(first(exp(inf)), kInf);
     EXPECT_EQ(first(exp(minus)), 0);
+    EXPECT_EQ(first(exp(constant(graph, Tensor::full(dtype, {19}, 800)))), kInf);
+    EXPECT_EQ(first(exp(constant(graph, Tensor::full(dtype, {19}, -800)))), 0);
     EXPECT_EQ(first(log(inf)), kInf);
     EXPECT_EQ(first(tanh(minus)), -1);
     EXPECT_EQ(first(sigmoid(inf)), 1);
