@@ -44,8 +44,8 @@ class Augmenter {
   bool normalises_ = false;
 };
 
-// Per-channel mean and standard deviation over all pixels of uint8 or float32 images [N,H,W,C], with values in 0..1, ready for
-// Augmentation. A channel without variation gets stddev 1. Throws InvalidArgument.
+// Per-channel mean and standard deviation over all pixels of uint8 or float32 images [N,H,W,C], with values in 0..1,
+// ready for Augmentation. A channel without variation gets stddev 1. Throws InvalidArgument.
 struct ChannelStatistics {
   std::vector<float> mean;
   std::vector<float> stddev;

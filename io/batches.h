@@ -3,8 +3,8 @@
 //   for (const io::Batch& batch : data.train.shuffled(epoch).augmented({.shift = 2}).batched(128).prefetched())
 //     session.run({{images, batch.images}, {labels, batch.labels}}, {loss}, {train});
 //
-// Views and ranges are small values that share the set's memory; they may outlive the set. Every begin() starts the same
-// sequence again: the same seeds give the same bits on every machine, with and without prefetching.
+// Views and ranges are small values that share the set's memory; they may outlive the set. Every begin() starts the
+// same sequence again: the same seeds give the same bits on every machine, with and without prefetching.
 #pragma once
 
 #include <concepts>
@@ -62,8 +62,9 @@ class ImageView {
     view.shuffle_seed_ = static_cast<std::uint64_t>(seed);
     return view;
   }
-  // The random choices for an image depend on the augmentation's seed, the seed of shuffled() and the image's index in the set,
-  // so that a new shuffle is a new augmentation. Throws InvalidArgument for options that do not fit the images.
+  // The random choices for an image depend on the augmentation's seed, the seed of shuffled() and the image's index in
+  // the set, so that a new shuffle is a new augmentation. Throws InvalidArgument for options that do not fit the
+  // images.
   ImageView augmented(const Augmentation& augmentation) const;
   // Throws InvalidArgument unless batch_size >= 1.
   BatchRange batched(std::int64_t batch_size) const;
@@ -84,8 +85,9 @@ class BatchRange {
 
   // Leaves out the first n batches, for resuming in the middle of a pass. Throws InvalidArgument when n is negative.
   BatchRange skip(std::int64_t n) const;
-  // Prepares up to `depth` batches ahead in a background thread per pass. An exception there is rethrown by the iterator after the
-  // batches before it; leaving the loop early stops and joins the thread. Throws InvalidArgument unless depth >= 1.
+  // Prepares up to `depth` batches ahead in a background thread per pass. An exception there is rethrown by the
+  // iterator after the batches before it; leaving the loop early stops and joins the thread. Throws InvalidArgument
+  // unless depth >= 1.
   BatchRange prefetched(int depth = 2) const;
   // f(Batch&) is called on each batch, in the background thread when there is one. It may replace both tensors.
   template <class F>

@@ -1,6 +1,6 @@
-// A stream of bytes to parse, from a file, a part of one, or packed data. Every format reader of this room reads through it, so
-// that truncation, lying sizes and trailing bytes are found in one place and always reported as DataLoss with name and offset.
-// Not for users. One thread at a time.
+// A stream of bytes to parse, from a file, a part of one, or packed data. Every format reader of this room reads
+// through it, so that truncation, lying sizes and trailing bytes are found in one place and always reported as DataLoss
+// with name and offset. Not for users. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -61,12 +61,13 @@ std::unique_ptr<ByteSource> with_checksum(std::unique_ptr<ByteSource> inner, std
 // No deflate stream grows by more than this factor (RFC 1951: at best 258 bytes for two bits).
 inline constexpr std::uint64_t kLargestDeflateFactor = 1032;
 
-// Bytes of `dims` elements of a dtype that takes `element_size`: DataLoss for negative sizes, for sizes that overflow, and
-// when more bytes are declared than can be left; Unimplemented for a rank above Shape::kMaxRank. `at`: the header's offset.
+// Bytes of `dims` elements of a dtype that takes `element_size`: DataLoss for negative sizes, for sizes that overflow,
+// and when more bytes are declared than can be left; Unimplemented for a rank above Shape::kMaxRank. `at`: the header's
+// offset.
 std::uint64_t checked_bytes(const ByteSource& source, std::uint64_t at, const std::vector<std::int64_t>& dims,
                             std::size_t element_size);
-// Reads `bytes` bytes to fresh host memory. Packed data is read into memory that grows as bytes arrive, so a short file that
-// declares a huge array costs no more memory than it unpacks to.
+// Reads `bytes` bytes to fresh host memory. Packed data is read into memory that grows as bytes arrive, so a short file
+// that declares a huge array costs no more memory than it unpacks to.
 Buffer read_buffer(ByteSource& source, std::uint64_t bytes, const char* what);
 
 }  // namespace gradus::io

@@ -1,5 +1,5 @@
-// Image data sets: MNIST and Fashion-MNIST, CIFAR-10, CIFAR-100, and digits that are drawn here, so that examples and tests need
-// no download. Nothing is ever fetched from a network; users name a folder with the original files.
+// Image data sets: MNIST and Fashion-MNIST, CIFAR-10, CIFAR-100, and digits that are drawn here, so that examples and
+// tests need no download. Nothing is ever fetched from a network; users name a folder with the original files.
 // Sets share their memory when copied and may be read from any thread.
 #pragma once
 
@@ -39,12 +39,12 @@ struct ImageDataset {
   ImageSet test;
 };
 
-// All loaders throw NotFound, saying which files they look for and where; DataLoss (names file and offset) for damaged files,
-// labels out of range, and images and labels that differ in number.
+// All loaders throw NotFound, saying which files they look for and where; DataLoss (names file and offset) for damaged
+// files, labels out of range, and images and labels that differ in number.
 
 // Images [N,28,28,1], ten classes, from train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
-// t10k-labels-idx1-ubyte, each plain or with .gz. Any other data in these files' format works as well (the image size follows the
-// files), but for the names of the classes: "0" to "9", or Fashion-MNIST's ("T-shirt/top" and so on).
+// t10k-labels-idx1-ubyte, each plain or with .gz. Any other data in these files' format works as well (the image size
+// follows the files), but for the names of the classes: "0" to "9", or Fashion-MNIST's ("T-shirt/top" and so on).
 ImageDataset load_mnist(const std::string& directory);
 ImageDataset load_fashion_mnist(const std::string& directory);
 
@@ -53,8 +53,8 @@ struct CifarOptions {
   bool allow_subset = false;   // accept files with fewer or more images than the original ones
 };
 
-// Images [N,32,32,3] in RGB from the binary versions: data_batch_1.bin to data_batch_5.bin and test_batch.bin (CIFAR-10),
-// train.bin and test.bin (CIFAR-100), in `directory` itself or in the folder of the original archive in it
+// Images [N,32,32,3] in RGB from the binary versions: data_batch_1.bin to data_batch_5.bin and test_batch.bin
+// (CIFAR-10), train.bin and test.bin (CIFAR-100), in `directory` itself or in the folder of the original archive in it
 // (cifar-10-batches-bin, cifar-100-binary). Format: https://www.cs.toronto.edu/~kriz/cifar.html
 ImageDataset load_cifar10(const std::string& directory, const CifarOptions& options = {});
 ImageDataset load_cifar100(const std::string& directory, const CifarOptions& options = {});
@@ -65,9 +65,9 @@ struct SyntheticDigits {
   std::int64_t test = 2000;
 };
 
-// Digits drawn by strokes: several ways to write each, with random affine warp, bent strokes, thickness, brightness and noise.
-// Images [N,28,28,1], ten classes; image i of a split depends on the seed, the split and i alone. About 0.03 ms per image.
-// Throws InvalidArgument for negative counts.
+// Digits drawn by strokes: several ways to write each, with random affine warp, bent strokes, thickness, brightness and
+// noise. Images [N,28,28,1], ten classes; image i of a split depends on the seed, the split and i alone. About 0.03 ms
+// per image. Throws InvalidArgument for negative counts.
 ImageDataset synthetic_digits(const SyntheticDigits& options = {});
 
 }  // namespace gradus::io

@@ -1,5 +1,5 @@
-// Files as the readers and writers of this room need them: reads at a position, and writes that either happen or do not.
-// Not for users; they call load_npy(), load_safetensors(), load_mnist() and so on.
+// Files as the readers and writers of this room need them: reads at a position, and writes that either happen or do
+// not. Not for users; they call load_npy(), load_safetensors(), load_mnist() and so on.
 #pragma once
 
 #include <cstddef>
@@ -39,8 +39,8 @@ enum class Durability {
   kDurable,  // and it survives a power failure once commit() has returned
 };
 
-// Writes `path` by way of a temporary file in the same directory, which commit() renames; without commit() nothing remains.
-// A process killed in between leaves a file for which is_temporary_name() is true.
+// Writes `path` by way of a temporary file in the same directory, which commit() renames; without commit() nothing
+// remains. A process killed in between leaves a file for which is_temporary_name() is true.
 class AtomicFile {
  public:
   // Throws NotFound when the directory does not exist, InvalidArgument when it cannot be written to.

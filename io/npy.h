@@ -1,11 +1,13 @@
 // NumPy's array files: one array (.npy) or a zip archive of named arrays (.npz).
 //
-// Reading: versions 1.0 to 3.0, C and Fortran order, both byte orders, archives stored or deflated with checksums verified.
-//   bool, uint8, int32, int64, float16, float32 and float64 keep their type; int8, int16 and uint16 become int32, uint32 becomes
-//   int64. Other types (uint64, complex, strings, Python objects, records) are Unimplemented; objects are never unpickled.
+// Reading: versions 1.0 to 3.0, C and Fortran order, both byte orders, archives stored or deflated with checksums
+//   verified. bool, uint8, int32, int64, float16, float32 and float64 keep their type; int8, int16 and uint16 become
+//   int32, uint32 becomes int64. Other types (uint64, complex, strings, Python objects, records) are Unimplemented;
+//   objects are never unpickled.
 // Writing: version 1.0, C order, little-endian, by a temporary file that is renamed, so readers never see half a file.
 // Errors: NotFound (no such file or directory), DataLoss (truncated, corrupt or trailing bytes; names file and offset),
-//   Unimplemented (a type, rank above 8, encrypted or zip64 archives), InvalidArgument (an undefined tensor, a bad name).
+//   Unimplemented (a type, rank above 8, encrypted or zip64 archives), InvalidArgument (an undefined tensor, a bad
+//   name).
 // All functions may be called from any thread.
 // Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 #pragma once

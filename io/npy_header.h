@@ -22,8 +22,9 @@ struct NpyHeader {
       DType::kFloat32;  // of the tensor: the file's own type, or the next wider one (int8, int16, uint16, uint32)
 };
 
-// Reads versions 1.0, 2.0 and 3.0 and leaves the source at the first byte of data. Throws DataLoss for anything malformed, and
-// Unimplemented for a well-formed type without a counterpart here (complex, uint64, strings, objects, records).
+// Reads versions 1.0, 2.0 and 3.0 and leaves the source at the first byte of data. Throws DataLoss for anything
+// malformed, and Unimplemented for a well-formed type without a counterpart here (complex, uint64, strings, objects,
+// records).
 NpyHeader read_npy_header(ByteSource& source);
 
 // A version 1.0 header, magic included, of a C-order little-endian array; its length is a multiple of 64.

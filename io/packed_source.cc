@@ -69,7 +69,8 @@ class InflateSource : public ByteSource {
     stream_.avail_in = static_cast<uInt>(got);
   }
 
-  // After the end of a stream: false when nothing follows; a further gzip member is unpacked too; anything else is an error.
+  // After the end of a stream: false when nothing follows; a further gzip member is unpacked too; anything else is an
+  // error.
   bool next_member() {
     if (packed_left() == 0) return false;
     unsigned char magic[2] = {0, 0};

@@ -2,8 +2,8 @@
 //
 //   epoch 1 [=========>          ] 43/94  loss 0.2131  acc 0.94  10432 images/s  ETA 0:05
 //
-// On a terminal one line is redrawn in place, never wider than the window. Anywhere else (a file, a pipe, a CI log) a plain line
-// is printed every few seconds, and the last one. One thread at a time.
+// On a terminal one line is redrawn in place, never wider than the window. Anywhere else (a file, a pipe, a CI log) a
+// plain line is printed every few seconds, and the last one. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  // One step is done. `values` are shown as they are; `images`, when given, is how many this step processed, for images/s.
+  // One step is done. `values` are shown as they are; `images`, when given, is how many this step processed, for
+  // images/s.
   void step(std::initializer_list<Value> values = {}, std::int64_t images = 0);
   // Counts steps that an earlier run did, so that a resumed pass shows its true place. They do not count for the rates.
   void start_at(std::int64_t steps);

@@ -23,8 +23,8 @@ struct SafeTensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// Parses and checks a header whose data section has `data_bytes` bytes. Throws InvalidArgument with a text without file and
-// offset, which the caller adds, for anything malformed; Unimplemented for dtypes that have no counterpart here.
+// Parses and checks a header whose data section has `data_bytes` bytes. Throws InvalidArgument with a text without file
+// and offset, which the caller adds, for anything malformed; Unimplemented for dtypes that have no counterpart here.
 SafeTensorsHeader parse_safetensors_header(const std::string& json, std::uint64_t data_bytes);
 // Padded with spaces to a multiple of 8 bytes. Throws InvalidArgument for text that is not UTF-8.
 std::string format_safetensors_header(const SafeTensorsHeader& header);

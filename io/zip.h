@@ -1,5 +1,5 @@
-// The part of the zip format (PKWARE's APPNOTE, version 6.3) that .npz archives use: stored and deflated members, CRC-32,
-// no encryption, no spanning, sizes and counts below the zip64 limits. Not for users.
+// The part of the zip format (PKWARE's APPNOTE, version 6.3) that .npz archives use: stored and deflated members,
+// CRC-32, no encryption, no spanning, sizes and counts below the zip64 limits. Not for users.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Every reader against damaged copies of a valid file: cut at every length (or every so often, for longer ones), each byte of the
-// header region flipped in several ways, extended, and mutated at random. A reader may load what is still valid or throw
+// Every reader against damaged copies of a valid file: cut at every length, each byte
+// flipped in several ways, extended, and mutated at random. A reader may load what is still valid or throw
 // DataLoss or Unimplemented with file and offset; it may not crash, throw anything else, or take much memory.
 #include "gradus/io/checkpoint.h"
 #include "gradus/io/dataset.h"

@@ -118,8 +118,8 @@ inline constexpr bool kSanitized = false;
 inline constexpr bool kSanitized = false;
 #endif
 
-// While it lives, the process gets at most `bytes` more address space, so that a reader that believes a lying header fails.
-// (Sanitizers reserve terabytes of it, so there it does nothing.)
+// While it lives, the process gets at most `bytes` more address space, so that a reader that believes a lying header
+// fails. (Sanitizers reserve terabytes of it, so there it does nothing.)
 class MemoryLimit {
  public:
   explicit MemoryLimit(std::size_t more_bytes) {
@@ -141,8 +141,8 @@ class MemoryLimit {
   rlimit before_{};
 };
 
-// Runs `load` on the file: it may succeed or throw an Error of one of the codes that a damaged file may cause; a text names the
-// file. Returns whether it loaded.
+// Runs `load` on the file: it may succeed or throw an Error of one of the codes that a damaged file may cause; a text
+// names the file. Returns whether it loaded.
 inline bool loads_or_refuses(const std::string& path, const std::string& what, const std::function<void()>& load) {
   try {
     load();

@@ -1,5 +1,5 @@
-// .npz archives. The fixtures are what NumPy 1.24 wrote for numpy.savez(f, w=arange(6,'<f4').reshape(2,3), b=array([True,False]))
-// and numpy.savez_compressed of the same.
+// .npz archives. The fixtures are what NumPy 1.24 wrote for numpy.savez(f, w=arange(6,'<f4').reshape(2,3),
+// b=array([True,False])) and numpy.savez_compressed of the same.
 #include "gradus/io/npy.h"
 
 #include "tests/io/io_test_support.h"
