@@ -16,6 +16,8 @@ void register_all_gradients(GradientRegistry& registry) {
   register_shape_gradients(registry);
   register_optimizer_update_gradients(registry);
   register_random_gradients(registry);
+  register_batch_norm_gradients(registry);
+  register_softmax_gradients(registry);
   register_layout_gradients(registry);
   register_indexing_gradients(registry);
   register_bias_add_gradients(registry);

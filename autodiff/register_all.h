@@ -11,6 +11,8 @@ void register_custom_gradient_gradients(GradientRegistry& registry);
 void register_shape_gradients(GradientRegistry& registry);
 void register_optimizer_update_gradients(GradientRegistry& registry);
 void register_random_gradients(GradientRegistry& registry);
+void register_batch_norm_gradients(GradientRegistry& registry);
+void register_softmax_gradients(GradientRegistry& registry);
 void register_unary_gradients(GradientRegistry& registry);
 void register_binary_gradients(GradientRegistry& registry);
 void register_reduction_gradients(GradientRegistry& registry);

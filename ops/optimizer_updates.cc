@@ -15,8 +15,8 @@ void require_like_variable(ShapeContext& c, int i, const char* name) {
 
 void require_scalar(ShapeContext& c, int i, DType dtype, const char* name) {
   if (c.input_dtype(i) != dtype || c.input_shape(i).rank() != 0) {
-    c.fail(fmt::format("{} must be a {} scalar; got {} {}", name, dtype_name(dtype), dtype_name(c.input_dtype(i)),
-                       c.input_shape(i).to_string()));
+    c.fail(fmt::format("{} must be {} {} scalar; got {} {}", name, dtype == DType::kInt64 ? "an" : "a", dtype_name(dtype),
+                       dtype_name(c.input_dtype(i)), c.input_shape(i).to_string()));
   }
 }
 

@@ -11,10 +11,14 @@
 #include "gradus/ops/layout.h"
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/optimizer_updates.h"
+#include "gradus/ops/batch_norm.h"
+#include "gradus/ops/bias_add.h"
 #include "gradus/ops/pooling.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/custom_gradient.h"
+#include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 
@@ -30,6 +34,8 @@ void register_all_ops(OpRegistry& registry) {
   register_reduction_ops(registry);
   register_optimizer_update_ops(registry);
   register_random_ops(registry);
+  register_batch_norm_ops(registry);
+  register_softmax_ops(registry);
   register_compare_ops(registry);
   register_matmul_ops(registry);
   register_argmax_ops(registry);

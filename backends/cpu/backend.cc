@@ -35,6 +35,8 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   cpu::register_conv2d_kernels(kernels);
   cpu::register_optimizer_update_kernels(kernels);
   cpu::register_random_kernels(kernels);
+  cpu::register_batch_norm_kernels(kernels);
+  cpu::register_softmax_kernels(kernels);
   cpu::register_bias_add_kernels(kernels);
   cpu::register_pooling_kernels(kernels);
 }

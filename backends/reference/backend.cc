@@ -26,6 +26,8 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
   reference::register_conv2d_kernels(kernels);
   reference::register_optimizer_update_kernels(kernels);
   reference::register_random_kernels(kernels);
+  reference::register_batch_norm_kernels(kernels);
+  reference::register_softmax_kernels(kernels);
   reference::register_bias_add_kernels(kernels);
   reference::register_pooling_kernels(kernels);
 }

@@ -21,6 +21,8 @@ void register_debug_kernels(KernelRegistry& kernels);
 void register_conv2d_kernels(KernelRegistry& kernels);
 void register_optimizer_update_kernels(KernelRegistry& kernels);
 void register_random_kernels(KernelRegistry& kernels);
+void register_batch_norm_kernels(KernelRegistry& kernels);
+void register_softmax_kernels(KernelRegistry& kernels);
 void register_bias_add_kernels(KernelRegistry& kernels);
 void register_pooling_kernels(KernelRegistry& kernels);
 

@@ -17,6 +17,12 @@ const std::vector<OpCase>& all_op_cases() {
     add_shape_cases(cases);
     add_layout_cases(cases);
     add_indexing_cases(cases);
+    add_batch_norm_cases(cases);
+    add_bias_add_cases(cases);
+    add_optimizer_update_cases(cases);
+    add_pooling_cases(cases);
+    add_random_cases(cases);
+    add_softmax_cases(cases);
     return cases;
   }();
   return all;

@@ -19,5 +19,11 @@ void add_conv2d_cases(std::vector<OpCase>& cases);
 void add_shape_cases(std::vector<OpCase>& cases);
 void add_layout_cases(std::vector<OpCase>& cases);
 void add_indexing_cases(std::vector<OpCase>& cases);
+void add_batch_norm_cases(std::vector<OpCase>& cases);
+void add_bias_add_cases(std::vector<OpCase>& cases);
+void add_optimizer_update_cases(std::vector<OpCase>& cases);
+void add_pooling_cases(std::vector<OpCase>& cases);
+void add_random_cases(std::vector<OpCase>& cases);
+void add_softmax_cases(std::vector<OpCase>& cases);
 
 }  // namespace gradus::cases

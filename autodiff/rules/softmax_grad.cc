@@ -1,0 +1,66 @@
+// With p = softmax(x): dp[j]/dx[k] = p[j] * ([j = k] - p[k]). The cross entropies also return their gradient with respect to
+// the logits ("backprop"); the rules below cover a gradient that arrives for that output, so that any order works.
+#include "gradus/ops/softmax.h"
+
+#include "gradus/autodiff/register_all.h"
+#include "gradus/ops/operators.h"
+#include "gradus/ops/reduction.h"
+#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/unary.h"
+
+namespace gradus {
+namespace {
+
+Output row_sum(const Output& x) { return reduce_sum(x, {-1}, true); }
+
+void softmax_gradient(GradientContext& c) {
+  if (c.needs(0)) c.set(0, (c.grad() - row_sum(c.grad() * c.output())) * c.output());
+}
+
+void log_softmax_gradient(GradientContext& c) {
+  if (c.needs(0)) c.set(0, c.grad() - exp(c.output()) * row_sum(c.grad()));
+}
+
+// The sum of those terms that exist.
+void accumulate(Output& sum, const Output& term) { sum = sum.valid() ? sum + term : term; }
+
+// loss = -sum(labels * log p); backprop = sum(labels) * p - labels.
+void cross_entropy_gradient(GradientContext& c) {
+  const Output labels = c.input(0), logits = c.input(1), backprop = c.output(1);
+  Output d_labels, d_logits;
+  if (c.grad(0).valid()) {
+    const Output g = expand_dims(c.grad(0), -1);
+    if (c.needs(0)) accumulate(d_labels, -(g * log_softmax(logits)));
+    if (c.needs(1)) accumulate(d_logits, g * backprop);
+  }
+  if (c.grad(1).valid()) {
+    const Output g = c.grad(1), p = softmax(logits), g_mean = row_sum(g * p);
+    if (c.needs(0)) accumulate(d_labels, g_mean - g);
+    if (c.needs(1)) accumulate(d_logits, row_sum(labels) * p * (g - g_mean));
+  }
+  if (c.needs(0)) c.set(0, d_labels);
+  if (c.needs(1)) c.set(1, d_logits);
+}
+
+// loss = -log p[label]; backprop = p - one_hot(label).
+void sparse_cross_entropy_gradient(GradientContext& c) {
+  if (!c.needs(1)) return;
+  Output d_logits;
+  if (c.grad(0).valid()) accumulate(d_logits, expand_dims(c.grad(0), -1) * c.output(1));
+  if (c.grad(1).valid()) {
+    const Output g = c.grad(1), p = softmax(c.input(1));
+    accumulate(d_logits, p * (g - row_sum(g * p)));
+  }
+  c.set(1, d_logits);
+}
+
+}  // namespace
+
+void register_softmax_gradients(GradientRegistry& registry) {
+  registry.add("Softmax", softmax_gradient);
+  registry.add("LogSoftmax", log_softmax_gradient);
+  registry.add("SoftmaxCrossEntropyWithLogits", cross_entropy_gradient);
+  registry.add("SparseSoftmaxCrossEntropyWithLogits", sparse_cross_entropy_gradient);
+}
+
+}  // namespace gradus

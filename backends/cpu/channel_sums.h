@@ -1,0 +1,92 @@
+// Sums per channel of tensors that are [outer, channels, inner]: inner is 1 where channels are last. Rows of [channels, inner]
+// are summed in parts, in parallel, and the parts' sums are then added in their order, so that the number of threads does not
+// matter. Sums are kept in float64.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "gradus/core/kernel.h"
+#include "gradus/ops/bias_add.h"
+
+namespace gradus::cpu {
+
+inline constexpr std::int64_t kChannelChunk = 16384;  // elements
+
+struct ChannelParts {
+  ChannelExtents e;
+  std::int64_t rows = 1, count = 0;  // rows per part, number of parts
+
+  explicit ChannelParts(const ChannelExtents& extents) : e(extents) {
+    rows = kChannelChunk / std::max<std::int64_t>(e.channels * e.inner, 1) + 1;
+    count = (e.outer + rows - 1) / rows;
+  }
+  // Of scratch memory for `sums` sums per channel.
+  std::size_t bytes(int sums) const {
+    return sizeof(double) * static_cast<std::size_t>(std::max<std::int64_t>(count, 1) * e.channels * sums);
+  }
+};
+
+// Adds term(position, channel), an array of S numbers, over each channel. `memory` has parts.bytes(S); afterwards memory[s *
+// channels + k] is sum s of channel k.
+template <std::size_t S, class Term>
+void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, Term&& term) {
+  const ChannelExtents e = parts.e;
+  const std::int64_t part_size = static_cast<std::int64_t>(S) * e.channels;
+  if (parts.count == 0) std::fill(memory, memory + part_size, 0.0);
+  c.parallel_for(parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) {
+      double* const sums = memory + part * part_size;
+      std::fill(sums, sums + part_size, 0.0);
+      for (std::int64_t o = part * parts.rows; o < std::min((part + 1) * parts.rows, e.outer); ++o) {
+        const std::int64_t row = o * e.channels * e.inner;
+        if (e.inner == 1) {
+          for (std::int64_t k = 0; k < e.channels; ++k) {
+            const std::array<double, S> t = term(row + k, k);
+            for (std::size_t s = 0; s < S; ++s) sums[static_cast<std::int64_t>(s) * e.channels + k] += t[s];
+          }
+          continue;
+        }
+        for (std::int64_t k = 0; k < e.channels; ++k) {
+          constexpr std::int64_t kLanes = 8;  // independent sums, so that they can share a vector register
+          double lanes[S][kLanes] = {};
+          const std::int64_t first = row + k * e.inner;
+          std::int64_t i = 0;
+          for (; i + kLanes <= e.inner; i += kLanes) {
+            for (std::int64_t l = 0; l < kLanes; ++l) {
+              const std::array<double, S> t = term(first + i + l, k);
+              for (std::size_t s = 0; s < S; ++s) lanes[s][l] += t[s];
+            }
+          }
+          for (; i < e.inner; ++i) {
+            const std::array<double, S> t = term(first + i, k);
+            for (std::size_t s = 0; s < S; ++s) lanes[s][0] += t[s];
+          }
+          for (std::size_t s = 0; s < S; ++s) {
+            for (const double lane : lanes[s]) sums[static_cast<std::int64_t>(s) * e.channels + k] += lane;
+          }
+        }
+      }
+    }
+  });
+  for (std::int64_t part = 1; part < parts.count; ++part) {
+    for (std::int64_t i = 0; i < part_size; ++i) memory[i] += memory[part * part_size + i];
+  }
+}
+
+// f(first, last, channel) for runs of elements in parallel: where channels are last a run is one element, but whole rows are
+// handed to row(first element) instead, so that loops over channels can be vectorised.
+template <class Row, class Run>
+void for_channel_runs(KernelContext& c, const ChannelExtents& e, Row&& row, Run&& run) {
+  if (e.inner == 1) {
+    c.parallel_for(e.outer, kChannelChunk / std::max<std::int64_t>(e.channels, 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o) row(o * e.channels);
+    });
+    return;
+  }
+  c.parallel_for(e.outer * e.channels, kChannelChunk / std::max<std::int64_t>(e.inner, 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) run(r * e.inner, (r + 1) * e.inner, r % e.channels);
+  });
+}
+
+}  // namespace gradus::cpu

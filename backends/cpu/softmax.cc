@@ -1,0 +1,184 @@
+// Rows are handled in blocks whose exponentials are taken in one vectorised sweep, so that a few classes cost as little as many.
+#include "gradus/ops/softmax.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "gradus/backends/cpu/eigen.h"
+#include "gradus/backends/cpu/kernels.h"
+
+namespace gradus::cpu {
+namespace {
+
+constexpr std::int64_t kBlockRows = 64;
+constexpr std::int64_t kBlockElements = 2048;
+constexpr std::int64_t kChunkElements = 4096;  // an exponential costs several simple operations
+
+template <class T>
+using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
+
+std::int64_t block_rows(std::int64_t classes) {
+  return std::clamp<std::int64_t>(kBlockElements / std::max<std::int64_t>(classes, 1), 1, kBlockRows);
+}
+
+// Per row of a block: its maximum, and the sum of exp(x - maximum).
+template <class U>
+struct RowSums {
+  U largest[kBlockRows], sum[kBlockRows];
+};
+
+// float16 rows are expanded to float32 in scratch memory; others are computed in the result itself.
+template <class T>
+void prepare(KernelContext& c) {
+  if (std::is_same_v<T, Compute<T>>) return;
+  const std::int64_t classes = row_extents(c.input(c.num_inputs() - 1).shape()).classes;
+  c.request_scratch(sizeof(Compute<T>) * static_cast<std::size_t>(c.num_workers() * block_rows(classes) * classes));
+}
+
+// finish(first row, number of rows, exp(x - maximum) of the block, sums) for every block of rows of `x`; the exponentials lie
+// in `result` (of x's shape) where T allows it.
+template <class T, class F>
+void for_blocks(KernelContext& c, const T* x, T* result, RowExtents e, F&& finish) {
+  using U = Compute<T>;
+  const std::int64_t block = block_rows(e.classes);
+  const std::int64_t chunk = (kChunkElements / std::max<std::int64_t>(e.classes * block, 1) + 1) * block;
+  c.parallel_for_worker(e.rows, chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
+    for (std::int64_t first = begin; first < end; first += block) {
+      const std::int64_t rows = std::min(block, end - first);
+      const T* const from = x + first * e.classes;
+      U* powers = nullptr;
+      if constexpr (std::is_same_v<T, U>) {
+        powers = result + first * e.classes;
+      } else {
+        powers = c.scratch<U>() + worker * block * e.classes;
+      }
+      RowSums<U> sums;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        U largest = -std::numeric_limits<U>::infinity();
+        for (std::int64_t k = 0; k < e.classes; ++k) largest = std::max(largest, static_cast<U>(from[r * e.classes + k]));
+        for (std::int64_t k = 0; k < e.classes; ++k) powers[r * e.classes + k] = static_cast<U>(from[r * e.classes + k]) - largest;
+        sums.largest[r] = largest;
+      }
+      Eigen::Map<Eigen::Array<U, Eigen::Dynamic, 1>> all(powers, rows * e.classes);
+      all = all.exp();
+      for (std::int64_t r = 0; r < rows; ++r) {
+        U sum = 0;
+        for (std::int64_t k = 0; k < e.classes; ++k) sum += powers[r * e.classes + k];
+        sums.sum[r] = sum;
+      }
+      finish(first, rows, powers, sums);
+    }
+  });
+}
+
+template <class T>
+void softmax(KernelContext& c) {
+  using U = Compute<T>;
+  const RowExtents e = row_extents(c.input(0).shape());
+  T* const y = c.output(0).data<T>();
+  for_blocks(c, c.input(0).data<T>(), y, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const U scale = 1 / sums.sum[r];
+      T* const out = y + (first + r) * e.classes;
+      for (std::int64_t k = 0; k < e.classes; ++k) out[k] = static_cast<T>(powers[r * e.classes + k] * scale);
+    }
+  });
+}
+
+template <class T>
+void log_softmax(KernelContext& c) {
+  using U = Compute<T>;
+  const RowExtents e = row_extents(c.input(0).shape());
+  const T* const x = c.input(0).data<T>();
+  T* const y = c.output(0).data<T>();
+  for_blocks(c, x, y, e, [&](std::int64_t first, std::int64_t rows, const U*, const RowSums<U>& sums) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const U log_sum = std::log(sums.sum[r]);
+      const T* const in = x + (first + r) * e.classes;
+      T* const out = y + (first + r) * e.classes;
+      for (std::int64_t k = 0; k < e.classes; ++k) out[k] = static_cast<T>(static_cast<U>(in[k]) - sums.largest[r] - log_sum);
+    }
+  });
+}
+
+template <class T>
+void cross_entropy(KernelContext& c) {
+  using U = Compute<T>;
+  const RowExtents e = row_extents(c.input(1).shape());
+  const T *const labels = c.input(0).data<T>(), *const x = c.input(1).data<T>();
+  T *const loss = c.output(0).data<T>(), *const backprop = c.output(1).data<T>();
+  for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::int64_t start = (first + r) * e.classes;
+      const U log_sum = std::log(sums.sum[r]);
+      U row_loss = 0, label_sum = 0;
+      for (std::int64_t k = 0; k < e.classes; ++k) {
+        const U label = static_cast<U>(labels[start + k]);
+        row_loss -= label * (static_cast<U>(x[start + k]) - sums.largest[r] - log_sum);
+        label_sum += label;
+      }
+      loss[first + r] = static_cast<T>(row_loss);
+      const U scale = label_sum / sums.sum[r];
+      for (std::int64_t k = 0; k < e.classes; ++k) {
+        backprop[start + k] = static_cast<T>(powers[r * e.classes + k] * scale - static_cast<U>(labels[start + k]));
+      }
+    }
+  });
+}
+
+template <class Label>
+void check_labels(KernelContext& c, RowExtents e) {
+  const Label* const labels = c.input(0).data<Label>();
+  for (std::int64_t r = 0; r < e.rows; ++r) {
+    if (labels[r] >= 0 && labels[r] < e.classes) continue;
+    c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(labels[r]) + ", but there are " +
+                                  std::to_string(e.classes) + " classes");
+  }
+}
+
+template <class T, class Label>
+void sparse_cross_entropy_of(KernelContext& c) {
+  using U = Compute<T>;
+  const RowExtents e = row_extents(c.input(1).shape());
+  check_labels<Label>(c, e);
+  const Label* const labels = c.input(0).data<Label>();
+  const T* const x = c.input(1).data<T>();
+  T *const loss = c.output(0).data<T>(), *const backprop = c.output(1).data<T>();
+  for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::int64_t start = (first + r) * e.classes, label = static_cast<std::int64_t>(labels[first + r]);
+      loss[first + r] = static_cast<T>(std::log(sums.sum[r]) + sums.largest[r] - static_cast<U>(x[start + label]));
+      const U scale = 1 / sums.sum[r], at_label = powers[r * e.classes + label] * scale - 1;
+      for (std::int64_t k = 0; k < e.classes; ++k) backprop[start + k] = static_cast<T>(powers[r * e.classes + k] * scale);
+      backprop[start + label] = static_cast<T>(at_label);
+    }
+  });
+}
+
+template <class T>
+void sparse_cross_entropy(KernelContext& c) {
+  if (c.input(0).dtype() == DType::kInt32) {
+    sparse_cross_entropy_of<T, std::int32_t>(c);
+  } else {
+    sparse_cross_entropy_of<T, std::int64_t>(c);
+  }
+}
+
+}  // namespace
+
+void register_softmax_kernels(KernelRegistry& kernels) {
+  const auto add = [&]<class T>(TypeTag<T>) {
+    const DTypeSet dtype{dtype_of<T>};
+    kernels.add("Softmax", kDevice, dtype, softmax<T>, prepare<T>);
+    kernels.add("LogSoftmax", kDevice, dtype, log_softmax<T>, prepare<T>);
+    kernels.add("SoftmaxCrossEntropyWithLogits", kDevice, dtype, cross_entropy<T>, prepare<T>);
+    kernels.add("SparseSoftmaxCrossEntropyWithLogits", kDevice, dtype, sparse_cross_entropy<T>, prepare<T>);
+  };
+  add(TypeTag<Float16>{});
+  add(TypeTag<float>{});
+  add(TypeTag<double>{});
+}
+
+}  // namespace gradus::cpu

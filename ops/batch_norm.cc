@@ -1,0 +1,99 @@
+#include "gradus/ops/batch_norm.h"
+
+#include <fmt/format.h>
+
+#include "gradus/ops/shape_ops.h"
+
+namespace gradus {
+namespace {
+
+// Checks operands that belong to channels of `image` and returns the number of channels as far as it is known.
+struct Channels {
+  ShapeContext& c;
+  Shape image;
+  int axis;
+  std::int64_t count;
+
+  Channels(ShapeContext& context, int i, const char* name) : c(context), image(context.input_shape(i)) {
+    const auto& attrs = c.attrs<BatchNormAttrs>();
+    c.require_floating(i, name);
+    if (image.rank() < 2) c.fail(fmt::format("{} must have rank 2 or more; got {}", name, image.to_string()));
+    if (!(attrs.epsilon >= 0)) c.fail(fmt::format("epsilon must not be negative; got {}", attrs.epsilon));
+    axis = attrs.data_format == DataFormat::kNHWC ? image.rank() - 1 : 1;
+    count = image[axis];
+  }
+  void check(int i, const char* name) {
+    c.require_rank(i, 1, name);
+    const std::int64_t length = c.input_shape(i)[0];
+    if (count == kUnknownDim) count = length;
+    if (length != kUnknownDim && length != count) {
+      c.fail(fmt::format("{} has {} elements but there are {} channels: x {} {}", name, length, count, image.to_string(),
+                         data_format_name(c.attrs<BatchNormAttrs>().data_format)));
+    }
+  }
+  Shape full() const {
+    Shape shape = image;
+    shape.set_dim(axis, count);
+    return shape;
+  }
+};
+
+void batch_norm_shape(ShapeContext& c) {
+  Channels channels(c, 0, "x");
+  c.require_same_dtype(0, 4);
+  int i = 1;
+  for (const char* name : {"scale", "offset", "mean", "variance"}) channels.check(i++, name);
+  c.set_output(0, c.input_dtype(0), channels.full());
+  for (int output = 1; output < 5; ++output) c.set_output(output, c.input_dtype(0), Shape{channels.count});
+}
+
+void batch_norm_grad_shape(ShapeContext& c) {
+  c.require_same_dtype(0, 4);
+  Channels channels(c, 1, "x");
+  if (!c.input_shape(0).compatible_with(channels.image)) {
+    c.fail(fmt::format("y_backprop must have the shape of x; got y_backprop {} and x {}", c.input_shape(0).to_string(),
+                       channels.image.to_string()));
+  }
+  channels.image = channels.image.merged_with(c.input_shape(0));
+  channels.count = channels.image[channels.axis];
+  int i = 2;
+  for (const char* name : {"scale", "saved_mean", "saved_inv_std"}) channels.check(i++, name);
+  c.set_output(0, c.input_dtype(0), channels.full());
+  for (int output = 1; output < 3; ++output) c.set_output(output, c.input_dtype(0), Shape{channels.count});
+}
+
+}  // namespace
+
+BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const Output& mean,
+                                  const Output& variance, const BatchNormAttrs& attrs, std::string_view name,
+                                  SourceLocation location) {
+  Node& node = x.graph().add_node("FusedBatchNorm", {x, scale, offset, mean, variance}, attrs, name, location);
+  return {node.output(0), node.output(1), node.output(2), node.output(3), node.output(4)};
+}
+
+BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const BatchNormAttrs& attrs,
+                                  std::string_view name, SourceLocation location) {
+  if (!attrs.is_training) throw invalid_argument("fused_batch_norm needs mean and variance unless attrs.is_training");
+  const Output unused = zeros_like(offset, "", location);
+  return fused_batch_norm(x, scale, offset, unused, unused, attrs, name, location);
+}
+
+BatchNormGradOutputs fused_batch_norm_grad(const Output& y_backprop, const Output& x, const Output& scale,
+                                           const Output& saved_mean, const Output& saved_inv_std,
+                                           const BatchNormAttrs& attrs, std::string_view name, SourceLocation location) {
+  Node& node = x.graph().add_node("FusedBatchNormGrad", {y_backprop, x, scale, saved_mean, saved_inv_std}, attrs, name, location);
+  return {node.output(0), node.output(1), node.output(2)};
+}
+
+void register_batch_norm_ops(OpRegistry& registry) {
+  registry.add({.name = "FusedBatchNorm", .inputs = {"x", "scale", "offset", "mean", "variance"},
+                .outputs = {"y", "batch_mean", "batch_variance", "saved_mean", "saved_inv_std"}, .shape = batch_norm_shape,
+                .attrs = BatchNormAttrs{},
+                .summary = "(x - mean) / sqrt(variance + epsilon) * scale + offset per channel, in training with the batch's own "
+                           "mean and variance"});
+  registry.add({.name = "FusedBatchNormGrad", .inputs = {"y_backprop", "x", "scale", "saved_mean", "saved_inv_std"},
+                .outputs = {"x_backprop", "scale_backprop", "offset_backprop"}, .shape = batch_norm_grad_shape,
+                .attrs = BatchNormAttrs{}, .summary = "The gradients of FusedBatchNorm's y with respect to x, scale and offset."});
+}
+
+}  // namespace gradus

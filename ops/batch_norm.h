@@ -1,0 +1,64 @@
+// Batch normalisation (Ioffe and Szegedy, ICML 2015) and its gradient, each in one op. Meaning as TensorFlow's
+// FusedBatchNormV3, with parameters of the input's dtype. Page: docs/ops/batch_norm.md.
+//
+//   y = (x - mean) * inv_std * scale + offset,   inv_std = 1 / sqrt(variance + epsilon)
+//
+// per channel. In training mean and variance are those of the batch, over everything but the channels; otherwise they are the
+// operands. x has rank 2 or more; channels are last (NHWC) or second (NCHW). dtypes: float16 (computed in float32), float32,
+// float64.
+#pragma once
+
+#include <string_view>
+
+#include "gradus/graph/graph.h"
+#include "gradus/ops/image_format.h"
+
+namespace gradus {
+
+// Shared by FusedBatchNorm and FusedBatchNormGrad.
+struct BatchNormAttrs {
+  double epsilon = 1e-3;
+  bool is_training = true;
+  DataFormat data_format = DataFormat::kNHWC;
+  template <class V>
+  void visit(V& v) {
+    v("epsilon", epsilon, "added to the variance, at least 0");
+    v("is_training", is_training, "normalise by the batch's own mean and variance");
+    v("data_format", data_format, "NHWC: channels are the last dimension; NCHW: the second");
+  }
+};
+
+struct BatchNormOutputs {
+  Output y;               // shape of x
+  Output batch_mean;      // training: of the batch; otherwise the operand. A vector, as all that follow
+  Output batch_variance;  // training: of the batch, unbiased (divided by n - 1), for a moving average; otherwise the operand
+  Output saved_mean;      // what y was computed with; the gradient op takes both
+  Output saved_inv_std;   // likewise 1 / sqrt(variance + epsilon), in training with the biased variance (divided by n)
+};
+
+// scale, offset, mean and variance are vectors with one element per channel. All five results are differentiable in all
+// operands. Throws InvalidArgument for other ranks, lengths or unlike dtypes, and for a negative epsilon.
+BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const Output& mean,
+                                  const Output& variance, const BatchNormAttrs& attrs = {}, std::string_view name = "",
+                                  SourceLocation location = SourceLocation::current());
+// For training, where mean and variance operands have no influence (attrs.is_training must be true).
+BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const BatchNormAttrs& attrs = {},
+                                  std::string_view name = "", SourceLocation location = SourceLocation::current());
+
+struct BatchNormGradOutputs {
+  Output x_backprop, scale_backprop, offset_backprop;
+};
+
+// With h = (x - saved_mean) * saved_inv_std, n elements per channel, and sums over everything but the channels:
+//
+//   offset_backprop = sum(y_backprop)          scale_backprop = sum(y_backprop * h)
+//   x_backprop = scale * saved_inv_std * (y_backprop - offset_backprop / n - h * scale_backprop / n)      in training
+//   x_backprop = scale * saved_inv_std * y_backprop                                                       otherwise
+BatchNormGradOutputs fused_batch_norm_grad(const Output& y_backprop, const Output& x, const Output& scale,
+                                           const Output& saved_mean, const Output& saved_inv_std,
+                                           const BatchNormAttrs& attrs = {}, std::string_view name = "",
+                                           SourceLocation location = SourceLocation::current());
+
+void register_batch_norm_ops(OpRegistry& registry);
+
+}  // namespace gradus

@@ -1,0 +1,98 @@
+#include "gradus/ops/softmax.h"
+
+#include <fmt/format.h>
+
+namespace gradus {
+namespace {
+
+void check_logits(ShapeContext& c, int i) {
+  c.require_floating(i, "logits");
+  if (c.input_shape(i).rank() < 1) c.fail("logits must have rank 1 or more; got a scalar");
+}
+
+void softmax_shape(ShapeContext& c) {
+  check_logits(c, 0);
+  c.set_output(0, c.input_dtype(0), c.input_shape(0));
+}
+
+Shape without_last(const Shape& shape) {
+  Shape rows;
+  for (int i = 0; i + 1 < shape.rank(); ++i) rows.push_back(shape[i]);
+  return rows;
+}
+
+// loss: one per row; backprop: the gradient of the loss with respect to logits, at no extra cost.
+void set_losses(ShapeContext& c, const Shape& logits, const Shape& rows) {
+  if (logits[logits.rank() - 1] == 0) c.fail(fmt::format("there must be at least one class; got logits {}", logits.to_string()));
+  c.set_output(0, c.input_dtype(1), rows);
+  c.set_output(1, c.input_dtype(1), logits);
+}
+
+void cross_entropy_shape(ShapeContext& c) {
+  check_logits(c, 1);
+  c.require_same_dtype(0, 1);
+  if (!c.input_shape(0).compatible_with(c.input_shape(1))) {
+    c.fail(fmt::format("labels and logits must have the same shape; got labels {} and logits {}",
+                       c.input_shape(0).to_string(), c.input_shape(1).to_string()));
+  }
+  const Shape both = c.input_shape(0).merged_with(c.input_shape(1));
+  set_losses(c, both, without_last(both));
+}
+
+void sparse_cross_entropy_shape(ShapeContext& c) {
+  check_logits(c, 1);
+  const DType dtype = c.input_dtype(0);
+  const Shape &labels = c.input_shape(0), &logits = c.input_shape(1);
+  if (dtype != DType::kInt32 && dtype != DType::kInt64) {
+    c.fail(fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(dtype)));
+  }
+  Shape rows = without_last(logits);
+  if (!labels.compatible_with(rows)) {
+    c.fail(fmt::format("labels must have the shape of logits without its last dimension, {}; got labels {} and logits {}",
+                       rows.to_string(), labels.to_string(), logits.to_string()));
+  }
+  rows = rows.merged_with(labels);
+  Shape both = rows;
+  both.push_back(logits[logits.rank() - 1]);
+  set_losses(c, both, rows);
+}
+
+}  // namespace
+
+RowExtents row_extents(const Shape& shape) {
+  RowExtents e;
+  for (int i = 0; i + 1 < shape.rank(); ++i) e.rows *= shape[i];
+  e.classes = shape[shape.rank() - 1];
+  return e;
+}
+
+Output softmax(const Output& logits, std::string_view name, SourceLocation location) {
+  return logits.graph().add("Softmax", {logits}, {}, name, location);
+}
+Output log_softmax(const Output& logits, std::string_view name, SourceLocation location) {
+  return logits.graph().add("LogSoftmax", {logits}, {}, name, location);
+}
+Output softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
+                                         SourceLocation location) {
+  return logits.graph().add("SoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
+}
+Output sparse_softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
+                                                SourceLocation location) {
+  return logits.graph().add("SparseSoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
+}
+
+void register_softmax_ops(OpRegistry& registry) {
+  registry.add({.name = "Softmax", .inputs = {"logits"}, .outputs = {"softmax"}, .shape = softmax_shape,
+                .summary = "exp(x) / sum(exp(x)) along the last dimension", .inplace_inputs = {0}});
+  registry.add({.name = "LogSoftmax", .inputs = {"logits"}, .outputs = {"log_softmax"}, .shape = softmax_shape,
+                .summary = "x - log(sum(exp(x))) along the last dimension"});
+  registry.add({.name = "SoftmaxCrossEntropyWithLogits", .inputs = {"labels", "logits"}, .outputs = {"loss", "backprop"},
+                .shape = cross_entropy_shape,
+                .summary = "-sum(labels * log_softmax(logits)) per row, and its gradient with respect to logits",
+                .kernel_dtype = 1});
+  registry.add({.name = "SparseSoftmaxCrossEntropyWithLogits", .inputs = {"labels", "logits"},
+                .outputs = {"loss", "backprop"}, .shape = sparse_cross_entropy_shape,
+                .summary = "-log_softmax(logits)[label] per row, and its gradient with respect to logits", .kernel_dtype = 1});
+}
+
+}  // namespace gradus
