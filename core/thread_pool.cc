@@ -70,7 +70,8 @@ ThreadPool::~ThreadPool() = default;
 
 int ThreadPool::num_threads() const { return static_cast<int>(impl_->workers_.size()) + 1; }
 
-void ThreadPool::parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body) {
+void ThreadPool::parallel_for(std::int64_t total, std::int64_t chunk,
+                              FunctionRef<void(std::int64_t, std::int64_t)> body) {
   impl_->run(total, chunk, [&](std::int64_t begin, std::int64_t end, int) { body(begin, end); });
 }
 
@@ -159,7 +160,8 @@ void ThreadPool::Impl::worker_loop(int index) {
   while (!stop_.load()) {
     if (run_one_chunk(index)) continue;
     int spins = 0;
-    while (spins < kSpins && !has_work(ticket_.load(std::memory_order_relaxed)) && !stop_.load(std::memory_order_relaxed)) {
+    while (spins < kSpins && !has_work(ticket_.load(std::memory_order_relaxed)) &&
+           !stop_.load(std::memory_order_relaxed)) {
       pause();
       ++spins;
     }

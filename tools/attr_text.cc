@@ -35,7 +35,9 @@ class Describer final : public AttrVisitor {
   void field(const AttrField& f, std::string& v) override { add(f, "text", v); }
   void field(const AttrField& f, DType& v) override { add(f, "dtype", dtype_name(v)); }
   void field(const AttrField& f, Shape& v) override { add(f, "shape", fmt::format("{}", fmt::join(v.dims(), ","))); }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override { add(f, "integers", fmt::format("{}", fmt::join(v, ","))); }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
+    add(f, "integers", fmt::format("{}", fmt::join(v, ",")));
+  }
   void field(const AttrField& f, Tensor& v) override { add(f, "tensor", v.defined() ? v.to_string(8) : ""); }
   void field(const AttrField& f, EnumValue& v) override {
     add(f, "name", v.names[static_cast<std::size_t>(v.index)]);

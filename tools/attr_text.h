@@ -14,8 +14,8 @@ namespace gradus::tools {
 struct AttrInfo {
   std::string name;
   std::string doc;
-  std::string type;                 // "bool", "integer", "integers", "number", "text", "dtype", "shape", "tensor", "name"
-  std::string default_text;         // "1,1,1,1"; "" for an empty list
+  std::string type;          // "bool", "integer", "integers", "number", "text", "dtype", "shape", "tensor", "name"
+  std::string default_text;  // "1,1,1,1"; "" for an empty list
   std::vector<std::string> values;  // the names that an enum field accepts
 };
 

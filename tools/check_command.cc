@@ -1,6 +1,6 @@
 // gradus check: every op's gradients against finite differences, over its case table.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <iostream>
@@ -60,7 +60,8 @@ int check(const CheckOptionsText& texts) {
 }  // namespace
 
 void add_check_command(CLI::App& app, int* status) {
-  CLI::App* command = app.add_subcommand("check", "Compares every op's gradients with finite differences; exit status 1 when one fails");
+  CLI::App* command = app.add_subcommand(
+      "check", "Compares every op's gradients with finite differences; exit status 1 when one fails");
   const auto texts = std::make_shared<CheckOptionsText>();
   command->add_option("NAME", texts->names, "check these ops only")->type_name("");
   command->add_option("--order", texts->order, "highest order of derivative (default: 2)")->type_name("N");

@@ -1,6 +1,6 @@
 // gradus devices: what this build and machine can run on, and what is missing for the rest.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -12,7 +12,9 @@
 namespace gradus::tools {
 namespace {
 
-void print_line(const std::string& device, const std::string& text) { std::fputs(fmt::format("{:<8} {}\n", device, text).c_str(), stdout); }
+void print_line(const std::string& device, const std::string& text) {
+  std::fputs(fmt::format("{:<8} {}\n", device, text).c_str(), stdout);
+}
 
 void print_devices() {
   std::string best;
@@ -27,7 +29,8 @@ void print_devices() {
     }
     for (const DeviceInfo& device : backend->list()) {
       const std::string name = device.name.to_string();
-      print_line(name, fmt::format("{}; {}{}", backend->description, device.description, name == best ? " (default)" : ""));
+      print_line(name,
+                 fmt::format("{}; {}{}", backend->description, device.description, name == best ? " (default)" : ""));
     }
   }
 }
@@ -35,7 +38,8 @@ void print_devices() {
 }  // namespace
 
 void add_devices_command(CLI::App& app) {
-  app.add_subcommand("devices", "Shows the devices there are, and what is missing for the others")->callback(print_devices);
+  app.add_subcommand("devices", "Shows the devices there are, and what is missing for the others")
+      ->callback(print_devices);
 }
 
 }  // namespace gradus::tools

@@ -23,7 +23,8 @@ using gradus::Error;
 int fail(const Error& error) {
   std::string text = error.full_text();
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   std::fprintf(stderr, "gradus: %s\n", text.c_str());
   return 2;
 }
@@ -40,7 +41,8 @@ int run(const std::vector<std::string>& arguments) {
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     if (app.get_subcommands().empty()) {
-      throw gradus::invalid_argument("a subcommand is needed: op, ops, check or devices; `gradus --help` explains them");
+      throw gradus::invalid_argument(
+          "a subcommand is needed: op, ops, check or devices; `gradus --help` explains them");
     }
   } catch (const CLI::Success& success) {  // --help, --version
     std::ostringstream out;

@@ -49,7 +49,7 @@ void check_output_paths(const std::vector<std::string>& paths) {
     const fs::path folder = folder_of(path);
     if (!fs::is_directory(folder, error)) refuse(path, fmt::format("there is no directory '{}'", folder.string()));
     if (::access(folder.c_str(), W_OK) != 0) refuse(path, std::strerror(errno));
-    if (!seen.insert(fs::weakly_canonical(path, error)).second) refuse(path, "it is given twice");
+    if (!seen.insert(fs::weakly_canonical(fs::absolute(path), error)).second) refuse(path, "it is given twice");
   }
 }
 

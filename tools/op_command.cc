@@ -1,7 +1,7 @@
 // gradus op NAME --OPERAND VALUE ... --ATTR VALUE ... --out FILE.npy
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <map>
@@ -27,7 +27,9 @@ class OpCommand {
     command.description(fmt::format("{}: {}", op.name, op.summary));
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
       const bool variadic = op.variadic_inputs() && i + 1 == op.inputs.size();
-      CLI::Option* option = add(op.inputs[i], "operand", variadic ? "any number: repeat the option" : "a file, or a comma list of integers (int32)");
+      CLI::Option* option =
+          add(op.inputs[i], "operand",
+              variadic ? "any number: repeat the option" : "a file, or a comma list of integers (int32)");
       option->type_name("FILE.npy|INTEGERS")->group("Operands (required)");
       if (variadic) option->take_all();
       operands_.push_back(option);
@@ -35,10 +37,12 @@ class OpCommand {
     for (const AttrInfo& attr : describe_attrs(op.attrs)) {
       const std::string shown = attr.default_text.empty() ? "empty" : attr.default_text;
       CLI::Option* option = add(attr.name, "attr", fmt::format("{} (default: {})", attr.doc, shown));
-      option->type_name(attr.values.empty() ? attr.type : fmt::format("{}", fmt::join(attr.values, "|")))->group("Attributes");
+      option->type_name(attr.values.empty() ? attr.type : fmt::format("{}", fmt::join(attr.values, "|")))
+          ->group("Attributes");
       attrs_.emplace_back(attr.name, option);
     }
-    out_ = add("out", "", fmt::format("a result's file, once for each of: {}", fmt::join(op.outputs, ", ")))->take_all();
+    out_ =
+        add("out", "", fmt::format("a result's file, once for each of: {}", fmt::join(op.outputs, ", ")))->take_all();
     device_ = add("device", "", "where to run: cpu:0 or ref:0 (`gradus devices`)");
     threads_ = add("threads", "", "threads of a CPU device (default: one per processor)");
     out_->type_name("FILE.npy")->group("Run");
@@ -51,6 +55,7 @@ class OpCommand {
   }
 
   void execute() const {
+    refuse_missing_values();
     refuse_unknown_words();
     OpRun run;
     run.op = &op_;
@@ -86,6 +91,17 @@ class OpCommand {
     return command_.add_option(option, CLI::callback_t{}, doc);
   }
 
+  // `--x --out y.npy`: the next option was taken for the value of --x.
+  void refuse_missing_values() const {
+    for (const CLI::Option* option : command_.get_options()) {
+      for (const std::string& text : option->results()) {
+        if (text.substr(0, 2) == "--") {
+          throw invalid_argument(fmt::format("{} needs a value; got the option {}", option->get_name(), text));
+        }
+      }
+    }
+  }
+
   void refuse_unknown_words() const {
     const std::vector<std::string> words = command_.remaining();
     if (words.empty()) return;
@@ -102,7 +118,8 @@ class OpCommand {
   [[noreturn]] void refuse_missing(const CLI::Option* option) const {
     std::vector<std::string> all;
     for (const CLI::Option* o : operands_) all.push_back(o->get_name());
-    throw invalid_argument(fmt::format("{} is missing; the operands of {} are {}", option->get_name(), op_.name, fmt::join(all, ", ")));
+    throw invalid_argument(
+        fmt::format("{} is missing; the operands of {} are {}", option->get_name(), op_.name, fmt::join(all, ", ")));
   }
 
   std::map<std::string, std::string> attr_texts() const {
@@ -114,9 +131,6 @@ class OpCommand {
   }
 
   static OperandValue operand(const CLI::Option* option, const std::string& text) {
-    if (text.substr(0, 2) == "--") {
-      throw invalid_argument(fmt::format("{} needs a value; got the option {}", option->get_name(), text));
-    }
     std::vector<std::int64_t> integers;
     const bool lone = parse_integers(text, &integers) && integers.size() == 1 && text.find('[') == std::string::npos;
     return {parse_tensor(option->get_name(), text), lone};
@@ -126,7 +140,8 @@ class OpCommand {
     const std::string& text = option->results()[0];
     std::vector<std::int64_t> values;
     if (parse_integers(text, &values) && values.size() == 1 && values[0] >= low && values[0] <= high) return values[0];
-    throw invalid_argument(fmt::format("{} takes an integer from {} to {}; got '{}'", option->get_name(), low, high, text));
+    throw invalid_argument(
+        fmt::format("{} takes an integer from {} to {}; got '{}'", option->get_name(), low, high, text));
   }
 
   CLI::App& command_;
@@ -147,8 +162,9 @@ void add_op_command(CLI::App& app, const std::vector<std::string>& arguments) {
   command->allow_extras();
   const bool named = arguments.size() > 1 && arguments[0] == "op" && !arguments[1].empty() && arguments[1][0] != '-';
   if (!named) {
-    command->footer("Example: gradus op conv2d_backprop_input --input-sizes 2,5,5,3 --filter w.npy --out-backprop dy.npy\n"
-                    "                 --strides 1,2,2,1 --padding SAME --out dx.npy");
+    command->footer(
+        "Example: gradus op conv2d_backprop_input --input-sizes 2,5,5,3 --filter w.npy --out-backprop dy.npy\n"
+        "                 --strides 1,2,2,1 --padding SAME --out dx.npy");
     command->callback([] {
       throw invalid_argument("the op's name comes first, like `gradus op conv2d --help`; `gradus ops` lists all ops");
     });

@@ -29,7 +29,8 @@ std::vector<std::string> device_types() {
   for (const auto& backend : backend_registry().all()) {
     const auto has_kernel = [&](const auto& op) {
       const std::vector<const KernelDef*> kernels = kernel_registry().for_op(op->name);
-      return std::any_of(kernels.begin(), kernels.end(), [&](const KernelDef* k) { return k->device_type == backend->type; });
+      return std::any_of(kernels.begin(), kernels.end(),
+                         [&](const KernelDef* k) { return k->device_type == backend->type; });
     };
     const auto& ops = op_registry().all();
     if (std::any_of(ops.begin(), ops.end(), has_kernel)) types.push_back(backend->type);

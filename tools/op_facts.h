@@ -16,12 +16,12 @@ struct OpFacts {
   std::vector<AttrInfo> attrs;
   std::map<std::string, std::vector<DType>> kernels;  // by device type; an op without kernel (a source) has none
   bool has_gradient = false;
-  std::string none_reason;            // why it has no gradient; "" with has_gradient false means: forgotten
-  int cases = 0;                      // test cases in the case tables
-  int max_order = 0;                  // highest order of gradient that they check
-  std::vector<std::string> layouts;   // of ops with a data_format
-  std::string page;                   // "docs/ops/conv2d.md"; "" when no page has a section on it
-  std::string section;                // that section, from "## Conv2D" on
+  std::string none_reason;           // why it has no gradient; "" with has_gradient false means: forgotten
+  int cases = 0;                     // test cases in the case tables
+  int max_order = 0;                 // highest order of gradient that they check
+  std::vector<std::string> layouts;  // of ops with a data_format
+  std::string page;                  // "docs/ops/conv2d.md"; "" when no page has a section on it
+  std::string section;               // that section, from "## Conv2D" on
 };
 
 OpFacts op_facts(const OpDef& def);

@@ -26,8 +26,9 @@ const OpDef* find_spelling(std::string_view name) {
 
 const std::vector<std::pair<std::string, std::string>>& op_aliases() {
   static const std::vector<std::pair<std::string, std::string>> aliases = {
-      {"subtract", "Sub"},     {"multiply", "Mul"},    {"divide", "RealDiv"},  {"negate", "Neg"},      {"where", "Select"},
-      {"reduce_sum", "Sum"},   {"reduce_mean", "Mean"}, {"reduce_max", "Max"}, {"reduce_min", "Min"}, {"reduce_prod", "Prod"},
+      {"subtract", "Sub"},   {"multiply", "Mul"},     {"divide", "RealDiv"},   {"negate", "Neg"},
+      {"where", "Select"},   {"reduce_sum", "Sum"},   {"reduce_mean", "Mean"}, {"reduce_max", "Max"},
+      {"reduce_min", "Min"}, {"reduce_prod", "Prod"},
   };
   return aliases;
 }

@@ -79,7 +79,9 @@ std::vector<Tensor> run_op(const OpRun& run, std::size_t wanted_outputs) {
     const std::string names = fmt::format("{}", fmt::join(output_names(*run.op, count), ", "));
     throw invalid_argument(fmt::format("{} has {} output{}{}; give --out {}; got {}", run.op->name, count,
                                        count == 1 ? "" : "s", count == 0 ? "" : " (" + names + ")",
-                                       count == 0 ? "never" : count == 1 ? "once" : fmt::format("{} times", count),
+                                       count == 0   ? "never"
+                                       : count == 1 ? "once"
+                                                    : fmt::format("{} times", count),
                                        wanted_outputs));
   }
   SessionOptions options;

@@ -1,7 +1,7 @@
 // gradus ops [--json]: the coverage table. gradus ops NAME: one op's page.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -79,7 +79,9 @@ void print_table(const std::vector<OpFacts>& all) {
 }
 
 Json to_json(const OpFacts& facts) {
-  Json json = {{"name", facts.def->name}, {"summary", facts.def->summary}, {"operands", facts.def->inputs},
+  Json json = {{"name", facts.def->name},
+               {"summary", facts.def->summary},
+               {"operands", facts.def->inputs},
                {"outputs", facts.def->outputs}};
   json["attributes"] = Json::array();
   for (const AttrInfo& attr : facts.attrs) {
@@ -102,17 +104,22 @@ Json to_json(const OpFacts& facts) {
 void print_page(const OpFacts& facts) {
   const OpDef& def = *facts.def;
   std::string text = fmt::format("{}: {}\n\n", def.name, def.summary);
-  const auto list = [](const std::vector<std::string>& names) { return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")); };
+  const auto list = [](const std::vector<std::string>& names) {
+    return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+  };
   text += fmt::format("operands    {}\noutputs     {}\n", list(def.inputs), list(def.outputs));
   for (const AttrInfo& attr : facts.attrs) {
     const std::string type = attr.values.empty() ? attr.type : fmt::format("{}", fmt::join(attr.values, "|"));
     text += fmt::format("attribute   {} ({}, default {}): {}\n", attr.name, type,
                         attr.default_text.empty() ? "empty" : attr.default_text, attr.doc);
   }
-  for (const auto& [device, dtypes] : facts.kernels) text += fmt::format("{:<11} {}\n", device, fmt::join(names_of(dtypes), ", "));
+  for (const auto& [device, dtypes] : facts.kernels)
+    text += fmt::format("{:<11} {}\n", device, fmt::join(names_of(dtypes), ", "));
   text += fmt::format("gradient    {}\n", gradient_text(facts));
   text += fmt::format("checked     {} cases, gradients of order {}\n", facts.cases,
-                      facts.max_order == 0 ? "0" : facts.max_order == 1 ? "1" : "1 and 2");
+                      facts.max_order == 0   ? "0"
+                      : facts.max_order == 1 ? "1"
+                                             : "1 and 2");
   text += fmt::format("run it      gradus op {} --help\n", def.name);
   if (!facts.section.empty()) text += fmt::format("page        {}\n\n{}", facts.page, facts.section);
   while (!text.empty() && text.back() == '\n') text.pop_back();
@@ -122,7 +129,8 @@ void print_page(const OpFacts& facts) {
 }  // namespace
 
 void add_ops_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("ops", "Lists every op with its dtypes, gradients and layouts, or shows one op's page");
+  CLI::App* command =
+      app.add_subcommand("ops", "Lists every op with its dtypes, gradients and layouts, or shows one op's page");
   struct Options {
     std::string name;
     bool json = false;

@@ -73,12 +73,15 @@ class Changer final : public AttrVisitor {
   std::string names;
 
  private:
-  void note(const AttrField& f) { names += std::string(f.name) + (*f.doc != 0 ? "(" + std::string(f.doc) + ") " : " "); }
+  void note(const AttrField& f) {
+    names += std::string(f.name) + (*f.doc != 0 ? "(" + std::string(f.doc) + ") " : " ");
+  }
 };
 
 TEST(Attrs, PrintEveryField) {
-  EXPECT_EQ(Attrs(Everything{}).to_string(),
-            "flag=false count=3 scale=0.5 label='a b' dtype=float32 shape=[2,?] axes=[0,-1] colour=GREEN value=(no value)");
+  EXPECT_EQ(
+      Attrs(Everything{}).to_string(),
+      "flag=false count=3 scale=0.5 label='a b' dtype=float32 shape=[2,?] axes=[0,-1] colour=GREEN value=(no value)");
   EXPECT_EQ(Attrs().to_string(), "");
   EXPECT_TRUE(Attrs().empty());
   EXPECT_FALSE(Attrs(Everything{}).empty());
@@ -110,10 +113,15 @@ TEST(Attrs, EqualityAndHashSeeEveryField) {
   const Attrs base = Everything{};
   EXPECT_TRUE(base == Attrs(Everything{}));
   EXPECT_EQ(base.hash(), Attrs(Everything{}).hash());
-  const std::vector<Attrs> different = {
-      Everything{.flag = true}, Everything{.count = 4}, Everything{.scale = std::nextafter(0.5, 1.0)}, Everything{.label = "a"},
-      Everything{.dtype = DType::kInt32}, Everything{.shape = {2}}, Everything{.axes = {0}}, Everything{.colour = Colour::kRed},
-      Everything{.value = Tensor::scalar(0.0f)}};
+  const std::vector<Attrs> different = {Everything{.flag = true},
+                                        Everything{.count = 4},
+                                        Everything{.scale = std::nextafter(0.5, 1.0)},
+                                        Everything{.label = "a"},
+                                        Everything{.dtype = DType::kInt32},
+                                        Everything{.shape = {2}},
+                                        Everything{.axes = {0}},
+                                        Everything{.colour = Colour::kRed},
+                                        Everything{.value = Tensor::scalar(0.0f)}};
   for (std::size_t i = 0; i < different.size(); ++i) {
     EXPECT_FALSE(base == different[i]) << i;
     EXPECT_NE(base.hash(), different[i].hash()) << i;

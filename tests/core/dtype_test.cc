@@ -49,7 +49,8 @@ TEST(DType, SizesAndKinds) {
 
 TEST(DType, DispatchVisitsTheMatchingType) {
   for (DType dtype : kAll) {
-    const bool same = visit_dtype(dtype, [&]<class T>(TypeTag<T>) { return dtype_of<T> == dtype && sizeof(T) == dtype_size(dtype); });
+    const bool same =
+        visit_dtype(dtype, [&]<class T>(TypeTag<T>) { return dtype_of<T> == dtype && sizeof(T) == dtype_size(dtype); });
     EXPECT_TRUE(same) << dtype_name(dtype);
   }
   EXPECT_EQ(visit_floating(DType::kFloat16, []<class T>(TypeTag<T>) { return sizeof(T); }), 2u);
@@ -65,10 +66,14 @@ TEST(DType, DispatchVisitsTheMatchingType) {
 TEST(Error, SaysItsCodeInFullText) {
   EXPECT_EQ(invalid_argument("x must be positive; got -1").full_text(), "InvalidArgument: x must be positive; got -1");
   EXPECT_EQ(std::string(not_found("no such file").what()), "no such file");
-  const std::vector<std::pair<Error, std::string>> all = {
-      {invalid_argument(""), "InvalidArgument"}, {not_found(""), "NotFound"}, {unimplemented(""), "Unimplemented"},
-      {out_of_range(""), "OutOfRange"}, {Error(Code::kResourceExhausted, ""), "ResourceExhausted"}, {data_loss(""), "DataLoss"},
-      {unavailable(""), "Unavailable"}, {internal_error(""), "Internal"}};
+  const std::vector<std::pair<Error, std::string>> all = {{invalid_argument(""), "InvalidArgument"},
+                                                          {not_found(""), "NotFound"},
+                                                          {unimplemented(""), "Unimplemented"},
+                                                          {out_of_range(""), "OutOfRange"},
+                                                          {Error(Code::kResourceExhausted, ""), "ResourceExhausted"},
+                                                          {data_loss(""), "DataLoss"},
+                                                          {unavailable(""), "Unavailable"},
+                                                          {internal_error(""), "Internal"}};
   for (const auto& [error, name] : all) EXPECT_EQ(code_name(error.code()), name);
 }
 

@@ -39,7 +39,8 @@ std::uint16_t round_by_search(double x) {
   const std::uint16_t sign = std::signbit(x) ? 0x8000u : 0;
   const double magnitude = std::fabs(x);
   const auto& values = magnitudes();
-  if (magnitude >= 65520.0) return static_cast<std::uint16_t>(sign | 0x7c00u);  // half way from 65504 to 65536: to even, infinity
+  if (magnitude >= 65520.0)
+    return static_cast<std::uint16_t>(sign | 0x7c00u);  // half way from 65504 to 65536: to even, infinity
   const auto above = std::lower_bound(values.begin(), values.end(), magnitude);
   std::uint32_t index = static_cast<std::uint32_t>(above - values.begin());
   if (above == values.end()) {

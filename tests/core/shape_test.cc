@@ -43,7 +43,9 @@ TEST(Shape, RefusesBadDimensions) {
 TEST(Shape, ElementCountsDoNotOverflow) {
   EXPECT_EQ((Shape{kBig}).num_elements(), kBig);
   expect_error(Code::kInvalidArgument, "does not fit in 63 bits", [] { (void)(Shape{kBig, 2}).num_elements(); });
-  expect_error(Code::kInvalidArgument, "does not fit in 63 bits", [] { (void)(Shape{1LL << 32, 1LL << 31}).num_elements(); });
+  expect_error(Code::kInvalidArgument, "does not fit in 63 bits", [] {
+    (void)(Shape{1LL << 32, 1LL << 31}).num_elements();
+  });
   EXPECT_EQ((Shape{kBig, kBig, 0}).num_elements(), 0);  // nothing to count, whatever the other sizes
   expect_error(Code::kInvalidArgument, "unknown dimensions", [] { (void)(Shape{2, kUnknownDim}).num_elements(); });
   std::int64_t product = 0;
@@ -77,7 +79,7 @@ TEST(Shape, BroadcastsLikeNumPy) {
 TEST(Shape, BroadcastingUnknownDimensionsPromisesOnlyWhatIsSure) {
   EXPECT_EQ(broadcast_shapes({-1, 3}, {3}), (Shape{-1, 3}));
   EXPECT_EQ(broadcast_shapes({-1}, {-1}), (Shape{-1}));
-  EXPECT_EQ(broadcast_shapes({-1}, {4}), (Shape{4}));   // -1 turns out to be 1 or 4
+  EXPECT_EQ(broadcast_shapes({-1}, {4}), (Shape{4}));  // -1 turns out to be 1 or 4
   EXPECT_EQ(broadcast_shapes({-1}, {1}), (Shape{-1}));
 }
 

@@ -42,7 +42,8 @@ TEST(Tensor, CopiesShareAndClonesDoNot) {
   EXPECT_TRUE(shared.shares_memory_with(a));
   EXPECT_FALSE(own.shares_memory_with(a));
   EXPECT_TRUE(a.reshaped({4}).shares_memory_with(a));
-  expect_error(Code::kInvalidArgument, "cannot reshape 4 elements of shape [2,2] to [3]", [&] { (void)a.reshaped({3}); });
+  expect_error(Code::kInvalidArgument, "cannot reshape 4 elements of shape [2,2] to [3]",
+               [&] { (void)a.reshaped({3}); });
 }
 
 TEST(Tensor, RowsAreAWindow) {
@@ -73,7 +74,8 @@ TEST(Tensor, AccessIsChecked) {
 }
 
 TEST(Tensor, ImpossibleSizesAreRefusedBeforeAllocating) {
-  expect_error(Code::kInvalidArgument, "63 bits", [] { Tensor(DType::kFloat64, {1LL << 62}); });      // the byte count overflows
+  expect_error(Code::kInvalidArgument, "63 bits",
+               [] { Tensor(DType::kFloat64, {1LL << 62}); });  // the byte count overflows
   expect_error(Code::kInvalidArgument, "63 bits", [] { Tensor(DType::kUInt8, {1LL << 40, 1LL << 40}); });
   expect_error(Code::kResourceExhausted, "cannot allocate", [] { Tensor(DType::kUInt8, {1LL << 60}); });
 }
@@ -116,8 +118,10 @@ TEST(Tensor, FillAndCopy) {
   Tensor other = Tensor::zeros(DType::kFloat16, {1, 3});
   other.copy_from(t);
   EXPECT_EQ(other.at(2), t.at(2));
-  expect_error(Code::kInvalidArgument, "cannot copy float16 [3] into float32 [3]", [&] { Tensor(DType::kFloat32, {3}).copy_from(t); });
-  expect_error(Code::kInvalidArgument, "cannot copy float16 [3] into float16 [4]", [&] { Tensor(DType::kFloat16, {4}).copy_from(t); });
+  expect_error(Code::kInvalidArgument, "cannot copy float16 [3] into float32 [3]",
+               [&] { Tensor(DType::kFloat32, {3}).copy_from(t); });
+  expect_error(Code::kInvalidArgument, "cannot copy float16 [3] into float16 [4]",
+               [&] { Tensor(DType::kFloat16, {4}).copy_from(t); });
 }
 
 TEST(Tensor, Comparison) {
@@ -138,11 +142,13 @@ TEST(Tensor, Comparison) {
 }
 
 TEST(Tensor, PrintsShapeStatisticsAndValues) {
-  EXPECT_EQ(Tensor::from<float>({2, 2}, {1, 2, 3, 4}).to_string(), "float32 [2,2] min 1 mean 2.5 max 4: [[1, 2], [3, 4]]");
+  EXPECT_EQ(Tensor::from<float>({2, 2}, {1, 2, 3, 4}).to_string(),
+            "float32 [2,2] min 1 mean 2.5 max 4: [[1, 2], [3, 4]]");
   EXPECT_EQ(Tensor::scalar(0.5).to_string(), "float64 []: 0.5");
   EXPECT_EQ(Tensor::from<std::int32_t>({-1, 7}).to_string(), "int32 [2]: [-1, 7]");
   EXPECT_EQ(Tensor::from<double>({0, 2}).cast(DType::kBool).to_string(), "bool [2]: [false, true]");
-  EXPECT_EQ(Tensor::from<double>({1, kNaN, 3}).to_string(), "float64 [3] min 1 mean 2 max 3 (1 not finite): [1, nan, 3]");
+  EXPECT_EQ(Tensor::from<double>({1, kNaN, 3}).to_string(),
+            "float64 [3] min 1 mean 2 max 3 (1 not finite): [1, nan, 3]");
   EXPECT_EQ(Tensor(DType::kInt64, {2, 0}).to_string(), "int64 [2,0]: [[], []]");
   EXPECT_EQ(Tensor::zeros(DType::kInt32, {5}).to_string(3), "int32 [5]: [0, 0, 0, ...]");
   std::ostringstream stream;

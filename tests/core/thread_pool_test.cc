@@ -44,7 +44,8 @@ TEST(ThreadPool, EveryElementIsVisitedOnce) {
 
 TEST(ThreadPool, ChunksDependOnTheWorkAloneNotOnThreads) {
   ThreadPool one(1), two(2), five(5);
-  for (const auto& [total, chunk] : std::vector<std::pair<std::int64_t, std::int64_t>>{{10, 3}, {1000, 7}, {5, 100}, {20000, 1}}) {
+  for (const auto& [total, chunk] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{10, 3}, {1000, 7}, {5, 100}, {20000, 1}}) {
     const Chunks expected = chunks_of(one, total, chunk);
     EXPECT_EQ(chunks_of(two, total, chunk), expected);
     EXPECT_EQ(chunks_of(five, total, chunk), expected);
@@ -117,7 +118,8 @@ TEST(ThreadPool, TheExceptionOfAChunkReachesTheCallerAndThePoolStaysUsable) {
 
 TEST(ThreadPool, OneOfSeveralExceptionsArrives) {
   ThreadPool pool(3);
-  EXPECT_THROW(pool.parallel_for(64, 1, [](std::int64_t, std::int64_t) { throw std::runtime_error("each"); }), std::runtime_error);
+  EXPECT_THROW(pool.parallel_for(64, 1, [](std::int64_t, std::int64_t) { throw std::runtime_error("each"); }),
+               std::runtime_error);
 }
 
 TEST(ThreadPool, NestedCallsRunInsideTheirChunkWithItsWorkerIndex) {
@@ -136,11 +138,13 @@ TEST(ThreadPool, NestedCallsRunInsideTheirChunkWithItsWorkerIndex) {
 
 TEST(ThreadPool, ANestedExceptionPassesThroughBothLevels) {
   ThreadPool pool(2);
-  EXPECT_THROW(pool.parallel_for(8, 1, [&](std::int64_t, std::int64_t) {
-    pool.parallel_for(8, 1, [](std::int64_t begin, std::int64_t) {
-      if (begin == 5) throw std::runtime_error("inner");
-    });
-  }), std::runtime_error);
+  EXPECT_THROW(pool.parallel_for(8, 1,
+                                 [&](std::int64_t, std::int64_t) {
+                                   pool.parallel_for(8, 1, [](std::int64_t begin, std::int64_t) {
+                                     if (begin == 5) throw std::runtime_error("inner");
+                                   });
+                                 }),
+               std::runtime_error);
 }
 
 TEST(ThreadPool, SeveralThreadsMayCallAtTheSameTime) {

@@ -55,8 +55,10 @@ TEST(GraphNames, NodesAndOutputsAreFoundByName) {
   EXPECT_EQ(graph.find_node("x"), nullptr);
   EXPECT_EQ(graph.find_output("inputs/x"), x);
   EXPECT_EQ(graph.find_output("inputs/x:0"), x);
-  expect_error(Code::kInvalidArgument, "has 1 outputs; asked for output 1", [&] { (void)graph.find_output("inputs/x:1"); });
-  expect_error(Code::kNotFound, "no output 'input/x'; did you mean inputs/x?", [&] { (void)graph.find_output("input/x"); });
+  expect_error(Code::kInvalidArgument, "has 1 outputs; asked for output 1",
+               [&] { (void)graph.find_output("inputs/x:1"); });
+  expect_error(Code::kNotFound, "no output 'input/x'; did you mean inputs/x?",
+               [&] { (void)graph.find_output("input/x"); });
   expect_error(Code::kNotFound, "no output 'inputs/x:'", [&] { (void)graph.find_output("inputs/x:"); });
   expect_error(Code::kNotFound, "no output 'inputs/x:-1'", [&] { (void)graph.find_output("inputs/x:-1"); });
 }

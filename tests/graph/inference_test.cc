@@ -77,7 +77,9 @@ class Inference : public testing::Test {
     def.shape = shape;
     return defs.emplace_back(def);
   }
-  Output input(const Shape& shape, const char* name, DType dtype = DType::kFloat32) { return placeholder(graph, dtype, shape, name); }
+  Output input(const Shape& shape, const char* name, DType dtype = DType::kFloat32) {
+    return placeholder(graph, dtype, shape, name);
+  }
 
   std::vector<OpDef> defs = std::vector<OpDef>();
   OpRegistry registry;
@@ -87,7 +89,8 @@ class Inference : public testing::Test {
 TEST_F(Inference, UnknownDimensionsPassThroughAndKnownOnesFillIn) {
   const Output joined = graph.add("Join", {input({-1, 3}, "a"), input({2, -1}, "b")}, RowsAttrs{}, "");
   EXPECT_EQ(joined.shape(), (Shape{-1, 3}));
-  EXPECT_EQ(graph.add("Join", {input({4, -1}, "c"), input({2, 5}, "d")}, RowsAttrs{.extra = 10}, "").shape(), (Shape{16, 5}));
+  EXPECT_EQ(graph.add("Join", {input({4, -1}, "c"), input({2, 5}, "d")}, RowsAttrs{.extra = 10}, "").shape(),
+            (Shape{16, 5}));
   EXPECT_EQ(joined.dtype(), DType::kFloat32);
 }
 
@@ -98,8 +101,9 @@ TEST_F(Inference, ErrorsNameOpNodeFileLineAndBothShapes) {
   const int nodes = graph.num_nodes();
   const int line = __LINE__ + 3;
   const std::string where = "[Join 'block1/j' at inference_test.cc:" + std::to_string(line) + "] ";
-  expect_error(Code::kInvalidArgument, where + "columns must agree; got [2,3] and [2,4]",
-               [&] { graph.add("Join", {a, b}, RowsAttrs{}, "j"); });
+  expect_error(Code::kInvalidArgument, where + "columns must agree; got [2,3] and [2,4]", [&] {
+    graph.add("Join", {a, b}, RowsAttrs{}, "j");
+  });
   EXPECT_EQ(graph.num_nodes(), nodes);  // the graph is as before
   EXPECT_EQ(graph.find_node("block1/j"), nullptr);
   EXPECT_EQ(graph.add("Join", {a, a}, RowsAttrs{}, "j").name(), "block1/j");  // and the name is still free
@@ -107,17 +111,23 @@ TEST_F(Inference, ErrorsNameOpNodeFileLineAndBothShapes) {
 
 TEST_F(Inference, RequirementsOfOperandsSayWhatWasGiven) {
   const Output matrix = input({2, 3}, "m");
-  expect_error(Code::kInvalidArgument, "bottom must have rank 2; got shape [3]",
-               [&] { graph.add("Join", {matrix, input({3}, "v")}, RowsAttrs{}, ""); });
-  expect_error(Code::kInvalidArgument, "same dtype; got float32 [2,3] and int32 [2,3]",
-               [&] { graph.add("Join", {matrix, input({2, 3}, "i", DType::kInt32)}, RowsAttrs{}, ""); });
-  expect_error(Code::kInvalidArgument, "takes 2 inputs (top, bottom); got 1", [&] { graph.add("Join", {matrix}, RowsAttrs{}, ""); });
-  expect_error(Code::kInvalidArgument, "input 1 refers to nothing", [&] { graph.add("Join", {matrix, Output()}, RowsAttrs{}, ""); });
+  expect_error(Code::kInvalidArgument, "bottom must have rank 2; got shape [3]", [&] {
+    graph.add("Join", {matrix, input({3}, "v")}, RowsAttrs{}, "");
+  });
+  expect_error(Code::kInvalidArgument, "same dtype; got float32 [2,3] and int32 [2,3]", [&] {
+    graph.add("Join", {matrix, input({2, 3}, "i", DType::kInt32)}, RowsAttrs{}, "");
+  });
+  expect_error(Code::kInvalidArgument, "takes 2 inputs (top, bottom); got 1",
+               [&] { graph.add("Join", {matrix}, RowsAttrs{}, ""); });
+  expect_error(Code::kInvalidArgument, "input 1 refers to nothing", [&] {
+    graph.add("Join", {matrix, Output()}, RowsAttrs{}, "");
+  });
   expect_error(Code::kInternal, "not of type", [&] { graph.add("Join", {matrix, matrix}, NoAttrs{}, ""); });
   Graph other(registry);
   const Output foreign = placeholder(other, DType::kFloat32, {2, 3}, "foreign");
-  expect_error(Code::kInvalidArgument, "input 1 ('foreign') belongs to another graph",
-               [&] { graph.add("Join", {matrix, foreign}, RowsAttrs{}, ""); });
+  expect_error(Code::kInvalidArgument, "input 1 ('foreign') belongs to another graph", [&] {
+    graph.add("Join", {matrix, foreign}, RowsAttrs{}, "");
+  });
 }
 
 TEST_F(Inference, VariadicOpsTakeAnyNumberOfOperands) {
@@ -131,7 +141,8 @@ TEST_F(Inference, VariadicOpsTakeAnyNumberOfOperands) {
 }
 
 TEST_F(Inference, AnUnknownOpIsNotFoundWithTheNearestNames) {
-  expect_error(Code::kNotFound, "no op 'join2' is registered; did you mean Join", [&] { graph.add("join2", {}, {}, ""); });
+  expect_error(Code::kNotFound, "no op 'join2' is registered; did you mean Join",
+               [&] { graph.add("join2", {}, {}, ""); });
 }
 
 TEST_F(Inference, ValuesOfSmallIntegerTensorsAreFollowed) {
@@ -151,7 +162,7 @@ TEST_F(Inference, WhatIsNotKnownStaysUnknown) {
   const Output fed = input({2}, "fed", DType::kInt32);
   EXPECT_EQ(graph.known_value(fed), std::nullopt);
   EXPECT_EQ(graph.add("Shaped", {fed}, {}, "").shape(), (Shape{-1, -1}));
-  EXPECT_EQ(graph.known_value(constant(graph, std::vector<float>{1, 2})), std::nullopt);  // not integers
+  EXPECT_EQ(graph.known_value(constant(graph, std::vector<float>{1, 2})), std::nullopt);          // not integers
   EXPECT_EQ(graph.known_value(constant(graph, std::vector<std::int32_t>(65, 1))), std::nullopt);  // too many
   EXPECT_EQ(graph.known_value(constant(graph, std::vector<std::int32_t>(64, 1))).value().size(), 64u);
   expect_error(Code::kInternal, "wrong number of values",
@@ -168,14 +179,16 @@ TEST_F(Inference, ShapeFunctionsRunAgainWithConcreteShapes) {
 }
 
 TEST_F(Inference, VariablesNeedAKnownShapeAndAssignmentsAVariable) {
-  expect_error(Code::kInvalidArgument, "a variable needs a fully known shape; got [?]", [&] { variable(input({-1}, "x"), "v"); });
+  expect_error(Code::kInvalidArgument, "a variable needs a fully known shape; got [?]",
+               [&] { variable(input({-1}, "x"), "v"); });
   const Output v = variable(graph, Tensor::zeros(DType::kFloat32, {2}), "v");
   const Output two = constant(graph, Tensor::zeros(DType::kFloat32, {2}), "two");
   EXPECT_EQ(assign(v, two).shape(), (Shape{2}));
   expect_error(Code::kInvalidArgument, "got value [3] for variable [2]",
                [&] { assign(v, constant(graph, Tensor::zeros(DType::kFloat32, {3}))); });
   expect_error(Code::kInvalidArgument, "must be a variable; got Constant 'two'", [&] { assign_add(two, two); });
-  expect_error(Code::kInvalidArgument, "same dtype", [&] { assign(v, constant(graph, Tensor::zeros(DType::kFloat64, {2}))); });
+  expect_error(Code::kInvalidArgument, "same dtype",
+               [&] { assign(v, constant(graph, Tensor::zeros(DType::kFloat64, {2}))); });
 }
 
 TEST_F(Inference, AConstantOwnsItsValues) {

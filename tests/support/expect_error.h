@@ -16,7 +16,8 @@ inline void expect_error(Code code, const std::string& part, FunctionRef<void()>
     ADD_FAILURE() << "no error; expected " << code_name(code) << " with '" << part << "'";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), code) << error.full_text();
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << "'" << error.what() << "' lacks '" << part << "'";
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
+        << "'" << error.what() << "' lacks '" << part << "'";
   }
 }
 

@@ -29,7 +29,8 @@ TEST_F(CheckCommand, AnOpWithoutGradientSaysWhy) {
 
 TEST_F(CheckCommand, BadUse) {
   expect_refused({"check", "matmull"}, "NotFound", "did you mean MatMul");
-  expect_refused({"check", "matmul", "--order", "0"}, "InvalidArgument", "--order takes an integer from 1 to 4; got '0'");
+  expect_refused({"check", "matmul", "--order", "0"}, "InvalidArgument",
+                 "--order takes an integer from 1 to 4; got '0'");
   expect_refused({"check", "matmul", "--order", "two"}, "InvalidArgument", "got 'two'");
   expect_refused({"check", "matmul", "--device", "cpu:9"}, "NotFound", "cpu:9");
   expect_refused({"check", "matmul", "--json", "nowhere/report.json"}, "InvalidArgument", "no directory 'nowhere'");

@@ -53,9 +53,20 @@ TEST_F(Listing, OnePageNamesAttributesDTypesAndTheDocumentsSection) {
 
 TEST_F(Listing, BuilderFunctionsNamesAreUnderstood) {
   const std::vector<std::pair<std::string, std::string>> names = {
-      {"subtract", "Sub"}, {"multiply", "Mul"}, {"divide", "RealDiv"}, {"negate", "Neg"}, {"where", "Select"},
-      {"reduce_sum", "Sum"}, {"reduce_mean", "Mean"}, {"reduce_max", "Max"}, {"reduce_min", "Min"}, {"reduce_prod", "Prod"},
-      {"argmax", "ArgMax"}, {"log1p", "Log1p"}, {"batch_matmul", "BatchMatMul"}, {"fused_batch_norm", "FusedBatchNorm"},
+      {"subtract", "Sub"},
+      {"multiply", "Mul"},
+      {"divide", "RealDiv"},
+      {"negate", "Neg"},
+      {"where", "Select"},
+      {"reduce_sum", "Sum"},
+      {"reduce_mean", "Mean"},
+      {"reduce_max", "Max"},
+      {"reduce_min", "Min"},
+      {"reduce_prod", "Prod"},
+      {"argmax", "ArgMax"},
+      {"log1p", "Log1p"},
+      {"batch_matmul", "BatchMatMul"},
+      {"fused_batch_norm", "FusedBatchNorm"},
       {"sparse_softmax_cross_entropy_with_logits", "SparseSoftmaxCrossEntropyWithLogits"}};
   for (const auto& [builder, op] : names) {
     const ToolResult page = run({"ops", builder});
@@ -66,13 +77,16 @@ TEST_F(Listing, BuilderFunctionsNamesAreUnderstood) {
 TEST_F(Listing, DevicesNameWhatIsThereAndWhatIsMissing) {
   const ToolResult result = run({"devices"});
   EXPECT_EQ(result.status, 0) << result.err;
-  for (const char* device : {"cpu:0 ", "ref:0 ", "cuda "}) EXPECT_NE(result.out.find(device), std::string::npos) << result.out;
+  for (const char* device : {"cpu:0 ", "ref:0 ", "cuda "})
+    EXPECT_NE(result.out.find(device), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("not available: this build"), std::string::npos) << result.out;
 }
 
 TEST_F(Listing, HelpGoesToStdoutAndSucceeds) {
-  const std::vector<std::vector<std::string>> all = {{"--help"}, {"op", "--help"}, {"ops", "--help"}, {"check", "--help"},
-                                                     {"devices", "--help"}, {"op", "relu", "--help"}, {"--version"}};
+  const std::vector<std::vector<std::string>> all = {
+      {"--help"},          {"op", "--help"},      {"ops", "--help"},
+      {"check", "--help"}, {"devices", "--help"}, {"op", "relu", "--help"},
+      {"--version"}};
   for (const auto& words : all) {
     const ToolResult result = run(words);
     EXPECT_EQ(result.status, 0) << words.back();

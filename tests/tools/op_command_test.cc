@@ -26,8 +26,8 @@ class OpCommand : public ToolTest {
 };
 
 // dx[n, i*stride - pad + r*dilation, ..., c] += dy[n,i,j,k] * w[r,s,c,k]: the definition, in float64.
-Tensor plain_backprop_input(const Shape& sizes, const Tensor& w, const Tensor& dy, std::int64_t stride, std::int64_t pad,
-                            std::int64_t dilation) {
+Tensor plain_backprop_input(const Shape& sizes, const Tensor& w, const Tensor& dy, std::int64_t stride,
+                            std::int64_t pad, std::int64_t dilation) {
   Tensor dx = Tensor::zeros(DType::kFloat64, sizes);
   const auto at = [](const Tensor& t, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
     const Shape& s = t.shape();
@@ -59,15 +59,36 @@ TEST_F(OpCommand, ConvolutionGradientEqualsItsDefinitionOnBothDevices) {
     // SAME, size 5, stride 2, kernel 3: output 3, total padding 2, one before. EXPLICIT with 1 and 1 is the same.
     const Tensor expected = plain_backprop_input({2, 5, 5, 3}, w, dy, 2, 1, 1);
     for (const char* device : {"cpu:0", "ref:0"}) {
-      for (const Words& padding : {Words{"--padding", "SAME"}, Words{"--padding", "EXPLICIT", "--explicit-paddings", "0,0,1,1,1,1,0,0"}}) {
-        Words words = {"op", "conv2d_backprop_input", "--input-sizes", "2,5,5,3", "--filter", "w.npy", "--out-backprop", "dy.npy",
-                       "--strides", "1,2,2,1", "--data-format", "NHWC", "--dilations", "1,1,1,1", "--use-cudnn-on-gpu", "true",
-                       "--device", device, "--threads", "2", "--out", "dx.npy"};
+      for (const Words& padding :
+           {Words{"--padding", "SAME"}, Words{"--padding", "EXPLICIT", "--explicit-paddings", "0,0,1,1,1,1,0,0"}}) {
+        Words words = {"op",
+                       "conv2d_backprop_input",
+                       "--input-sizes",
+                       "2,5,5,3",
+                       "--filter",
+                       "w.npy",
+                       "--out-backprop",
+                       "dy.npy",
+                       "--strides",
+                       "1,2,2,1",
+                       "--data-format",
+                       "NHWC",
+                       "--dilations",
+                       "1,1,1,1",
+                       "--use-cudnn-on-gpu",
+                       "true",
+                       "--device",
+                       device,
+                       "--threads",
+                       "2",
+                       "--out",
+                       "dx.npy"};
         words.insert(words.end(), padding.begin(), padding.end());
         expect_success(words);
         const Tensor dx = load("dx.npy");
         EXPECT_EQ(dx.dtype(), dtype);
-        EXPECT_LE(max_abs_difference(dx.cast(DType::kFloat64), expected), tolerance) << dtype_name(dtype) << " " << device;
+        EXPECT_LE(max_abs_difference(dx.cast(DType::kFloat64), expected), tolerance)
+            << dtype_name(dtype) << " " << device;
       }
     }
   }
@@ -117,7 +138,8 @@ TEST_F(OpCommand, AnOpThatOverwritesAVariableStartsFromTheFile) {
 
 TEST_F(OpCommand, RandomOpsFollowTheSeed) {
   const auto draw = [&](const char* seed, const char* threads) {
-    expect_success({"op", "random_normal", "--shape", "100", "--run-seed", seed, "--threads", threads, "--out", "y.npy"});
+    expect_success(
+        {"op", "random_normal", "--shape", "100", "--run-seed", seed, "--threads", threads, "--out", "y.npy"});
     return load("y.npy");
   };
   EXPECT_TRUE(bit_equal(draw("1", "1"), draw("1", "2")));
@@ -134,8 +156,9 @@ TEST_F(OpCommand, HelpListsOperandsAttributesAndDefaults) {
   const ToolResult result = run({"op", "conv2d_backprop_input", "--help"});
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.err, "");
-  for (const char* part : {"--input-sizes", "--filter", "--out-backprop", "--strides", "SAME|VALID|EXPLICIT", "NHWC|NCHW",
-                           "default: 1,1,1,1", "default: true", "--explicit-paddings", "--device", "--threads", "--out"}) {
+  for (const char* part :
+       {"--input-sizes", "--filter", "--out-backprop", "--strides", "SAME|VALID|EXPLICIT", "NHWC|NCHW",
+        "default: 1,1,1,1", "default: true", "--explicit-paddings", "--device", "--threads", "--out"}) {
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   }
 }
@@ -168,8 +191,8 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
     const char* code;
     const char* part;
   };
-  const Words backprop = {"op", "conv2d_backprop_input", "--input-sizes", "2,5,5,3", "--filter", "w.npy",
-                          "--out-backprop", "dy.npy", "--out", "y.npy"};
+  const Words backprop = {"op",    "conv2d_backprop_input", "--input-sizes", "2,5,5,3", "--filter",
+                          "w.npy", "--out-backprop",        "dy.npy",        "--out",   "y.npy"};
   const auto with = [](Words words, const Words& more) {
     words.insert(words.end(), more.begin(), more.end());
     return words;
@@ -204,7 +227,9 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
       {with(sum, {"--device", "cpu:x"}), "InvalidArgument", "is not a device"},
       {with(sum, {"--device", "cuda:0"}), "Unavailable", "cuda:0"},
       {{"op", "sum", "--x", "none.npy", "--out", "y.npy"}, "NotFound", "no file 'none.npy'"},
-      {{"op", "sum", "--x", "0.5", "--out", "y.npy"}, "NotFound", "no file '0.5'; a value is a .npy file or a comma list of integers"},
+      {{"op", "sum", "--x", "0.5", "--out", "y.npy"},
+       "NotFound",
+       "no file '0.5'; a value is a .npy file or a comma list of integers"},
       {{"op", "sum", "--x", "3000000000", "--out", "y.npy"}, "InvalidArgument", "does not fit in int32"},
       {{"op", "sum", "--x", "folder", "--out", "y.npy"}, "", "folder"},
       {{"op", "sum", "--x", "garbage.npy", "--out", "y.npy"}, "DataLoss", "garbage.npy"},
@@ -214,18 +239,26 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
       {{"op", "sum", "--x", "x.npy", "--out", "/dev/null"}, "InvalidArgument", "not a regular file"},
       {{"op", "sum", "--x", "x.npy", "--out", ""}, "InvalidArgument", "the name is empty"},
       {{"op", "dropout", "--x", "x.npy", "--out", "y.npy", "--out", "./y.npy"}, "InvalidArgument", "given twice"},
-      {{"op", "dropout", "--x", "x.npy", "--out", "y.npy"}, "InvalidArgument", "2 outputs (y, mask); give --out 2 times; got 1"},
-      {{"op", "dropout", "--x", "x.npy", "--rate", "much", "--out", "y.npy", "--out", "m.npy"}, "InvalidArgument", "--rate takes a number"},
+      {{"op", "dropout", "--x", "x.npy", "--out", "y.npy"},
+       "InvalidArgument",
+       "2 outputs (y, mask); give --out 2 times; got 1"},
+      {{"op", "dropout", "--x", "x.npy", "--rate", "much", "--out", "y.npy", "--out", "m.npy"},
+       "InvalidArgument",
+       "--rate takes a number"},
       {{"op", "matmul", "--a", "x.npy", "--b", "x64.npy", "--out", "y.npy"}, "InvalidArgument", "float64"},
       {{"op", "sqrt", "--x", "u8.npy", "--out", "y.npy"}, "", "uint8"},
       {{"op", "placeholder", "--out", "y.npy"}, "InvalidArgument", "computes nothing"},
       {{"op", "cast", "--x", "x.npy", "--dtype", "float31", "--out", "y.npy"}, "InvalidArgument", "float32"},
-      {with(backprop, {"--padding", "SAMEE"}), "InvalidArgument", "--padding takes one of SAME, VALID, EXPLICIT; got 'SAMEE'"},
-      {with(backprop, {"--data-format", "nhwc"}), "InvalidArgument", "--data-format takes one of NHWC, NCHW; got 'nhwc'"},
+      {with(backprop, {"--padding", "SAMEE"}), "InvalidArgument",
+       "--padding takes one of SAME, VALID, EXPLICIT; got 'SAMEE'"},
+      {with(backprop, {"--data-format", "nhwc"}), "InvalidArgument",
+       "--data-format takes one of NHWC, NCHW; got 'nhwc'"},
       {with(backprop, {"--strides", "2,2"}), "InvalidArgument", "strides"},
       {with(backprop, {"--strides", "1,0,2,1"}), "InvalidArgument", "strides"},
-      {with(backprop, {"--padding", "SAME", "--explicit-paddings", "0,0,1,1,1,1,0,0"}), "InvalidArgument", "explicit_paddings"},
-      {with(backprop, {}), "InvalidArgument", "[Conv2DBackpropInput 'Conv2DBackpropInput' at command line:1]"},  // stride 1: 5x5 expected
+      {with(backprop, {"--padding", "SAME", "--explicit-paddings", "0,0,1,1,1,1,0,0"}), "InvalidArgument",
+       "explicit_paddings"},
+      {with(backprop, {}), "InvalidArgument",
+       "[Conv2DBackpropInput 'Conv2DBackpropInput' at command line:1]"},  // stride 1: 5x5 expected
   };
   for (const Case& c : cases) {
     if (*c.code != '\0') {
