@@ -20,23 +20,36 @@ struct PixelGrid {
   std::int64_t source_row, source_column, dest_row, dest_column;
 };
 
-// sums[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]
+// result[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]. With few values
+// there would be too few sums in flight to keep the multipliers busy: then even and odd pixels have sums of their own.
 template <class T, int values, int vectors>
 [[gnu::noinline]] void sum_pixels(const T* source, const T* dest, const PixelGrid& grid, T* result, std::int64_t result_step) {
   constexpr int lanes = kLanes<T>;
-  Vector<T> sums[values][vectors] = {};
+  constexpr int copies = values * vectors <= 5 ? 2 : 1;
+  Vector<T> sums[copies][values][vectors] = {};
+  const auto add_pixel = [&](auto& into, const T* x, const T* y) {
+    Vector<T> gradient[vectors];
+    for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
+    for (int m = 0; m < values; ++m)
+      for (int v = 0; v < vectors; ++v) into[m][v] += x[m] * gradient[v];
+  };
   for (std::int64_t i = 0; i < grid.rows; ++i) {
     const T* x = source + i * grid.source_row;
     const T* y = dest + i * grid.dest_row;
-    for (std::int64_t j = 0; j < grid.columns; ++j, x += grid.source_column, y += grid.dest_column) {
-      Vector<T> gradient[vectors];
-      for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
-      for (int m = 0; m < values; ++m)
-        for (int v = 0; v < vectors; ++v) sums[m][v] += x[m] * gradient[v];
+    std::int64_t j = 0;
+    for (; j + copies <= grid.columns; j += copies, x += copies * grid.source_column, y += copies * grid.dest_column) {
+      add_pixel(sums[0], x, y);
+      if constexpr (copies == 2) add_pixel(sums[1], x + grid.source_column, y + grid.dest_column);
+    }
+    if (j < grid.columns) add_pixel(sums[0], x, y);
+  }
+  for (int m = 0; m < values; ++m) {
+    for (int v = 0; v < vectors; ++v) {
+      Vector<T> sum = sums[0][m][v];
+      if constexpr (copies == 2) sum += sums[1][m][v];
+      at(result + m * result_step + v * lanes) += sum;
     }
   }
-  for (int m = 0; m < values; ++m)
-    for (int v = 0; v < vectors; ++v) at(result + m * result_step + v * lanes) += sums[m][v];
 }
 
 // The instance for each number of values, 1 to the largest.

@@ -1,0 +1,36 @@
+// Times training steps (momentum SGD, float32, random data) and inference of a model. Prints one line of JSON.
+//   bench_train [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--profile 1]
+// With --profile, the time of every node of a training step goes to stderr.
+#include <gradus/gradus.h>
+
+#include "options.h"
+
+int main(int argc, char** argv) {
+  namespace gd = gradus;
+  using namespace gradus_bench;
+  const std::string name = option(argc, argv, "model", "lenet5");
+  const int batch = option(argc, argv, "batch", 128), threads = option(argc, argv, "threads", 2), steps = option(argc, argv, "steps", 60);
+  const bool profile = option(argc, argv, "profile", 0) != 0;
+
+  gd::Graph graph;
+  const gd::Shape image = name == "resnet20" ? gd::Shape{batch, 32, 32, 3} : gd::Shape{batch, 28, 28, 1};
+  const gd::Output images = gd::placeholder(graph, gd::DType::kFloat32, image, "images");
+  const gd::Output labels = gd::placeholder(graph, gd::DType::kInt32, {batch}, "labels");
+  const gd::nn::ModelFn model = gd::nn::model_by_name(name);
+  const gd::Output loss = gd::reduce_mean(gd::sparse_softmax_cross_entropy_with_logits(labels, model(images, {})));
+  const gd::Operation train = gd::nn::momentum({.learning_rate = 0.01, .momentum = 0.9}).minimize(loss);
+
+  gd::Tensor classes(gd::DType::kInt32, {batch});
+  for (std::int64_t i = 0; i < batch; ++i) classes.set(i, static_cast<double>(i * 7 % 10));
+  const gd::Feeds feeds{{images, gd::random_uniform_tensor(gd::DType::kFloat32, image, 1)}, {labels, classes}};
+  gd::Session session(graph, {.seed = 1, .num_threads = threads, .profile = profile});
+  const double train_ms = median(time_ms(10, steps, [&] { session.run(feeds, {}, {train}); }));
+  if (profile) std::fputs(session.explain(feeds, {}, {train}).c_str(), stderr);
+
+  gd::Graph inference;
+  const gd::Output x = gd::placeholder(inference, gd::DType::kFloat32, image, "images");
+  const gd::Output logits = model(x, {.training = false});
+  gd::Session infer(inference, {.seed = 1, .num_threads = threads});
+  const double infer_ms = median(time_ms(5, steps, [&] { infer.run({{x, feeds[0].second}}, {logits}); }));
+  print_train("gradus", name, batch, threads, train_ms, infer_ms);
+}

@@ -1,0 +1,47 @@
+"""The work of scripts/bench_peers: runs the programs in turns and compares medians."""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Compare training steps with libtorch's.")
+    parser.add_argument("--model", default="lenet5", choices=["lenet5", "deep_mnist"])
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--bin", default="build/release/bin")
+    args = parser.parse_args()
+    options = ["--model", args.model, "--batch", str(args.batch), "--threads", str(args.threads), "--steps", str(args.steps)]
+    programs = {
+        "gradus": ["bench_train"],
+        "libtorch nchw": ["peer_train_libtorch", "--layout", "nchw"],
+        "libtorch nhwc": ["peer_train_libtorch", "--layout", "nhwc"],
+    }
+    for command in programs.values():
+        command[0] = os.path.join(args.bin, command[0])
+        if not os.path.exists(command[0]):
+            sys.exit(f"bench_peers: {command[0]} is not built (libtorch: Debian's libtorch-dev, then configure again)")
+    results = {name: [] for name in programs}
+    for _ in range(args.rounds):
+        for name, command in programs.items():
+            results[name].append(json.loads(subprocess.run(command + options, check=True, capture_output=True, text=True).stdout))
+
+    def median(name, key):
+        return statistics.median(result[key] for result in results[name])
+
+    peer = min(("libtorch nchw", "libtorch nhwc"), key=lambda name: median(name, "train_ms"))
+    print(f"{args.model}, batch {args.batch}, {args.threads} threads, medians of {args.rounds} rounds of {args.steps} steps")
+    for name in ("gradus", peer):
+        print(f"{name:15} train {median(name, 'train_ms'):8.3f} ms   infer {median(name, 'infer_ms'):8.3f} ms   "
+              f"peak {median(name, 'peak_rss_mb'):6.1f} MB")
+    ratios = {key: median(peer, key) / median("gradus", key) for key in ("train_ms", "infer_ms", "peak_rss_mb")}
+    print(f"libtorch / ours train {ratios['train_ms']:8.2f}      infer {ratios['infer_ms']:8.2f}      peak {ratios['peak_rss_mb']:6.2f}")
+    print(json.dumps({"model": args.model, "batch": args.batch, "threads": args.threads, "peer": peer, "ratios": ratios}))
+
+
+main()
