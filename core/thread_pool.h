@@ -1,6 +1,6 @@
-// A fork-join thread pool for kernels. Work is split into chunks whose borders depend on the work alone, never on the number
-// of threads, and the chunks are claimed dynamically, so that results are bit-identical for every thread count and a busy
-// neighbour costs at most one chunk. Idle workers spin for some tens of microseconds, then sleep.
+// A fork-join thread pool for kernels. Work is split into chunks whose borders depend on the work alone, never on the
+// number of threads, and the chunks are claimed dynamically, so that results are bit-identical for every thread count
+// and a busy neighbour costs at most one chunk. Idle workers spin for some tens of microseconds, then sleep.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ class ThreadPool {
 
   int num_threads() const;
 
-  // Calls body(begin, end) for [0, total) in chunks of `chunk` elements (the last may be shorter), in any order and from any
-  // thread, and returns when all are done. The first exception of a chunk is rethrown here. Calls from inside a chunk run
-  // serially, as do calls while another thread uses the pool.
+  // Calls body(begin, end) for [0, total) in chunks of `chunk` elements (the last may be shorter), in any order and
+  // from any thread, and returns when all are done. The first exception of a chunk is rethrown here. Calls from
+  // inside a chunk run serially, as do calls while another thread uses the pool.
   void parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body);
-  // The same with the index of the worker, 0 .. num_threads()-1, for scratch memory per thread: body(begin, end, worker). Chunks
-  // that run at the same time have different indices; a nested call has that of the chunk around it.
+  // The same with the index of the worker, 0 .. num_threads()-1, for scratch memory per thread: body(begin, end,
+  // worker). Chunks that run at the same time have different indices; a nested call has that of the chunk around it.
   void parallel_for_worker(std::int64_t total, std::int64_t chunk,
                            FunctionRef<void(std::int64_t, std::int64_t, int)> body);
 

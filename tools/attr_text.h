@@ -22,14 +22,15 @@ struct AttrInfo {
 // Every field, in the order of the struct.
 std::vector<AttrInfo> describe_attrs(const Attrs& attrs);
 
-// `defaults` with the named fields replaced. Throws InvalidArgument: `--padding takes SAME, VALID or EXPLICIT; got 'SANE'`.
+// `defaults` with the named fields replaced. Throws InvalidArgument: `--padding takes SAME, VALID or EXPLICIT; got
+// 'SANE'`.
 Attrs parse_attrs(const Attrs& defaults, const std::map<std::string, std::string>& texts);
 
 // "1, -2,3", with or without brackets. Returns false when the text is anything else (or a number exceeds 64 bits).
 bool parse_integers(std::string_view text, std::vector<std::int64_t>* values);
 
-// An operand's or a tensor attribute's value: a .npy file, or a comma list of integers (an int32 vector). `option` is for the
-// error texts. Throws InvalidArgument, NotFound, or what load_npy throws.
+// An operand's or a tensor attribute's value: a .npy file, or a comma list of integers (an int32 vector). `option` is
+// for the error texts. Throws InvalidArgument, NotFound, or what load_npy throws.
 Tensor parse_tensor(const std::string& option, const std::string& text);
 
 }  // namespace gradus::tools

@@ -1,5 +1,5 @@
-// The subcommands of `gradus`. Each function adds one to the application; its callback runs while the command line is parsed,
-// throws gradus::Error on bad use, and sets *status where success is not the only other outcome.
+// The subcommands of `gradus`. Each function adds one to the application; its callback runs while the command line is
+// parsed, throws gradus::Error on bad use, and sets *status where success is not the only other outcome.
 #pragma once
 
 #include <string>

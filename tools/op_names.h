@@ -10,8 +10,8 @@
 
 namespace gradus::tools {
 
-// "Conv2DBackpropInput", "conv2d_backprop_input", "conv2d-backprop-input" and the builder functions' names (reduce_sum, multiply)
-// all name the same op. Throws NotFound with the nearest names.
+// "Conv2DBackpropInput", "conv2d_backprop_input", "conv2d-backprop-input" and the builder functions' names
+// (reduce_sum, multiply) all name the same op. Throws NotFound with the nearest names.
 const OpDef& find_op(std::string_view name);
 
 // Builder function names that differ from the op's own name in more than spelling: {"reduce_sum", "Sum"}, ...

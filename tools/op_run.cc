@@ -12,8 +12,8 @@ namespace {
 
 constexpr SourceLocation kCommandLine{"command line", 1};
 
-// Small integer operands become constants, so that the shape function knows sizes and axes while the node is added; what a
-// kernel overwrites becomes a variable; everything else is fed.
+// Small integer operands become constants, so that the shape function knows sizes and axes while the node is added;
+// what a kernel overwrites becomes a variable; everything else is fed.
 Output add_operand(Graph& graph, const OpDef& op, std::size_t index, const Tensor& value, Feeds* feeds) {
   const std::size_t last = op.inputs.size() - 1;
   std::string name = without_dots(op.inputs[std::min(index, last)]);

@@ -23,9 +23,9 @@ struct OpRun {
   std::uint64_t seed = 0;
 };
 
-// The op's results in order; none for an op without outputs. `wanted_outputs` files are to be written: when the op has another
-// number of outputs, throws InvalidArgument naming them, before anything is computed. Throws what the op's shape function,
-// the session and the kernel throw.
+// The op's results in order; none for an op without outputs. `wanted_outputs` files are to be written: when the op
+// has another number of outputs, throws InvalidArgument naming them, before anything is computed. Throws what the
+// op's shape function, the session and the kernel throw.
 std::vector<Tensor> run_op(const OpRun& run, std::size_t wanted_outputs);
 
 // Names of an op's `count` results; a variadic last one gives "outputs:0", "outputs:1", ...

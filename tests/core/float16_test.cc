@@ -1,5 +1,5 @@
-// Float16 against a plain oracle: the value of a bit pattern by the formula of IEEE 754, and rounding by looking for the two
-// neighbours among all finite values and choosing the nearer one (the even one when both are equally near).
+// Float16 against a plain oracle: the value of a bit pattern by the formula of IEEE 754, and rounding by looking for
+// the two neighbours among all finite values and choosing the nearer one (the even one when both are equally near).
 #include "gradus/core/float16.h"
 
 #include <gtest/gtest.h>
@@ -113,7 +113,8 @@ TEST(Float16, SampledFloatsRoundLikeTheOracle) {
 }
 
 TEST(Float16, ADoubleRoundsOnceNotByWayOfFloat32) {
-  // 1 + 2^-11 is half way from 1 to the next float16; 2^-40 more must round up. float32 would drop the 2^-40 and round to even.
+  // 1 + 2^-11 is half way from 1 to the next float16; 2^-40 more must round up. float32 would drop the 2^-40 and
+  // round to even.
   const double x = 1.0 + std::ldexp(1.0, -11) + std::ldexp(1.0, -40);
   EXPECT_EQ(Float16(x).bits(), 0x3c01u);
   EXPECT_EQ(Float16(static_cast<double>(static_cast<float>(x))).bits(), 0x3c00u);

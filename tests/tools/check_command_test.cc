@@ -1,4 +1,5 @@
-// gradus check. The checker itself, with planted wrong gradients, is tested in tests/autodiff; here: what the command does with it.
+// gradus check. The checker itself, with planted wrong gradients, is tested in tests/autodiff; here: what the command
+// does with it.
 #include <nlohmann/json.hpp>
 
 #include "tests/tools/run_tool.h"
