@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "gradus/autodiff/gradients.h"
+#include "gradus/graph/scopes.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/conv2d.h"
@@ -18,6 +19,7 @@
 #include "gradus/ops/operators.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduction.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 #include "tests/support/expect_error.h"

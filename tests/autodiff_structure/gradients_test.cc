@@ -24,7 +24,7 @@ void same_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_sha
 // Ops of these tests, registered as a user would register his own.
 const bool registered = [] {
   for (const char* name : {"TestNoRule", "TestWrongShape", "TestForgetful"}) {
-    op_registry().add({.name = name, .inputs = {"x"}, .outputs = {"y"}, .shape = same_shape});
+    op_registry().add({.name = name, .inputs = {"x"}, .outputs = {"y"}, .shape = same_shape, .summary = "For tests."});
   }
   gradient_registry().add("TestWrongShape", [](GradientContext& c) { c.set(0, reduce_sum(c.grad())); });
   gradient_registry().add("TestForgetful", [](GradientContext&) {});
@@ -103,7 +103,8 @@ TEST_F(Gradients, SeveralContributionsAreJoinedByOneAddN) {
   gradients(y, {x});
   EXPECT_EQ(count_ops(graph_, "AddN", before), 1);
   for (int id = before; id < graph_.num_nodes(); ++id) {
-    if (graph_.node(id).op() == "AddN") EXPECT_EQ(graph_.node(id).inputs().size(), 3u);
+    if (graph_.node(id).op() != "AddN") continue;
+    EXPECT_EQ(graph_.node(id).inputs().size(), 3u);
   }
   EXPECT_EQ(count_ops(graph_, "TanhGrad", before), 1) << "tanh is passed once, with the sum";
 }

@@ -58,7 +58,7 @@ struct CaseCheck {
 };
 
 struct CheckRequest {
-  std::vector<std::string> ops;  // names as registered or in snake_case; empty means all
+  std::vector<std::string> ops = {};  // names as registered or in snake_case; empty means all
   int order = 2;
   std::string device = "";
 };

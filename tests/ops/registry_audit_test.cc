@@ -54,7 +54,8 @@ TEST(RegistryAudit, EveryOpHasAGradientOrAnExplicitNone) {
 
 TEST(RegistryAudit, EveryOpHasCases) {
   for (const OpDef* def : library_ops()) {
-    if (computes(*def)) EXPECT_FALSE(cases_of(*def).empty()) << def->name << " has no case in tests/cases";
+    if (!computes(*def)) continue;
+    EXPECT_FALSE(cases_of(*def).empty()) << def->name << " has no case in tests/cases";
   }
 }
 
@@ -99,7 +100,7 @@ TEST(RegistryAudit, EveryGradientIsCheckedToTheSecondOrderOrSaysWhyNot) {
     if (!computes(*def) || gradient_registry().find(def->name) == nullptr) continue;
     bool checked = false;
     for (const OpCase* c : cases_of(*def)) {
-      if (c->max_order < 2) EXPECT_FALSE(c->max_order_reason.empty()) << def->name << " " << c->name;
+      EXPECT_TRUE(c->max_order >= 2 || !c->max_order_reason.empty()) << def->name << " " << c->name;
       checked = checked || order_of(*c) >= 2 || !c->max_order_reason.empty();
     }
     EXPECT_TRUE(checked) << def->name << " has a gradient, but no case checks it to order 2";
