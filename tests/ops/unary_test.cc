@@ -86,7 +86,7 @@ TEST_F(Unary, NaNStaysNaNAndInfinitiesHaveTheirLimits) {
     EXPECT_EQ(first(sigmoid(inf)), 1);
     EXPECT_EQ(first(sigmoid(minus)), 0);
     EXPECT_EQ(first(softplus(inf)), kInf);
-    EXPECT_EQ(first(softplus(minus)), 0);
+    EXPECT_NEAR(first(softplus(minus)), 0, 1e-38);
     EXPECT_EQ(first(log(constant(graph, Tensor::zeros(dtype, {19})))), -kInf);
     EXPECT_EQ(first(rsqrt(constant(graph, Tensor::zeros(dtype, {19})))), kInf);
   }
