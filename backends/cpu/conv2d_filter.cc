@@ -112,10 +112,18 @@ class FilterKernel final : public ConvKernel {
       for (std::int64_t column = 0; column < plan_.padded_group_dest;) {
         const bool two = plan_.padded_group_dest - column >= 2 * kLane;
         for (const Run& run : phase.runs) {
-          const T* x = strip + group * plan_.group_source + run.offset;
-          const T* y = gradient + group * plan_.padded_group_dest + column;
+          // Only the rows where the run lies inside the image.
+          const std::int64_t first = plan_.source_row_step * index * plan_.rows_per_strip + run.source_row;
+          std::int64_t begin = 0, end = grid.rows;
+          while (begin < end && first + begin * plan_.source_row_step < 0) ++begin;
+          while (begin < end && first + (end - 1) * plan_.source_row_step >= plan_.source_h) --end;
+          if (begin == end) continue;
+          PixelGrid inside = grid;
+          inside.rows = end - begin;
+          const T* x = strip + group * plan_.group_source + run.offset + begin * grid.source_row;
+          const T* y = gradient + group * plan_.padded_group_dest + column + begin * grid.dest_row;
           T* result = part + (group * phase.filter_rows + run.row) * plan_.padded_group_dest + column;
-          two ? add_run<2>(x, y, grid, run.length, result) : add_run<1>(x, y, grid, run.length, result);
+          two ? add_run<2>(x, y, inside, run.length, result) : add_run<1>(x, y, inside, run.length, result);
         }
         column += two ? 2 * kLane : kLane;
       }

@@ -111,19 +111,28 @@ ConvPlan::ConvPlan(const ConvGeometry& g, Kind which, std::size_t element_size, 
 
   for (const AxisPhase& r : axis_rows) {
     for (const AxisPhase& c : axis_columns) {
-      Phase phase{.rows = &r, .columns = &c, .runs = {}, .filter_taps = {}, .source_offsets = {}, .dest_offsets = {}};
+      Phase phase{.rows = &r, .columns = &c, .runs = {}, .row_runs = {}, .filter_taps = {}, .source_offsets = {}, .dest_offsets = {}};
       for (const AxisPhase::Tap& tap_r : r.taps) {
         for (const AxisPhase::Tap& tap_c : c.taps) {
           phase.filter_taps.push_back(tap_r.tap * g.columns.window + tap_c.tap);
           const std::int64_t offset = ((tap_r.offset - rows.low) * strip_columns + tap_c.offset - columns.low) * strip_channels;
-          const bool joins = !phase.runs.empty() && phase.runs.back().offset + phase.runs.back().length == offset;
+          const bool joins = !phase.runs.empty() && phase.runs.back().source_row == tap_r.offset &&
+                             phase.runs.back().offset + phase.runs.back().length == offset;
           if (joins && !depthwise) {
             phase.runs.back().length += group_source;
           } else {
-            phase.runs.push_back({offset, group_source, phase.filter_rows});
+            phase.runs.push_back({offset, group_source, phase.filter_rows, tap_r.offset});
           }
           phase.filter_rows += group_source;
         }
+      }
+      for (std::int64_t t = 0; t < r.count; ++t) {
+        const std::int64_t first_row = t * r.source_step;
+        const auto before = [&](const Run& run) { return first_row + run.source_row < 0; };
+        const auto within = [&](const Run& run) { return first_row + run.source_row < source_h; };
+        const auto begin = std::find_if_not(phase.runs.begin(), phase.runs.end(), before);
+        const auto end = std::find_if_not(begin, phase.runs.end(), within);
+        phase.row_runs.push_back({static_cast<std::size_t>(begin - phase.runs.begin()), static_cast<std::size_t>(end - phase.runs.begin())});
       }
       for (std::int64_t t = 0; t < std::min(rows_per_strip, r.count); ++t) {
         for (std::int64_t u = 0; u < c.count; ++u) {

@@ -8,8 +8,8 @@
 // The source is copied, a strip of rows of one image at a time, into scratch memory as [rows][columns][channels] of the type
 // that is computed in, with the padding filled in. All layouts, dtypes, paddings and dilations are dealt with there, and the
 // loops over the strip know only offsets: the taps of a window are runs of consecutive values at fixed distances from the
-// window's first pixel. Where taps lie side by side their runs are joined: with NHWC a filter row of S taps and C channels is one
-// run of S*C values.
+// window's first pixel. Where the taps of a filter row lie side by side their runs are joined: S taps of C channels are one run of
+// S*C values.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +34,22 @@ std::vector<AxisPhase> forward_phases(const WindowAxis& axis);
 std::vector<AxisPhase> backward_phases(const WindowAxis& axis);
 
 // `length` consecutive values of the strip, `offset` from the window's first pixel, meet the filter's rows from `row` on.
-// Rows are numbered through all runs of a phase.
+// Rows are numbered through all runs of a phase. Step t of the phase's rows sees them in source row t * source_step + source_row:
+// where that lies outside the image, the run has nothing but padding to offer and is skipped.
 struct Run {
-  std::int64_t offset, length, row;
+  std::int64_t offset, length, row, source_row;
 };
 
 // A phase of both axes, with the tables that the inner loops need for a full strip.
 struct Phase {
   const AxisPhase* rows = nullptr;
   const AxisPhase* columns = nullptr;
-  std::vector<Run> runs;
+  std::vector<Run> runs;                     // by ascending source_row
+  // The runs that step t sees, for all steps of the axis. Both ends descend with t.
+  struct RunRange {
+    std::size_t begin, end;
+  };
+  std::vector<RunRange> row_runs;
   std::vector<std::int64_t> filter_taps;     // r * S + s per tap, in the order of the filter's rows
   std::vector<std::int64_t> source_offsets;  // per destination pixel of a strip: the window's first value in the source strip
   std::vector<std::int64_t> dest_offsets;    // and the pixel's first value in the destination strip
@@ -55,7 +61,6 @@ struct Phase {
 struct ConvPlan {
   enum class Kind { kForward, kBackpropInput };
 
-  // `repeat` > 1 gives every source channel that many times (depthwise with a multiplier).
   ConvPlan(const ConvGeometry& g, Kind kind, std::size_t element_size, int lanes);
   ConvPlan(const ConvPlan&) = delete;  // phases point into axis_rows, axis_columns
   ConvPlan& operator=(const ConvPlan&) = delete;

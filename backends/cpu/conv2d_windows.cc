@@ -113,8 +113,9 @@ class WindowsKernel final : public ConvKernel {
         for_each_panel(phase, group, [&](std::int64_t column, int vectors, std::int64_t offset) {
           const T* from = strip + group * plan_.group_source;
           T* to = sums + group * plan_.padded_group_dest + column;
-          vectors == 2 ? sum_panel<2>(phase, pixels, from, packed + offset, to)
-                       : sum_panel<1>(phase, pixels, from, packed + offset, to);
+          const std::int64_t first_step = index * plan_.rows_per_strip;
+          vectors == 2 ? sum_panel<2>(phase, first_step, pixels, from, packed + offset, to)
+                       : sum_panel<1>(phase, first_step, pixels, from, packed + offset, to);
         });
       }
     }
@@ -123,11 +124,18 @@ class WindowsKernel final : public ConvKernel {
                  first_pixel, plan_.dest_rows(index) * plan_.dest_w, dest_image);
   }
 
+  // One panel for the strip's pixels, a tile at a time, with the runs that the tile's first or last row sees.
   template <int vectors>
-  static void sum_panel(const Phase& phase, std::int64_t pixels, const T* strip, const T* panel, T* dest) {
-    for (std::int64_t p = 0; p < pixels; p += kTilePixels<vectors>) {
-      sum_tile<T, vectors>(strip, &phase.source_offsets[static_cast<std::size_t>(p)], phase.runs.data(), phase.runs.size(), panel,
-                           dest, &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
+  static void sum_panel(const Phase& phase, std::int64_t first_step, std::int64_t pixels, const T* strip, const T* panel, T* dest) {
+    constexpr std::int64_t tile = kTilePixels<vectors>;
+    const std::int64_t columns = phase.columns->count;
+    for (std::int64_t p = 0; p < pixels; p += tile) {
+      const std::int64_t last = std::min(p + tile, pixels) - 1;
+      const std::size_t begin = phase.row_runs[static_cast<std::size_t>(first_step + last / columns)].begin;
+      const std::size_t end = phase.row_runs[static_cast<std::size_t>(first_step + p / columns)].end;
+      const T* rows = begin < end ? panel + phase.runs[begin].row * vectors * kLane : panel;
+      sum_tile<T, vectors>(strip, &phase.source_offsets[static_cast<std::size_t>(p)], phase.runs.data() + begin,
+                           begin < end ? end - begin : 0, rows, dest, &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
     }
   }
 
