@@ -106,7 +106,11 @@ TEST(GraphJson, WhatIsWrongWithAFileIsSaid) {
   expect_refused(Code::kDataLoss, "dtype", replaced(good, "\"dtype\": \"float64\"", "\"dtype\": \"float63\""));
   expect_refused(Code::kInvalidArgument, "stored as float64 [?,3], but inferred as float64 [?,2]",
                  replaced(good, "\"shape\": [\n      -1,\n      2\n     ]", "\"shape\": [-1, 3]"));
-  expect_refused(Code::kDataLoss, "characters of data", replaced(good, "\"base64\": \"", "\"base64\": \"\", \"x\": \""));
+  expect_refused(Code::kDataLoss, "does not hold the data of float64 [2]", replaced(good, "\"base64\": \"", "\"base64\": \"A"));
+  const std::size_t data = good.find("\"base64\": \"") + 11;
+  std::string without_data = good;
+  without_data.erase(data, good.find('"', data) - data);
+  expect_refused(Code::kDataLoss, "'value' has 0 characters of data for float64 [2]", without_data);
 }
 
 TEST(GraphJson, InputsMustComeFirst) {
