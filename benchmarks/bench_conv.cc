@@ -39,22 +39,25 @@ int main(int argc, char** argv) {
   for (const Shape4& s : kShapes) {
     if (std::string(s.name).find(only) == std::string::npos) continue;
     gd::Graph graph;
-    const gd::Conv2DAttrs attrs{.strides = {1, s.stride, s.stride, 1}, .padding = gd::Padding::kSame, .dilations = {1, s.dilation, s.dilation, 1}};
+    const gd::Conv2DAttrs attrs{.strides = {1, s.stride, s.stride, 1},
+                                .padding = gd::Padding::kSame,
+                                .dilations = {1, s.dilation, s.dilation, 1}};
     const gd::Shape image{s.batch, s.h, s.w, s.in}, filter{s.kernel, s.kernel, s.depthwise ? 1 : s.in, s.out};
     const gd::Output x = gd::variable(graph, gd::random_uniform_tensor(dtype, image, 1, -1, 1)),
                      w = gd::variable(graph, gd::random_uniform_tensor(dtype, filter, 2, -1, 1));
     const gd::Output y = gd::conv2d(x, w, attrs);
     const gd::Output dy = gd::variable(graph, gd::random_uniform_tensor(dtype, y.shape(), 3, -1, 1));
-    const std::pair<const char*, gd::Output> ops[] = {{"forward", y},
-                                                      {"backprop_input", gd::conv2d_backprop_input(image.dims(), w, dy, attrs)},
-                                                      {"backprop_filter", gd::conv2d_backprop_filter(x, filter.dims(), dy, attrs)}};
+    const std::pair<const char*, gd::Output> ops[] = {
+        {"forward", y},
+        {"backprop_input", gd::conv2d_backprop_input(image.dims(), w, dy, attrs)},
+        {"backprop_filter", gd::conv2d_backprop_filter(x, filter.dims(), dy, attrs)}};
     const double flops = 2.0 * static_cast<double>(y.shape().num_elements() * filter[0] * filter[1] * filter[2]);
     gd::Session session(graph, {.device = device, .num_threads = threads});
     for (const auto& [direction, output] : ops) {
       const gd::Operation op = output;
       const double ms = median(time_ms(3, repeats, [&] { session.run({}, {}, {op}); }));
-      std::printf("{\"shape\": \"%s\", \"op\": \"%s\", \"threads\": %d, \"ms\": %.3f, \"gflops\": %.1f}\n", s.name, direction, threads, ms,
-                  flops / ms * 1e-6);
+      std::printf("{\"shape\": \"%s\", \"op\": \"%s\", \"threads\": %d, \"ms\": %.3f, \"gflops\": %.1f}\n", s.name,
+                  direction, threads, ms, flops / ms * 1e-6);
       std::fflush(stdout);
     }
   }

@@ -2,6 +2,8 @@
 //   bench_train [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--profile 1]
 // With --profile, the time of every node of a training step goes to stderr.
 #include <gradus/gradus.h>
+#include <gradus/nn/models.h>
+#include <gradus/nn/optimizers.h>
 
 #include "options.h"
 
@@ -9,7 +11,8 @@ int main(int argc, char** argv) {
   namespace gd = gradus;
   using namespace gradus_bench;
   const std::string name = option(argc, argv, "model", "lenet5");
-  const int batch = option(argc, argv, "batch", 128), threads = option(argc, argv, "threads", 2), steps = option(argc, argv, "steps", 60);
+  const int batch = option(argc, argv, "batch", 128), threads = option(argc, argv, "threads", 2),
+            steps = option(argc, argv, "steps", 60);
   const bool profile = option(argc, argv, "profile", 0) != 0;
 
   gd::Graph graph;

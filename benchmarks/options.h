@@ -51,10 +51,13 @@ inline double peak_rss_mb() {
 }
 
 // One line, the same for every program that trains a model.
-inline void print_train(const char* framework, const std::string& model, int batch, int threads, double train_ms, double infer_ms) {
-  std::printf("{\"framework\": \"%s\", \"model\": \"%s\", \"batch\": %d, \"threads\": %d, \"train_ms\": %.3f, \"infer_ms\": %.3f, "
-              "\"images_per_s\": %.0f, \"peak_rss_mb\": %.1f}\n",
-              framework, model.c_str(), batch, threads, train_ms, infer_ms, batch / train_ms * 1e3, peak_rss_mb());
+inline void print_train(const char* framework, const std::string& model, int batch, int threads, double train_ms,
+                        double infer_ms) {
+  std::printf(
+      "{\"framework\": \"%s\", \"model\": \"%s\", \"batch\": %d, \"threads\": %d, \"train_ms\": %.3f, \"infer_ms\": "
+      "%.3f, "
+      "\"images_per_s\": %.0f, \"peak_rss_mb\": %.1f}\n",
+      framework, model.c_str(), batch, threads, train_ms, infer_ms, batch / train_ms * 1e3, peak_rss_mb());
 }
 
 }  // namespace gradus_bench

@@ -27,7 +27,8 @@ void check_operands(const ShapeContext& c, int a, const char* a_name, int b, con
     }
   }
   if (c.input_dtype(a) != c.input_dtype(b)) {
-    c.fail(fmt::format("{} and {} must have the same dtype; got {}", a_name, b_name, operand_text(c, a, a_name, b, b_name)));
+    c.fail(fmt::format("{} and {} must have the same dtype; got {}", a_name, b_name,
+                       operand_text(c, a, a_name, b, b_name)));
   }
   c.require_floating(a, a_name);
 }
@@ -41,7 +42,8 @@ IntValues sizes_operand(ShapeContext& c, int i, const char* name, bool accepts_t
   if (shape.rank() != 1) c.fail(fmt::format("{} must be a vector; got shape {}", name, shape.to_string()));
   const std::int64_t length = shape[0];
   if (length != kUnknownDim && length != 4 && !(accepts_two && length == 2)) {
-    c.fail(fmt::format("{} must have 4 values{}; got {}", name, accepts_two ? " (or 2: rows and columns)" : "", length));
+    c.fail(
+        fmt::format("{} must have 4 values{}; got {}", name, accepts_two ? " (or 2: rows and columns)" : "", length));
   }
   const std::size_t count = length == 2 ? 2 : 4;
   IntValues values = c.input_value(i).value_or(IntValues(count, kUnknownValue));
@@ -62,7 +64,8 @@ void check_size(const ShapeContext& c, const char* name, DType dtype, const Shap
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) bytes = 0;
   for (const std::int64_t size : shape) {
     if (!checked_multiply(bytes, size, &bytes)) {
-      c.fail(fmt::format("the size of the {} does not fit in 63 bits: {} {}", name, dtype_name(dtype), shape.to_string()));
+      c.fail(
+          fmt::format("the size of the {} does not fit in 63 bits: {} {}", name, dtype_name(dtype), shape.to_string()));
     }
   }
   const std::int64_t pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGE_SIZE);
@@ -73,15 +76,18 @@ void check_size(const ShapeContext& c, const char* name, DType dtype, const Shap
 }
 
 // out_backprop must be what the convolution would give.
-void check_out_backprop(const ShapeContext& c, int i, const ConvGeometry& g, const char* input_name, const Shape& filter) {
+void check_out_backprop(const ShapeContext& c, int i, const ConvGeometry& g, const char* input_name,
+                        const Shape& filter) {
   const Shape expected = g.output_shape();
   const Shape& given = c.input_shape(i);
   if (given.compatible_with(expected)) return;
   const auto& attrs = c.attrs<Conv2DAttrs>();
-  c.fail(fmt::format("out_backprop is {} but the convolution's output is {}: {} {}, filter {}, strides [{}], padding {}, "
-                     "dilations [{}]", image_text(given, g.data_format), image_text(expected, g.data_format), input_name,
-                     image_text(g.input_shape(), g.data_format), filter_text(filter), fmt::join(attrs.strides, ","), padding_name(attrs.padding),
-                     fmt::join(attrs.dilations, ",")));
+  c.fail(
+      fmt::format("out_backprop is {} but the convolution's output is {}: {} {}, filter {}, strides [{}], padding {}, "
+                  "dilations [{}]",
+                  image_text(given, g.data_format), image_text(expected, g.data_format), input_name,
+                  image_text(g.input_shape(), g.data_format), filter_text(filter), fmt::join(attrs.strides, ","),
+                  padding_name(attrs.padding), fmt::join(attrs.dilations, ",")));
 }
 
 void conv2d_shape(ShapeContext& c) {
@@ -123,7 +129,8 @@ void conv2d_backprop_filter_shape(ShapeContext& c) {
 }
 
 // For mistakes found before there is a node: "[depthwise_conv2d 'name' at file:line] message".
-[[noreturn]] void fail_at(const char* builder, std::string_view name, SourceLocation location, const std::string& message) {
+[[noreturn]] void fail_at(const char* builder, std::string_view name, SourceLocation location,
+                          const std::string& message) {
   const std::string_view path = location.file;
   throw invalid_argument(fmt::format("[{} '{}' at {}:{}] {}", builder, name.empty() ? builder : name,
                                      path.substr(path.find_last_of('/') + 1), location.line, message));
@@ -145,7 +152,10 @@ Output sizes_constant(Graph& graph, const std::vector<std::int64_t>& sizes, cons
 }  // namespace
 
 WindowPlacement Conv2DAttrs::placement() const {
-  return {.strides = strides, .dilations = dilations, .padding = padding, .explicit_paddings = explicit_paddings,
+  return {.strides = strides,
+          .dilations = dilations,
+          .padding = padding,
+          .explicit_paddings = explicit_paddings,
           .data_format = data_format};
 }
 
@@ -159,9 +169,11 @@ Output conv2d_backprop_input(const Output& input_sizes, const Output& filter, co
   return filter.graph().add("Conv2DBackpropInput", {input_sizes, filter, out_backprop}, attrs, name, location);
 }
 
-Output conv2d_backprop_input(const std::vector<std::int64_t>& input_sizes, const Output& filter, const Output& out_backprop,
-                             const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
-  const Output sizes = sizes_constant(filter.graph(), input_sizes, "Conv2DBackpropInput", "input_sizes", name, location);
+Output conv2d_backprop_input(const std::vector<std::int64_t>& input_sizes, const Output& filter,
+                             const Output& out_backprop, const Conv2DAttrs& attrs, std::string_view name,
+                             SourceLocation location) {
+  const Output sizes =
+      sizes_constant(filter.graph(), input_sizes, "Conv2DBackpropInput", "input_sizes", name, location);
   return conv2d_backprop_input(sizes, filter, out_backprop, attrs, name, location);
 }
 
@@ -170,9 +182,11 @@ Output conv2d_backprop_filter(const Output& input, const Output& filter_sizes, c
   return input.graph().add("Conv2DBackpropFilter", {input, filter_sizes, out_backprop}, attrs, name, location);
 }
 
-Output conv2d_backprop_filter(const Output& input, const std::vector<std::int64_t>& filter_sizes, const Output& out_backprop,
-                              const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
-  const Output sizes = sizes_constant(input.graph(), filter_sizes, "Conv2DBackpropFilter", "filter_sizes", name, location);
+Output conv2d_backprop_filter(const Output& input, const std::vector<std::int64_t>& filter_sizes,
+                              const Output& out_backprop, const Conv2DAttrs& attrs, std::string_view name,
+                              SourceLocation location) {
+  const Output sizes =
+      sizes_constant(input.graph(), filter_sizes, "Conv2DBackpropFilter", "filter_sizes", name, location);
   return conv2d_backprop_filter(input, sizes, out_backprop, attrs, name, location);
 }
 
@@ -190,13 +204,15 @@ Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DA
                         SourceLocation location) {
   const Shape& image = input.shape();
   const Shape& shape = filter.shape();
-  const std::string operands = fmt::format("input {}, filter {}", image_text(image, attrs.data_format), shape.to_string());
+  const std::string operands =
+      fmt::format("input {}, filter {}", image_text(image, attrs.data_format), shape.to_string());
   if (image.rank() != 4 || shape.rank() != 4) {
     fail_at("depthwise_conv2d", name, location, "input and filter must have rank 4: " + operands);
   }
   const std::int64_t channels = image[image_axes(attrs.data_format).channels];
   if (channels == kUnknownDim || !shape.fully_known()) {
-    fail_at("depthwise_conv2d", name, location, "the input's channels and the filter's shape must be known: " + operands);
+    fail_at("depthwise_conv2d", name, location,
+            "the input's channels and the filter's shape must be known: " + operands);
   }
   if (channels != shape[2]) {
     fail_at("depthwise_conv2d", name, location,
@@ -209,14 +225,24 @@ Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DA
 }
 
 void register_conv2d_ops(OpRegistry& registry) {
-  registry.add({.name = "Conv2D", .inputs = {"input", "filter"}, .outputs = {"output"}, .shape = conv2d_shape,
+  registry.add({.name = "Conv2D",
+                .inputs = {"input", "filter"},
+                .outputs = {"output"},
+                .shape = conv2d_shape,
                 .attrs = Conv2DAttrs{},
                 .summary = "y[n,i,j,k] = sum over r,s,c of x[n, i*stride-pad+r*dilation, ..., c] * w[r,s,c,k]"});
-  registry.add({.name = "Conv2DBackpropInput", .inputs = {"input_sizes", "filter", "out_backprop"}, .outputs = {"output"},
-                .shape = conv2d_backprop_input_shape, .attrs = Conv2DAttrs{},
-                .summary = "The gradient of Conv2D with respect to its input.", .kernel_dtype = 1});
-  registry.add({.name = "Conv2DBackpropFilter", .inputs = {"input", "filter_sizes", "out_backprop"}, .outputs = {"output"},
-                .shape = conv2d_backprop_filter_shape, .attrs = Conv2DAttrs{},
+  registry.add({.name = "Conv2DBackpropInput",
+                .inputs = {"input_sizes", "filter", "out_backprop"},
+                .outputs = {"output"},
+                .shape = conv2d_backprop_input_shape,
+                .attrs = Conv2DAttrs{},
+                .summary = "The gradient of Conv2D with respect to its input.",
+                .kernel_dtype = 1});
+  registry.add({.name = "Conv2DBackpropFilter",
+                .inputs = {"input", "filter_sizes", "out_backprop"},
+                .outputs = {"output"},
+                .shape = conv2d_backprop_filter_shape,
+                .attrs = Conv2DAttrs{},
                 .summary = "The gradient of Conv2D with respect to its filter."});
 }
 

@@ -94,9 +94,10 @@ void check_placement(const WindowPlacement& p) {
   const bool in_range = std::all_of(p.explicit_paddings.begin(), p.explicit_paddings.end(),
                                     [](std::int64_t v) { return v >= 0 && v <= kMaxAttribute; });
   if (p.explicit_paddings.size() != 8 || !in_range) {
-    throw invalid_argument(
-        fmt::format("padding EXPLICIT needs 8 explicit_paddings from 0 to 2^31 - 1, [before, after] per dimension in {} order; "
-                    "got {}", letters, list(p.explicit_paddings)));
+    throw invalid_argument(fmt::format(
+        "padding EXPLICIT needs 8 explicit_paddings from 0 to 2^31 - 1, [before, after] per dimension in {} order; "
+        "got {}",
+        letters, list(p.explicit_paddings)));
   }
   const ImageAxes axes = image_axes(p.data_format);
   for (const int axis : {axes.batch, axes.channels}) {
@@ -108,8 +109,8 @@ void check_placement(const WindowPlacement& p) {
   }
 }
 
-WindowGeometry window_geometry(const WindowPlacement& p, const Shape& image, std::int64_t window_h, std::int64_t window_w,
-                               const char* window_name, const std::string& operands) {
+WindowGeometry window_geometry(const WindowPlacement& p, const Shape& image, std::int64_t window_h,
+                               std::int64_t window_w, const char* window_name, const std::string& operands) {
   check_placement(p);
   const ImageAxes axes = image_axes(p.data_format);
   WindowGeometry g;
@@ -124,16 +125,16 @@ WindowGeometry window_geometry(const WindowPlacement& p, const Shape& image, std
     axis.stride = p.strides[i];
     axis.dilation = p.dilations.empty() ? 1 : p.dilations[i];
     if (window > kMaxAttribute || axis.in > kMaxPixels) {
-      throw invalid_argument(fmt::format("the {} may have {} {} at most and the image {}: {}", window_name, kMaxAttribute, unit,
-                                         kMaxPixels, operands));
+      throw invalid_argument(fmt::format("the {} may have {} {} at most and the image {}: {}", window_name,
+                                         kMaxAttribute, unit, kMaxPixels, operands));
     }
     const bool given = p.padding == Padding::kExplicit;
     const std::int64_t before = given ? p.explicit_paddings[2 * i] : 0;
     const std::int64_t after = given ? p.explicit_paddings[2 * i + 1] : 0;
     if (place(axis, p.padding, before, after)) return;
     const std::string dilated = axis.dilation == 1 ? "" : fmt::format(" ({} with dilation {})", window, axis.dilation);
-    throw invalid_argument(fmt::format("the {} has {} {}{} but the padded image only {}: {}", window_name, axis.extent(), unit,
-                                       dilated, axis.in + before + after, operands));
+    throw invalid_argument(fmt::format("the {} has {} {}{} but the padded image only {}: {}", window_name,
+                                       axis.extent(), unit, dilated, axis.in + before + after, operands));
   };
   fill(g.rows, axes.height, window_h, "rows");
   fill(g.columns, axes.width, window_w, "columns");
@@ -156,8 +157,10 @@ ConvGeometry conv_geometry(const WindowPlacement& p, const Shape& input, const S
     }
     g.groups = g.channels / expected;
     if (g.out_channels != kUnknownDim && g.out_channels % g.groups != 0) {
-      throw invalid_argument(fmt::format("filter has {} output channels, not a multiple of the {} groups ({} input channels / {} "
-                                         "filter channels): {}", g.out_channels, g.groups, g.channels, expected, operands));
+      throw invalid_argument(
+          fmt::format("filter has {} output channels, not a multiple of the {} groups ({} input channels / {} "
+                      "filter channels): {}",
+                      g.out_channels, g.groups, g.channels, expected, operands));
     }
   }
   const auto no_elements = [](const Shape& s) { return std::find(s.begin(), s.end(), 0) != s.end(); };

@@ -1,10 +1,10 @@
-// The geometry of windows that slide over images: the only place with padding and output-size arithmetic. Shape functions and
-// the kernels of every backend, for convolutions and for pooling, take it from here.
+// The geometry of windows that slide over images: the only place with padding and output-size arithmetic. Shape
+// functions and the kernels of every backend, for convolutions and for pooling, take it from here.
 //
 //   extent = (window - 1) * dilation + 1
 //   SAME             out = ceil(in / stride), total padding = max((out - 1) * stride + extent - in, 0),
 //                    before = total / 2 rounded down; the odd pixel goes after
-//   VALID, EXPLICIT  out = floor((in + before + after - extent) / stride) + 1; an extent beyond the padded image is an error
+//   VALID, EXPLICIT  out = floor((in + before + after - extent) / stride) + 1; an extent beyond the padded image fails
 //
 // (TensorFlow's documentation of tf.nn.convolution.) Everything here is a plain value; nothing keeps a reference.
 #pragma once
@@ -19,7 +19,8 @@
 
 namespace gradus {
 
-// One spatial dimension: windows of `window` taps, `dilation` apart, placed every `stride` pixels of an image of `in` pixels.
+// One spatial dimension: windows of `window` taps, `dilation` apart, placed every `stride` pixels of an image of `in`
+// pixels.
 struct WindowAxis {
   std::int64_t in = 0;
   std::int64_t window = 1;
@@ -32,10 +33,12 @@ struct WindowAxis {
   // Pixels from a window's first tap to its last, both included.
   std::int64_t extent() const { return window == 0 ? 0 : (window - 1) * dilation + 1; }
   // The pixel under tap `tap` of the window at `position`; below 0 or from `in` on it lies in the padding.
-  std::int64_t pixel(std::int64_t position, std::int64_t tap) const { return position * stride - pad_before + tap * dilation; }
+  std::int64_t pixel(std::int64_t position, std::int64_t tap) const {
+    return position * stride - pad_before + tap * dilation;
+  }
 
-  // The inverse: the position whose tap `tap` lies on `pixel`. False where the stride steps over that pixel; the position may
-  // lie outside [0, out).
+  // The inverse: the position whose tap `tap` lies on `pixel`. False where the stride steps over that pixel; the
+  // position may lie outside [0, out).
   bool position(std::int64_t pixel, std::int64_t tap, std::int64_t* position) const;
 
   // Half-open ranges [begin, end), possibly empty (begin == end).
@@ -63,10 +66,11 @@ struct WindowGeometry {
   }
 };
 
-// The attributes that place windows, as ops spell them: one value (two for paddings) per dimension in data_format order.
+// The attributes that place windows, as ops spell them: one value (two for paddings) per dimension in data_format
+// order.
 struct WindowPlacement {
-  std::span<const std::int64_t> strides;            // 4 values; 1 for batch and channels
-  std::span<const std::int64_t> dilations;          // likewise, or empty for all 1
+  std::span<const std::int64_t> strides;    // 4 values; 1 for batch and channels
+  std::span<const std::int64_t> dilations;  // likewise, or empty for all 1
   Padding padding = Padding::kSame;
   std::span<const std::int64_t> explicit_paddings;  // 8 values [before, after] where padding is EXPLICIT, else empty
   DataFormat data_format = DataFormat::kNHWC;
@@ -75,14 +79,14 @@ struct WindowPlacement {
 // Throws InvalidArgument unless `values` are 4 integers in [1, 2^31), those for batch and channels 1. `name` is the
 // attribute's, for the text: "strides", "dilations", "ksize".
 void check_per_dimension(const char* name, std::span<const std::int64_t> values, DataFormat format);
-// The whole placement, by the same rule; explicit paddings must be 8 integers in [0, 2^31), given exactly when padding is
-// EXPLICIT, those for batch and channels 0.
+// The whole placement, by the same rule; explicit paddings must be 8 integers in [0, 2^31), given exactly when padding
+// is EXPLICIT, those for batch and channels 0.
 void check_placement(const WindowPlacement& placement);
 
 // Windows of window_h x window_w over images of `image` (rank 4, in data_format order). Unknown sizes (kUnknownDim) are
-// allowed and leave unknown what depends on them. Throws InvalidArgument when check_placement does, or when a window is larger
-// than the padded image; `window_name` ("kernel", "window") and `operands` ("input [2,5,5,3] NHWC, filter ...") end up in the
-// text.
+// allowed and leave unknown what depends on them. Throws InvalidArgument when check_placement does, or when a window is
+// larger than the padded image; `window_name` ("kernel", "window") and `operands` ("input [2,5,5,3] NHWC, filter ...")
+// end up in the text.
 WindowGeometry window_geometry(const WindowPlacement& placement, const Shape& image, std::int64_t window_h,
                                std::int64_t window_w, const char* window_name, const std::string& operands);
 
@@ -98,10 +102,10 @@ struct ConvGeometry : WindowGeometry {
   Shape output_shape() const { return WindowGeometry::output_shape(out_channels); }
 };
 
-// The convolution of `input` (rank 4, data_format order) with `filter` [rows, columns, channels / groups, out_channels].
-// Unknown sizes are allowed; groups is kUnknownDim where it cannot be known. Throws InvalidArgument when window_geometry does,
-// for channels that do not divide, and for a filter without taps where input and output have elements. `input_name` is what
-// the text calls the image ("input", "input_sizes").
+// The convolution of `input` (rank 4, data_format order) with `filter` [rows, columns, channels / groups,
+// out_channels]. Unknown sizes are allowed; groups is kUnknownDim where it cannot be known. Throws InvalidArgument when
+// window_geometry does, for channels that do not divide, and for a filter without taps where input and output have
+// elements. `input_name` is what the text calls the image ("input", "input_sizes").
 ConvGeometry conv_geometry(const WindowPlacement& placement, const Shape& input, const Shape& filter,
                            const char* input_name = "input");
 

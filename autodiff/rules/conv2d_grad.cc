@@ -1,5 +1,5 @@
-// Gradients of the convolution family. The set is closed: each of the three is linear in both of its real operands, and every
-// derivative is again one of the three, with the same attributes. Table: docs/ops/conv2d.md.
+// Gradients of the convolution family. The set is closed: each of the three is linear in both of its real operands, and
+// every derivative is again one of the three, with the same attributes. Table: docs/ops/conv2d.md.
 #include "gradus/autodiff/register_all.h"
 #include "gradus/ops/conv2d.h"
 #include "gradus/ops/shape_ops.h"

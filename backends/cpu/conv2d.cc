@@ -47,7 +47,8 @@ void register_conv2d_kernels(KernelRegistry& kernels) {
   for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
     visit_floating(dtype, [&]<class S>(TypeTag<S>) {
       const auto add = [&](const char* op, KernelFn prepare_fn) {
-        kernels.add({op, kDevice, {dtype}, compute, prepare_fn, "direct convolution, register tiles over packed strips"});
+        kernels.add(
+            {op, kDevice, {dtype}, compute, prepare_fn, "direct convolution, register tiles over packed strips"});
       };
       add("Conv2D", prepare<S, Direction::kForward>);
       add("Conv2DBackpropInput", prepare<S, Direction::kBackpropInput>);

@@ -1,6 +1,6 @@
-// Depthwise convolutions on the CPU: one input channel per group, so that the products along the channels are plain vector
-// products. A strip has as many channels as the convolution's output: with a multiplier, each image channel is repeated in it,
-// and for the image's gradient the repeated channels are added up when the strip is written.
+// Depthwise convolutions on the CPU: one input channel per group, so that the products along the channels are plain
+// vector products. A strip has as many channels as the convolution's output: with a multiplier, each image channel is
+// repeated in it, and for the image's gradient the repeated channels are added up when the strip is written.
 #include "gradus/backends/cpu/conv2d_kernel.h"
 #include "gradus/backends/cpu/conv2d_pack.h"
 
@@ -10,9 +10,13 @@ namespace {
 constexpr std::int64_t kMaxParts = 16;
 
 template <class T>
-Vector<T> zero(std::true_type) { return Vector<T>{}; }
+Vector<T> zero(std::true_type) {
+  return Vector<T>{};
+}
 template <class T>
-T zero(std::false_type) { return T(0); }
+T zero(std::false_type) {
+  return T(0);
+}
 
 // Calls body(channel, whole) for the channels in steps of one vector; the rest one by one with whole = false.
 template <class T, class F>
@@ -56,11 +60,13 @@ class DepthwiseWindows final : public DepthwiseKernel<S> {
     for (const Phase& phase : plan_.phases) {
       T* to = packed + phase.packed_begin;
       for (const std::int64_t tap : phase.filter_taps)  // [taps][channels]
-        for (std::int64_t k = 0; k < plan_.strip_channels; ++k) *to++ = static_cast<T>(filter[tap * plan_.strip_channels + k]);
+        for (std::int64_t k = 0; k < plan_.strip_channels; ++k)
+          *to++ = static_cast<T>(filter[tap * plan_.strip_channels + k]);
     }
     c.parallel_for_worker(plan_.units(), plan_.units_per_chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
       for (std::int64_t unit = begin; unit < end; ++unit) {
-        run_strip(source, packed, this->template worker_scratch<T>(c, worker), unit / plan_.strips, unit % plan_.strips, dest);
+        run_strip(source, packed, this->template worker_scratch<T>(c, worker), unit / plan_.strips, unit % plan_.strips,
+                  dest);
       }
     });
   }
@@ -72,11 +78,13 @@ class DepthwiseWindows final : public DepthwiseKernel<S> {
     for (const Phase& phase : plan_.phases) {
       const auto pixels = static_cast<std::size_t>(plan_.steps(index, *phase.rows) * phase.columns->count);
       for (std::size_t p = 0; p < pixels; ++p) {
-        sum_pixel(strip + phase.source_offsets[p], packed + phase.packed_begin, phase.runs, sums + phase.dest_offsets[p]);
+        sum_pixel(strip + phase.source_offsets[p], packed + phase.packed_begin, phase.runs,
+                  sums + phase.dest_offsets[p]);
       }
     }
-    unpack_strip(sums, {plan_.dest_channels, 1, plan_.dest_strip_channels, plan_.dest_repeat}, plan_.geometry.data_format,
-                 plan_.dest_h * plan_.dest_w, plan_.dest_row(index) * plan_.dest_w, plan_.dest_rows(index) * plan_.dest_w,
+    unpack_strip(sums, {plan_.dest_channels, 1, plan_.dest_strip_channels, plan_.dest_repeat},
+                 plan_.geometry.data_format, plan_.dest_h * plan_.dest_w, plan_.dest_row(index) * plan_.dest_w,
+                 plan_.dest_rows(index) * plan_.dest_w,
                  dest + image * plan_.dest_h * plan_.dest_w * plan_.dest_channels);
   }
 
@@ -124,7 +132,8 @@ class DepthwiseFilter final : public DepthwiseKernel<S> {
       T* part = sums + begin / units_per_part_ * plan_.packed_values;
       std::fill(part, part + plan_.packed_values, T(0));
       for (std::int64_t unit = begin; unit < end; ++unit) {
-        add_strip(source, dest, this->template worker_scratch<T>(c, worker), unit / plan_.strips, unit % plan_.strips, part);
+        add_strip(source, dest, this->template worker_scratch<T>(c, worker), unit / plan_.strips, unit % plan_.strips,
+                  part);
       }
     });
     // The parts in order, tap by tap; taps that only saw padding have none, and their gradient is 0.
@@ -149,8 +158,8 @@ class DepthwiseFilter final : public DepthwiseKernel<S> {
     Base::pack_source(source, image, index, strip);
     T* gradient = strip + Base::strip_space();
     const std::int64_t channels = plan_.strip_channels, rows = plan_.dest_rows(index);
-    pack_strip(dest + image * plan_.dest_h * plan_.dest_w * channels, plan_.geometry.data_format, plan_.dest_h, plan_.dest_w,
-               channels, 1, {plan_.dest_row(index), 0, rows, plan_.dest_w}, gradient);
+    pack_strip(dest + image * plan_.dest_h * plan_.dest_w * channels, plan_.geometry.data_format, plan_.dest_h,
+               plan_.dest_w, channels, 1, {plan_.dest_row(index), 0, rows, plan_.dest_w}, gradient);
     const Phase& phase = plan_.phases[0];
     const auto pixels = static_cast<std::size_t>(rows * plan_.dest_w);
     for (std::size_t t = 0; t < phase.runs.size(); ++t) {

@@ -1,7 +1,7 @@
-// Conv2DBackpropFilter on the CPU. Some consecutive rows of the filter (values of a run) times one or two vectors of output
-// channels are summed up in registers over all pixels of a strip. The strips are divided into a fixed number of parts, each with
-// a sum of its own, which are added in order at the end: the bits do not depend on the number of threads, and long sums are
-// more precise.
+// Conv2DBackpropFilter on the CPU. Some consecutive rows of the filter (values of a run) times one or two vectors of
+// output channels are summed up in registers over all pixels of a strip. The strips are divided into a fixed number of
+// parts, each with a sum of its own, which are added in order at the end: the bits do not depend on the number of
+// threads, and long sums are more precise.
 #include <array>
 #include <utility>
 
@@ -20,10 +20,12 @@ struct PixelGrid {
   std::int64_t source_row, source_column, dest_row, dest_column;
 };
 
-// result[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]. With few values
-// there would be too few sums in flight to keep the multipliers busy: then even and odd pixels have sums of their own.
+// result[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]. With
+// few values there would be too few sums in flight to keep the multipliers busy: then even and odd pixels have sums of
+// their own.
 template <class T, int values, int vectors>
-[[gnu::noinline]] void sum_pixels(const T* source, const T* dest, const PixelGrid& grid, T* result, std::int64_t result_step) {
+[[gnu::noinline]] void sum_pixels(const T* source, const T* dest, const PixelGrid& grid, T* result,
+                                  std::int64_t result_step) {
   constexpr int lanes = kLanes<T>;
   constexpr int copies = values * vectors <= 5 ? 2 : 1;
   Vector<T> sums[copies][values][vectors] = {};
@@ -72,7 +74,8 @@ class FilterKernel final : public ConvKernel {
  public:
   explicit FilterKernel(const ConvGeometry& g) : ConvKernel(g, ConvPlan::Kind::kForward, sizeof(T), kLanes<T>) {
     sum_values_ = plan_.packed_values;
-    const std::int64_t most = std::clamp<std::int64_t>(kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxParts);
+    const std::int64_t most =
+        std::clamp<std::int64_t>(kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxParts);
     const std::int64_t wanted = std::min(most, (plan_.units() + plan_.units_per_chunk - 1) / plan_.units_per_chunk);
     units_per_part_ = (plan_.units() + wanted - 1) / std::max<std::int64_t>(wanted, 1);
     parts_ = (plan_.units() + units_per_part_ - 1) / std::max<std::int64_t>(units_per_part_, 1);
@@ -104,8 +107,11 @@ class FilterKernel final : public ConvKernel {
                plan_.source_w, plan_.source_channels, 1,
                {plan_.source_row(index), plan_.first_source_column, plan_.strip_rows, plan_.strip_columns}, strip);
     T* gradient = strip + strip_space();
-    const PixelGrid grid{plan_.dest_rows(index), plan_.dest_w, plan_.source_row_step * plan_.strip_columns * plan_.strip_channels,
-                         phase.columns->source_step * plan_.strip_channels, plan_.dest_w * plan_.dest_strip_channels,
+    const PixelGrid grid{plan_.dest_rows(index),
+                         plan_.dest_w,
+                         plan_.source_row_step * plan_.strip_columns * plan_.strip_channels,
+                         phase.columns->source_step * plan_.strip_channels,
+                         plan_.dest_w * plan_.dest_strip_channels,
                          plan_.dest_strip_channels};
     pack_gradient(dest + image * plan_.dest_h * plan_.dest_w * plan_.dest_channels, index, gradient);
     for (std::int64_t group = 0; group < g.groups; ++group) {
@@ -136,8 +142,8 @@ class FilterKernel final : public ConvKernel {
     const std::int64_t blocks = (length + Tiles<T, vectors>::kMaxValues - 1) / Tiles<T, vectors>::kMaxValues;
     for (std::int64_t b = 0; b < blocks; ++b) {
       const std::int64_t begin = length * b / blocks, end = length * (b + 1) / blocks;
-      Tiles<T, vectors>::kFunctions[static_cast<std::size_t>(end - begin - 1)](x + begin, y, grid, result + begin * plan_.padded_group_dest,
-                                                                              plan_.padded_group_dest);
+      Tiles<T, vectors>::kFunctions[static_cast<std::size_t>(end - begin - 1)](
+          x + begin, y, grid, result + begin * plan_.padded_group_dest, plan_.padded_group_dest);
     }
   }
 
@@ -151,12 +157,15 @@ class FilterKernel final : public ConvKernel {
       for (std::int64_t i = 0; i < pixels * plan_.dest_channels; ++i) gradient[i] = static_cast<T>(from[i]);
       return;
     }
-    if (plan_.padded_group_dest != plan_.group_dest) std::fill(gradient, gradient + pixels * plan_.dest_strip_channels, T(0));
-    const std::int64_t pixel_step = nhwc ? plan_.dest_channels : 1, channel_step = nhwc ? 1 : plan_.dest_h * plan_.dest_w;
+    if (plan_.padded_group_dest != plan_.group_dest)
+      std::fill(gradient, gradient + pixels * plan_.dest_strip_channels, T(0));
+    const std::int64_t pixel_step = nhwc ? plan_.dest_channels : 1,
+                       channel_step = nhwc ? 1 : plan_.dest_h * plan_.dest_w;
     for (std::int64_t k = 0; k < plan_.dest_channels; ++k) {
       const S* from = image + first * pixel_step + k * channel_step;
       T* to = gradient + k / plan_.group_dest * plan_.padded_group_dest + k % plan_.group_dest;
-      for (std::int64_t p = 0; p < pixels; ++p) to[p * plan_.dest_strip_channels] = static_cast<T>(from[p * pixel_step]);
+      for (std::int64_t p = 0; p < pixels; ++p)
+        to[p * plan_.dest_strip_channels] = static_cast<T>(from[p * pixel_step]);
     }
   }
 

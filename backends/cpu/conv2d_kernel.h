@@ -1,4 +1,5 @@
-// The CPU's convolution kernels as the registration sees them. make_*() is called when a plan is compiled, run() per step.
+// The CPU's convolution kernels as the registration sees them. make_*() is called when a plan is compiled, run() per
+// step.
 #pragma once
 
 #include <memory>
@@ -17,11 +18,15 @@ class ConvKernel {
   virtual void run(KernelContext& c) = 0;
 
   // Scratch memory: a part that all workers share, then one part per worker.
-  std::size_t scratch_bytes(int workers) const { return shared_bytes_ + static_cast<std::size_t>(workers) * worker_bytes_; }
+  std::size_t scratch_bytes(int workers) const {
+    return shared_bytes_ + static_cast<std::size_t>(workers) * worker_bytes_;
+  }
 
  protected:
   template <class T>
-  T* shared_scratch(KernelContext& c) const { return c.scratch<T>(); }
+  T* shared_scratch(KernelContext& c) const {
+    return c.scratch<T>();
+  }
   template <class T>
   T* worker_scratch(KernelContext& c, int worker) const {
     return reinterpret_cast<T*>(c.scratch<char>() + shared_bytes_ + static_cast<std::size_t>(worker) * worker_bytes_);
@@ -40,7 +45,8 @@ class ConvKernel {
   std::size_t shared_bytes_ = 0, worker_bytes_ = 0;
 };
 
-// S: float16, float32 or float64. Conv2D: dest is output 0; Conv2DBackpropInput likewise, with operands in another order.
+// S: float16, float32 or float64. Conv2D: dest is output 0; Conv2DBackpropInput likewise, with operands in another
+// order.
 template <class S>
 std::unique_ptr<ConvKernel> make_conv2d_windows(const ConvGeometry& geometry, ConvPlan::Kind kind);
 template <class S>

@@ -1,5 +1,5 @@
-// Copies between tensors and the scratch memory that the convolution kernels compute on. Everything that differs between
-// layouts, dtypes and paddings happens here. S is the tensors' element type, T the type computed in.
+// Copies between tensors and the scratch memory that the convolution kernels compute on. Everything that differs
+// between layouts, dtypes and paddings happens here. S is the tensors' element type, T the type computed in.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ struct Window2D {
 
 // image: [h][w][channels] or [channels][h][w]; strip: [rows][columns][channels * repeat], each channel `repeat` times.
 template <class S, class T>
-void pack_strip(const S* image, DataFormat format, std::int64_t h, std::int64_t w, std::int64_t channels, std::int64_t repeat,
-                const Window2D& window, T* strip) {
+void pack_strip(const S* image, DataFormat format, std::int64_t h, std::int64_t w, std::int64_t channels,
+                std::int64_t repeat, const Window2D& window, T* strip) {
   const std::int64_t pixel = channels * repeat;
   const std::int64_t row_values = window.columns * pixel;
   const std::int64_t begin = std::clamp<std::int64_t>(-window.column, 0, window.columns);
@@ -59,15 +59,16 @@ void pack_strip(const S* image, DataFormat format, std::int64_t h, std::int64_t 
   }
 }
 
-// The opposite for `pixels` consecutive pixels of one image, from `first` on. strip: [pixels][strip_channels], whose channels are
-// `groups` parts of `padded` values; the first channels / groups of each count, and `repeat` neighbours add up to one channel.
+// The opposite for `pixels` consecutive pixels of one image, from `first` on. strip: [pixels][strip_channels], whose
+// channels are `groups` parts of `padded` values; the first channels / groups of each count, and `repeat` neighbours
+// add up to one channel.
 struct StripChannels {
   std::int64_t channels, groups, padded, repeat;
   std::int64_t strip_channels() const { return groups * padded; }
 };
 template <class S, class T>
-void unpack_strip(const T* strip, const StripChannels& s, DataFormat format, std::int64_t image_pixels, std::int64_t first,
-                  std::int64_t pixels, S* image) {
+void unpack_strip(const T* strip, const StripChannels& s, DataFormat format, std::int64_t image_pixels,
+                  std::int64_t first, std::int64_t pixels, S* image) {
   const std::int64_t per_group = s.channels / s.groups;
   const std::int64_t pixel_step = format == DataFormat::kNHWC ? s.channels : 1;
   const std::int64_t channel_step = format == DataFormat::kNHWC ? 1 : image_pixels;
@@ -82,7 +83,8 @@ void unpack_strip(const T* strip, const StripChannels& s, DataFormat format, std
       const std::int64_t surplus = s.padded - s.channels;
       std::int64_t p = 0;
       for (; p < pixels && (pixels - p - 1) * s.channels >= surplus; ++p)
-        for (std::int64_t c = 0; c < s.padded; c += kLanes<T>) at(to + p * s.channels + c) = load(strip + p * s.padded + c);
+        for (std::int64_t c = 0; c < s.padded; c += kLanes<T>)
+          at(to + p * s.channels + c) = load(strip + p * s.padded + c);
       for (; p < pixels; ++p) std::copy(strip + p * s.padded, strip + p * s.padded + s.channels, to + p * s.channels);
       return;
     }
@@ -100,8 +102,9 @@ void unpack_strip(const T* strip, const StripChannels& s, DataFormat format, std
   }
 }
 
-// One column of vectors ("panel") of a group's filter: [filter_rows][width], columns from `column` on, 0 beyond the last.
-// The filter is the tensor [taps][group_in][out_channels]; for backprop_input its two channel dimensions change places.
+// One column of vectors ("panel") of a group's filter: [filter_rows][width], columns from `column` on, 0 beyond the
+// last. The filter is the tensor [taps][group_in][out_channels]; for backprop_input its two channel dimensions change
+// places.
 template <class S, class T>
 void pack_panel(const ConvPlan& plan, const Phase& phase, const S* filter, std::int64_t group, std::int64_t column,
                 std::int64_t width, T* packed) {

@@ -36,7 +36,9 @@ struct Span {
     }
   }
   // Source pixels that `steps` steps touch.
-  std::int64_t extent(std::int64_t steps, std::int64_t source_step) const { return (steps - 1) * source_step + high - low + 1; }
+  std::int64_t extent(std::int64_t steps, std::int64_t source_step) const {
+    return (steps - 1) * source_step + high - low + 1;
+  }
 };
 
 }  // namespace
@@ -51,7 +53,8 @@ std::vector<AxisPhase> forward_phases(const WindowAxis& axis) {
 std::vector<AxisPhase> backward_phases(const WindowAxis& axis) {
   std::vector<AxisPhase> phases;
   for (std::int64_t first = 0; first < std::min(axis.stride, axis.in); ++first) {
-    AxisPhase phase{.first = first, .step = axis.stride, .count = ceil_divide(axis.in - first, axis.stride), .taps = {}};
+    AxisPhase phase{
+        .first = first, .step = axis.stride, .count = ceil_divide(axis.in - first, axis.stride), .taps = {}};
     for (std::int64_t tap = 0; tap < axis.window; ++tap) {
       std::int64_t position = 0;
       if (axis.position(first, tap, &position)) phase.taps.push_back({position, tap});
@@ -93,12 +96,15 @@ ConvPlan::ConvPlan(const ConvGeometry& g, Kind which, std::size_t element_size, 
   strip_columns = columns.extent(columns.count, source_column_step);
 
   // Rows per strip: by cache, and fewer where a small batch would leave threads idle.
-  const std::int64_t row_bytes = std::max<std::int64_t>(1, strip_columns * strip_channels * static_cast<std::int64_t>(element_size));
+  const std::int64_t row_bytes =
+      std::max<std::int64_t>(1, strip_columns * strip_channels * static_cast<std::int64_t>(element_size));
   const std::int64_t span = rows.high - rows.low + 1;
-  rows_per_strip = std::clamp<std::int64_t>((kStripBytes / row_bytes - span) / source_row_step + 1, 1, std::max<std::int64_t>(rows.count, 1));
+  rows_per_strip = std::clamp<std::int64_t>((kStripBytes / row_bytes - span) / source_row_step + 1, 1,
+                                            std::max<std::int64_t>(rows.count, 1));
   const std::int64_t taps = g.rows.window * g.columns.window;
   const double image_work = static_cast<double>(dest_h) * static_cast<double>(dest_w * dest_channels) *
-                            static_cast<double>(taps * group_source) / (forward ? 1 : static_cast<double>(g.rows.stride * g.columns.stride));
+                            static_cast<double>(taps * group_source) /
+                            (forward ? 1 : static_cast<double>(g.rows.stride * g.columns.stride));
   if (g.batch > 0 && g.batch < kWantedUnits && image_work > 2.0 * kMinChunkWork) {
     const std::int64_t wanted = ceil_divide(kWantedUnits, g.batch);
     rows_per_strip = std::min(rows_per_strip, std::max<std::int64_t>(1, ceil_divide(rows.count, wanted)));
@@ -111,11 +117,18 @@ ConvPlan::ConvPlan(const ConvGeometry& g, Kind which, std::size_t element_size, 
 
   for (const AxisPhase& r : axis_rows) {
     for (const AxisPhase& c : axis_columns) {
-      Phase phase{.rows = &r, .columns = &c, .runs = {}, .row_runs = {}, .filter_taps = {}, .source_offsets = {}, .dest_offsets = {}};
+      Phase phase{.rows = &r,
+                  .columns = &c,
+                  .runs = {},
+                  .row_runs = {},
+                  .filter_taps = {},
+                  .source_offsets = {},
+                  .dest_offsets = {}};
       for (const AxisPhase::Tap& tap_r : r.taps) {
         for (const AxisPhase::Tap& tap_c : c.taps) {
           phase.filter_taps.push_back(tap_r.tap * g.columns.window + tap_c.tap);
-          const std::int64_t offset = ((tap_r.offset - rows.low) * strip_columns + tap_c.offset - columns.low) * strip_channels;
+          const std::int64_t offset =
+              ((tap_r.offset - rows.low) * strip_columns + tap_c.offset - columns.low) * strip_channels;
           const bool joins = !phase.runs.empty() && phase.runs.back().source_row == tap_r.offset &&
                              phase.runs.back().offset + phase.runs.back().length == offset;
           if (joins && !depthwise) {
@@ -132,7 +145,8 @@ ConvPlan::ConvPlan(const ConvGeometry& g, Kind which, std::size_t element_size, 
         const auto within = [&](const Run& run) { return first_row + run.source_row < source_h; };
         const auto begin = std::find_if_not(phase.runs.begin(), phase.runs.end(), before);
         const auto end = std::find_if_not(begin, phase.runs.end(), within);
-        phase.row_runs.push_back({static_cast<std::size_t>(begin - phase.runs.begin()), static_cast<std::size_t>(end - phase.runs.begin())});
+        phase.row_runs.push_back(
+            {static_cast<std::size_t>(begin - phase.runs.begin()), static_cast<std::size_t>(end - phase.runs.begin())});
       }
       for (std::int64_t t = 0; t < std::min(rows_per_strip, r.count); ++t) {
         for (std::int64_t u = 0; u < c.count; ++u) {

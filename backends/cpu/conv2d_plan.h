@@ -1,15 +1,15 @@
 // How the CPU carries out a convolution, worked out once per plan.
 //
-// Conv2D and Conv2DBackpropInput are the same computation: every pixel of the destination is a sum, over some taps, of a pixel
-// of the source times a matrix of the filter. In Conv2D the source is the image; in Conv2DBackpropInput it is out_backprop, and
-// with a stride s the destination falls into s * s phases, each with the taps that reach it. Conv2DBackpropFilter walks the
-// same pairs of pixels as Conv2D and sums up the matrices instead.
+// Conv2D and Conv2DBackpropInput are the same computation: every pixel of the destination is a sum, over some taps, of
+// a pixel of the source times a matrix of the filter. In Conv2D the source is the image; in Conv2DBackpropInput it is
+// out_backprop, and with a stride s the destination falls into s * s phases, each with the taps that reach it.
+// Conv2DBackpropFilter walks the same pairs of pixels as Conv2D and sums up the matrices instead.
 //
-// The source is copied, a strip of rows of one image at a time, into scratch memory as [rows][columns][channels] of the type
-// that is computed in, with the padding filled in. All layouts, dtypes, paddings and dilations are dealt with there, and the
-// loops over the strip know only offsets: the taps of a window are runs of consecutive values at fixed distances from the
-// window's first pixel. Where the taps of a filter row lie side by side their runs are joined: S taps of C channels are one run of
-// S*C values.
+// The source is copied, a strip of rows of one image at a time, into scratch memory as [rows][columns][channels] of the
+// type that is computed in, with the padding filled in. All layouts, dtypes, paddings and dilations are dealt with
+// there, and the loops over the strip know only offsets: the taps of a window are runs of consecutive values at fixed
+// distances from the window's first pixel. Where the taps of a filter row lie side by side their runs are joined: S
+// taps of C channels are one run of S*C values.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@
 
 namespace gradus::cpu {
 
-// The destination pixels first, first + step, ... (count of them) of one axis. Number t of them sees, under tap `tap`, the
-// source pixel t * source_step + offset.
+// The destination pixels first, first + step, ... (count of them) of one axis. Number t of them sees, under tap `tap`,
+// the source pixel t * source_step + offset.
 struct AxisPhase {
   struct Tap {
     std::int64_t offset, tap;
@@ -33,9 +33,9 @@ std::vector<AxisPhase> forward_phases(const WindowAxis& axis);
 // Destination: pixels; source: positions. min(stride, in) phases.
 std::vector<AxisPhase> backward_phases(const WindowAxis& axis);
 
-// `length` consecutive values of the strip, `offset` from the window's first pixel, meet the filter's rows from `row` on.
-// Rows are numbered through all runs of a phase. Step t of the phase's rows sees them in source row t * source_step + source_row:
-// where that lies outside the image, the run has nothing but padding to offer and is skipped.
+// `length` consecutive values of the strip, `offset` from the window's first pixel, meet the filter's rows from `row`
+// on. Rows are numbered through all runs of a phase. Step t of the phase's rows sees them in source row t * source_step
+// + source_row: where that lies outside the image, the run has nothing but padding to offer and is skipped.
 struct Run {
   std::int64_t offset, length, row, source_row;
 };
@@ -44,17 +44,18 @@ struct Run {
 struct Phase {
   const AxisPhase* rows = nullptr;
   const AxisPhase* columns = nullptr;
-  std::vector<Run> runs;                     // by ascending source_row
+  std::vector<Run> runs;  // by ascending source_row
   // The runs that step t sees, for all steps of the axis. Both ends descend with t.
   struct RunRange {
     std::size_t begin, end;
   };
   std::vector<RunRange> row_runs;
-  std::vector<std::int64_t> filter_taps;     // r * S + s per tap, in the order of the filter's rows
-  std::vector<std::int64_t> source_offsets;  // per destination pixel of a strip: the window's first value in the source strip
-  std::vector<std::int64_t> dest_offsets;    // and the pixel's first value in the destination strip
-  std::int64_t filter_rows = 0;              // taps * channels of a group
-  std::int64_t packed_begin = 0;             // where this phase's packed filter begins, per group and padded column
+  std::vector<std::int64_t> filter_taps;  // r * S + s per tap, in the order of the filter's rows
+  std::vector<std::int64_t>
+      source_offsets;  // per destination pixel of a strip: the window's first value in the source strip
+  std::vector<std::int64_t> dest_offsets;  // and the pixel's first value in the destination strip
+  std::int64_t filter_rows = 0;            // taps * channels of a group
+  std::int64_t packed_begin = 0;           // where this phase's packed filter begins, per group and padded column
 };
 
 // Everything about a convolution that does not depend on element types.
@@ -71,7 +72,8 @@ struct ConvPlan {
   // Channels and sizes of the two sides.
   std::int64_t source_h = 0, source_w = 0, source_channels = 0, dest_h = 0, dest_w = 0, dest_channels = 0;
   std::int64_t group_source = 0, group_dest = 0;  // channels of a group
-  // A depthwise source channel is used by `source_repeat` strip channels; `dest_repeat` of them add up to one of the destination.
+  // A depthwise source channel is used by `source_repeat` strip channels; `dest_repeat` of them add up to one of the
+  // destination.
   std::int64_t source_repeat = 1, dest_repeat = 1;
 
   std::vector<AxisPhase> axis_rows, axis_columns;
@@ -90,10 +92,12 @@ struct ConvPlan {
   std::int64_t padded_group_dest = 0;  // group_dest rounded up to whole vectors
   std::int64_t packed_values = 0;      // of the whole filter, all phases and groups
   std::int64_t units() const { return geometry.batch * strips; }
-  std::int64_t units_per_chunk = 1;    // for parallel_for: depends on shapes alone
+  std::int64_t units_per_chunk = 1;  // for parallel_for: depends on shapes alone
 
   // What strip `index` covers.
-  std::int64_t source_row(std::int64_t index) const { return first_source_row + index * rows_per_strip * source_row_step; }
+  std::int64_t source_row(std::int64_t index) const {
+    return first_source_row + index * rows_per_strip * source_row_step;
+  }
   std::int64_t dest_row(std::int64_t index) const { return index * rows_per_strip * dest_row_step; }
   std::int64_t dest_rows(std::int64_t index) const;
   // Steps of row phase `rows` in strip `index`.

@@ -1,6 +1,7 @@
-// Conv2D and Conv2DBackpropInput on the CPU: a direct convolution. A tile of pixels times one or two vectors of destination
-// channels is summed up in registers; source values are read in place from the packed strip, the filter from packed panels.
-// Every result is summed by one thread in the order of the filter's rows, so its bits do not depend on the number of threads.
+// Conv2D and Conv2DBackpropInput on the CPU: a direct convolution. A tile of pixels times one or two vectors of
+// destination channels is summed up in registers; source values are read in place from the packed strip, the filter
+// from packed panels. Every result is summed by one thread in the order of the filter's rows, so its bits do not depend
+// on the number of threads.
 #include "gradus/backends/cpu/conv2d_kernel.h"
 #include "gradus/backends/cpu/conv2d_pack.h"
 
@@ -11,11 +12,12 @@ namespace {
 template <int vectors>
 inline constexpr int kTilePixels = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 8);
 
-// dest[offsets_d[m] + 0 .. vectors*lanes) = sum over the runs' values of strip[offsets_s[m] + ...] * panel[row], for `count` pixels.
-// [count pixels, filter_rows] x [filter_rows, vectors * lanes]
+// dest[offsets_d[m] + 0 .. vectors*lanes) = sum over the runs' values of strip[offsets_s[m] + ...] * panel[row], for
+// `count` pixels. [count pixels, filter_rows] x [filter_rows, vectors * lanes]
 template <class T, int vectors>
-[[gnu::noinline]] void sum_tile(const T* strip, const std::int64_t* source_offsets, const Run* runs, std::size_t num_runs,
-                                const T* panel, T* dest, const std::int64_t* dest_offsets, std::int64_t count) {
+[[gnu::noinline]] void sum_tile(const T* strip, const std::int64_t* source_offsets, const Run* runs,
+                                std::size_t num_runs, const T* panel, T* dest, const std::int64_t* dest_offsets,
+                                std::int64_t count) {
   constexpr int pixels = kTilePixels<vectors>;
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[pixels][vectors] = {};
@@ -83,15 +85,17 @@ class WindowsKernel final : public ConvKernel {
   void pack_filter(KernelContext& c, const S* filter) {
     T* packed = shared_scratch<T>(c);
     const std::int64_t groups = plan_.geometry.groups;
-    const std::int64_t per_chunk = 1 + 65536 * groups * static_cast<std::int64_t>(plan_.phases.size()) / (plan_.packed_values + 1);
-    c.parallel_for(static_cast<std::int64_t>(plan_.phases.size()) * groups, per_chunk, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const Phase& phase = plan_.phases[static_cast<std::size_t>(i / groups)];
-        for_each_panel(phase, i % groups, [&](std::int64_t column, int vectors, std::int64_t offset) {
-          pack_panel(plan_, phase, filter, i % groups, column, vectors * kLane, packed + offset);
-        });
-      }
-    });
+    const std::int64_t per_chunk =
+        1 + 65536 * groups * static_cast<std::int64_t>(plan_.phases.size()) / (plan_.packed_values + 1);
+    c.parallel_for(static_cast<std::int64_t>(plan_.phases.size()) * groups, per_chunk,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       const Phase& phase = plan_.phases[static_cast<std::size_t>(i / groups)];
+                       for_each_panel(phase, i % groups, [&](std::int64_t column, int vectors, std::int64_t offset) {
+                         pack_panel(plan_, phase, filter, i % groups, column, vectors * kLane, packed + offset);
+                       });
+                     }
+                   });
   }
 
   void run_strip(KernelContext& c, const S* source, S* dest, std::int64_t image, std::int64_t index, int worker) {
@@ -120,13 +124,14 @@ class WindowsKernel final : public ConvKernel {
       }
     }
     if (direct_) return;
-    unpack_strip(sums, {plan_.dest_channels, g.groups, plan_.padded_group_dest, 1}, g.data_format, plan_.dest_h * plan_.dest_w,
-                 first_pixel, plan_.dest_rows(index) * plan_.dest_w, dest_image);
+    unpack_strip(sums, {plan_.dest_channels, g.groups, plan_.padded_group_dest, 1}, g.data_format,
+                 plan_.dest_h * plan_.dest_w, first_pixel, plan_.dest_rows(index) * plan_.dest_w, dest_image);
   }
 
   // One panel for the strip's pixels, a tile at a time, with the runs that the tile's first or last row sees.
   template <int vectors>
-  static void sum_panel(const Phase& phase, std::int64_t first_step, std::int64_t pixels, const T* strip, const T* panel, T* dest) {
+  static void sum_panel(const Phase& phase, std::int64_t first_step, std::int64_t pixels, const T* strip,
+                        const T* panel, T* dest) {
     constexpr std::int64_t tile = kTilePixels<vectors>;
     const std::int64_t columns = phase.columns->count;
     for (std::int64_t p = 0; p < pixels; p += tile) {
@@ -135,7 +140,8 @@ class WindowsKernel final : public ConvKernel {
       const std::size_t end = phase.row_runs[static_cast<std::size_t>(first_step + p / columns)].end;
       const T* rows = begin < end ? panel + phase.runs[begin].row * vectors * kLane : panel;
       sum_tile<T, vectors>(strip, &phase.source_offsets[static_cast<std::size_t>(p)], phase.runs.data() + begin,
-                           begin < end ? end - begin : 0, rows, dest, &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
+                           begin < end ? end - begin : 0, rows, dest, &phase.dest_offsets[static_cast<std::size_t>(p)],
+                           pixels - p);
     }
   }
 

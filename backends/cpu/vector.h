@@ -1,5 +1,5 @@
-// One SIMD register of T, by the vector extension that g++ and clang++ share: arithmetic works element by element, and a
-// scalar operand is broadcast. Included only by kernels; the width is this compilation's instruction set.
+// One SIMD register of T, by the vector extension that g++ and clang++ share: arithmetic works element by element, and
+// a scalar operand is broadcast. Included only by kernels; the width is this compilation's instruction set.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,12 @@
-// Conv2D and its two gradients as they are defined: one loop per index, sums in float64. With x the image, w the filter and y
-// the result, all three walk the same set of products
+// Conv2D and its two gradients as they are defined: one loop per index, sums in float64. With x the image, w the filter
+// and y the result, all three walk the same set of products
 //
 //   y[n, i, j, k] <-> x[n, rows.pixel(i, r), columns.pixel(j, s), c] * w[r, s, c, k]
 //
-// and differ only in which of the three is summed up from the other two. ops/conv_geometry.h says which pixel a tap sees.
-#include "gradus/backends/reference/kernels.h"
+// and differ only in which of the three is summed up from the other two. ops/conv_geometry.h says which pixel a tap
+// sees.
 #include "gradus/ops/conv2d.h"
+#include "gradus/backends/reference/kernels.h"
 #include "gradus/ops/conv_geometry.h"
 
 namespace gradus::reference {

@@ -45,20 +45,23 @@ int main(int argc, char** argv) {
       const std::vector<std::int64_t> padding(2, (s.kernel - 1) * s.dilation / 2);
       torch::Tensor y;
       const torch::NoGradGuard no_gradients;
-      best[0] = std::min(best[0], median(time_ms(3, repeats, [&] { y = torch::conv2d(x, w, {}, stride, padding, dilation, s.groups); })));
+      best[0] = std::min(
+          best[0],
+          median(time_ms(3, repeats, [&] { y = torch::conv2d(x, w, {}, stride, padding, dilation, s.groups); })));
       flops = 2.0 * static_cast<double>(y.numel() * w.numel() / s.out);
       const torch::Tensor dy = torch::rand_like(y);
       for (const int direction : {1, 2}) {
         const std::array<bool, 3> wanted = {direction == 1, direction == 2, false};
         best[direction] = std::min(best[direction], median(time_ms(3, repeats, [&] {
-          at::convolution_backward(dy, x, w, c10::nullopt, stride, padding, dilation, false, {0, 0}, s.groups, wanted);
-        })));
+                                     at::convolution_backward(dy, x, w, c10::nullopt, stride, padding, dilation, false,
+                                                              {0, 0}, s.groups, wanted);
+                                   })));
       }
     }
     const char* names[] = {"forward", "backprop_input", "backprop_filter"};
     for (int i = 0; i < 3; ++i) {
-      std::printf("{\"shape\": \"%s\", \"op\": \"%s\", \"threads\": %d, \"ms\": %.3f, \"gflops\": %.1f}\n", s.name, names[i], threads, best[i],
-                  flops / best[i] * 1e-6);
+      std::printf("{\"shape\": \"%s\", \"op\": \"%s\", \"threads\": %d, \"ms\": %.3f, \"gflops\": %.1f}\n", s.name,
+                  names[i], threads, best[i], flops / best[i] * 1e-6);
       std::fflush(stdout);
     }
   }

@@ -1,4 +1,5 @@
-// The peer of bench_train: the same models, data and optimiser (momentum SGD, float32) in libtorch. Prints one line of JSON.
+// The peer of bench_train: the same models, data and optimiser (momentum SGD, float32) in libtorch. Prints one line of
+// JSON.
 //   peer_train_libtorch [--model lenet5|deep_mnist] [--batch 128] [--threads 2] [--steps 60] [--layout nchw|nhwc]
 #include <torch/torch.h>
 
@@ -32,7 +33,8 @@ struct Model : torch::nn::Module {
 int main(int argc, char** argv) {
   using namespace gradus_bench;
   const std::string name = option(argc, argv, "model", "lenet5"), layout = option(argc, argv, "layout", "nchw");
-  const int batch = option(argc, argv, "batch", 128), threads = option(argc, argv, "threads", 2), steps = option(argc, argv, "steps", 60);
+  const int batch = option(argc, argv, "batch", 128), threads = option(argc, argv, "threads", 2),
+            steps = option(argc, argv, "steps", 60);
   torch::set_num_threads(threads);
   torch::manual_seed(1);
   Model model(name == "deep_mnist");

@@ -1,6 +1,6 @@
-// Every convolution of the matrix, its gradient ops included: CPU against the reference backend in float64, the reference
-// against loops that share no code with the library. All operands are exact in every dtype, so that differences come from the
-// kernels' arithmetic alone. Outputs are filled with NaN first.
+// Every convolution of the matrix, its gradient ops included: CPU against the reference backend in float64, the
+// reference against loops that share no code with the library. All operands are exact in every dtype, so that
+// differences come from the kernels' arithmetic alone. Outputs are filled with NaN first.
 #include <gtest/gtest.h>
 
 #include "tests/support/conv2d_matrix.h"

@@ -1,5 +1,6 @@
-// Derivatives of the three convolution ops over the cross product of strides, dilations, paddings, groups and formats, in
-// float64 against finite differences: the whole Jacobian where it is small, random projections elsewhere; orders 1 and 2.
+// Derivatives of the three convolution ops over the cross product of strides, dilations, paddings, groups and formats,
+// in float64 against finite differences: the whole Jacobian where it is small, random projections elsewhere; orders 1
+// and 2.
 #include <gtest/gtest.h>
 
 #include "gradus/gradus.h"
@@ -11,7 +12,8 @@ namespace {
 // y, dx and dw of one configuration, each with respect to both of its real operands.
 void check(const ConvCase& c, int order, const std::string& device) {
   Graph graph;
-  const Output x = placeholder(graph, DType::kFloat64, c.input, "x"), w = placeholder(graph, DType::kFloat64, c.filter, "w"),
+  const Output x = placeholder(graph, DType::kFloat64, c.input, "x"),
+               w = placeholder(graph, DType::kFloat64, c.filter, "w"),
                dy = placeholder(graph, DType::kFloat64, c.output, "dy");
   const std::pair<Output, std::vector<Output>> functions[] = {
       {conv2d(x, w, c.attrs), {x, w}},
@@ -20,7 +22,8 @@ void check(const ConvCase& c, int order, const std::string& device) {
   };
   for (const auto& [y, xs] : functions) {
     // Squared, so that the second derivatives are not all zero.
-    const GradientReport report = check_gradients(reduce_sum(y * y), xs, {.order = order, .seed = 7, .max_runs = 400, .projections = 2, .device = device});
+    const GradientReport report = check_gradients(
+        reduce_sum(y * y), xs, {.order = order, .seed = 7, .max_runs = 400, .projections = 2, .device = device});
     EXPECT_FALSE(report.checks.empty());
     EXPECT_TRUE(report.ok()) << y.node().op() << " " << c.name << "\n" << report;
   }
@@ -46,19 +49,26 @@ TEST(Conv2DGradient, SecondOrder) {
 }
 
 TEST(Conv2DGradientLong, SecondOrderOverTheProduct) {
-  for (const Padding padding : {Padding::kValid, Padding::kSame, Padding::kExplicit}) check_all(small_conv_matrix(padding), 2);
+  for (const Padding padding : {Padding::kValid, Padding::kSame, Padding::kExplicit})
+    check_all(small_conv_matrix(padding), 2);
 }
 TEST(Conv2DGradientLong, SecondOrderOverTheProductOnTheReference) {
-  for (const Padding padding : {Padding::kValid, Padding::kSame, Padding::kExplicit}) check_all(small_conv_matrix(padding), 2, "ref:0");
+  for (const Padding padding : {Padding::kValid, Padding::kSame, Padding::kExplicit})
+    check_all(small_conv_matrix(padding), 2, "ref:0");
 }
 TEST(Conv2DGradientLong, RealShapes) { check_all(special_conv_cases(), 1); }
 
 // Every attribute reaches the gradient nodes, and the rules build nothing that nobody asked for.
 TEST(Conv2DGradient, RulesPassTheWholeAttributesOn) {
   Graph graph;
-  const Conv2DAttrs attrs{.strides = {1, 1, 2, 3}, .padding = Padding::kExplicit, .explicit_paddings = {0, 0, 0, 0, 1, 2, 3, 0},
-                          .use_cudnn_on_gpu = false, .data_format = DataFormat::kNCHW, .dilations = {1, 1, 3, 2}};
-  const Output x = placeholder(graph, DType::kFloat32, {2, 4, 9, 8}), w = placeholder(graph, DType::kFloat32, {3, 2, 2, 6});
+  const Conv2DAttrs attrs{.strides = {1, 1, 2, 3},
+                          .padding = Padding::kExplicit,
+                          .explicit_paddings = {0, 0, 0, 0, 1, 2, 3, 0},
+                          .use_cudnn_on_gpu = false,
+                          .data_format = DataFormat::kNCHW,
+                          .dilations = {1, 1, 3, 2}};
+  const Output x = placeholder(graph, DType::kFloat32, {2, 4, 9, 8}),
+               w = placeholder(graph, DType::kFloat32, {3, 2, 2, 6});
   const Output y = conv2d(x, w, attrs, "y");
   const std::vector<Output> first = gradients(y, {x, w});
   EXPECT_EQ(first[0].node().op(), "Conv2DBackpropInput");

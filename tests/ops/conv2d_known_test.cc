@@ -22,8 +22,8 @@ class Conv2DKnown : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Devices, Conv2DKnown, ::testing::Values("ref:0", "cpu:0"),
                          [](const auto& param_info) { return std::string(param_info.param, 3); });
 
-// The horizontal Sobel operator on an image whose left three columns are 0 and whose right three are 1: every window that
-// touches the edge sees (1 + 2 + 1) * 1 = 4, all others 0.
+// The horizontal Sobel operator on an image whose left three columns are 0 and whose right three are 1: every window
+// that touches the edge sees (1 + 2 + 1) * 1 = 4, all others 0.
 TEST_P(Conv2DKnown, SobelFindsAnEdge) {
   Graph graph;
   std::vector<double> pixels;
@@ -69,8 +69,8 @@ TEST_P(Conv2DKnown, PixelsThatNoWindowTouchesGetGradientZero) {
   Graph graph;
   const Output w = constant(graph, Tensor::from<double>({1, 1, 1, 1}, {2}));
   const Output dy = constant(graph, Tensor::from<double>({1, 2, 2, 1}, {1, 2, 3, 4}));
-  const Tensor dx = run_on(GetParam(), conv2d_backprop_input({1, 4, 5, 1}, w, dy,
-                                                             {.strides = {1, 3, 3, 1}, .padding = Padding::kValid}));
+  const Tensor dx = run_on(
+      GetParam(), conv2d_backprop_input({1, 4, 5, 1}, w, dy, {.strides = {1, 3, 3, 1}, .padding = Padding::kValid}));
   EXPECT_EQ(values_of(dx), (std::vector<double>{2, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 8, 0}));
 }
 
@@ -83,7 +83,8 @@ TEST_P(Conv2DKnown, DilationSkipsPixels) {
   EXPECT_EQ(values_of(y), (std::vector<double>{531}));
 }
 
-// Two groups of two channels; the filter has two input channels. Outputs 0, 1 see channels 0, 1; outputs 2, 3 channels 2, 3.
+// Two groups of two channels; the filter has two input channels. Outputs 0, 1 see channels 0, 1; outputs 2, 3 channels
+// 2, 3.
 //   x = (1, 2, 3, 4), w[c][k] = [1 2 3 4; 10 20 30 40]
 //   y = (1*1 + 2*10, 1*2 + 2*20, 3*3 + 4*30, 3*4 + 4*40) = (21, 42, 129, 172)
 TEST_P(Conv2DKnown, GroupsDoNotMix) {
@@ -118,12 +119,14 @@ TEST_P(Conv2DKnown, EmptyTensors) {
   EXPECT_EQ(run_on(GetParam(), conv2d(zeros({0, 5, 4, 3}), zeros({3, 3, 3, 2}))).shape(), (Shape{0, 5, 4, 2}));
   EXPECT_EQ(run_on(GetParam(), conv2d_backprop_input({0, 5, 4, 3}, zeros({3, 3, 3, 2}), zeros({0, 5, 4, 2}))).shape(),
             (Shape{0, 5, 4, 3}));
-  EXPECT_EQ(values_of(run_on(GetParam(), conv2d_backprop_filter(zeros({0, 5, 4, 1}), {1, 2, 1, 2}, zeros({0, 5, 4, 2})))),
-            (std::vector<double>{0, 0, 0, 0}));
+  EXPECT_EQ(
+      values_of(run_on(GetParam(), conv2d_backprop_filter(zeros({0, 5, 4, 1}), {1, 2, 1, 2}, zeros({0, 5, 4, 2})))),
+      (std::vector<double>{0, 0, 0, 0}));
   // no output channels
   EXPECT_EQ(run_on(GetParam(), conv2d(zeros({2, 5, 4, 3}), zeros({3, 3, 3, 0}))).shape(), (Shape{2, 5, 4, 0}));
-  EXPECT_EQ(values_of(run_on(GetParam(), conv2d_backprop_input({1, 1, 2, 1}, zeros({1, 1, 1, 0}), zeros({1, 1, 2, 0})))),
-            (std::vector<double>{0, 0}));
+  EXPECT_EQ(
+      values_of(run_on(GetParam(), conv2d_backprop_input({1, 1, 2, 1}, zeros({1, 1, 1, 0}), zeros({1, 1, 2, 0})))),
+      (std::vector<double>{0, 0}));
   EXPECT_EQ(run_on(GetParam(), conv2d_backprop_filter(zeros({2, 5, 4, 3}), {3, 3, 3, 0}, zeros({2, 5, 4, 0}))).shape(),
             (Shape{3, 3, 3, 0}));
   // no rows
@@ -136,13 +139,15 @@ TEST_P(Conv2DKnown, InputSizesFromEverywhere) {
   const ConvOperands o = conv_operands(c, DType::kFloat64);
   const Tensor expected = naive_convolutions(c, o).dx;
   Graph graph;
-  const Output x = placeholder(graph, DType::kFloat64, {-1, -1, -1, c.input[3]}), w = constant(graph, o.w), dy = constant(graph, o.dy);
+  const Output x = placeholder(graph, DType::kFloat64, {-1, -1, -1, c.input[3]}), w = constant(graph, o.w),
+               dy = constant(graph, o.dy);
   const Output fed = placeholder(graph, DType::kInt32, {4});
   const Output fed_of_any_length = placeholder(graph, DType::kInt32, {-1});
   std::vector<std::int32_t> sizes;
   for (const std::int64_t d : c.input) sizes.push_back(static_cast<std::int32_t>(d));
   const Tensor fed_sizes = Tensor::from(sizes);
-  EXPECT_LE(relative_difference(run_on(GetParam(), conv2d_backprop_input(c.input.dims(), w, dy, c.attrs)), expected), 1e-12);
+  EXPECT_LE(relative_difference(run_on(GetParam(), conv2d_backprop_input(c.input.dims(), w, dy, c.attrs)), expected),
+            1e-12);
   const Output by_shape = conv2d_backprop_input(shape(x), w, dy, c.attrs);
   EXPECT_EQ(by_shape.shape()[3], c.input[3]);
   EXPECT_LE(relative_difference(run_on(GetParam(), by_shape, {{x, o.x}}), expected), 1e-12);
@@ -151,12 +156,17 @@ TEST_P(Conv2DKnown, InputSizesFromEverywhere) {
     EXPECT_EQ(by_feed.shape().rank(), 4);
     EXPECT_LE(relative_difference(run_on(GetParam(), by_feed, {{f, fed_sizes}}), expected), 1e-12);
   }
-  EXPECT_LE(relative_difference(run_on(GetParam(), conv2d_backprop_input({c.input[1], c.input[2]}, w, dy, c.attrs)), expected), 1e-12);
+  EXPECT_LE(relative_difference(run_on(GetParam(), conv2d_backprop_input({c.input[1], c.input[2]}, w, dy, c.attrs)),
+                                expected),
+            1e-12);
 }
 
-// conv2d rebuilt from pad, slice, multiply and sum: y = sum over r, s of slice(pad(x)) * w[r, s], summed over the channels.
+// conv2d rebuilt from pad, slice, multiply and sum: y = sum over r, s of slice(pad(x)) * w[r, s], summed over the
+// channels.
 TEST_P(Conv2DKnown, AgreesWithPadSliceMultiplySum) {
-  const Conv2DAttrs attrs{.strides = {1, 2, 1, 1}, .padding = Padding::kExplicit, .explicit_paddings = {0, 0, 1, 2, 2, 0, 0, 0},
+  const Conv2DAttrs attrs{.strides = {1, 2, 1, 1},
+                          .padding = Padding::kExplicit,
+                          .explicit_paddings = {0, 0, 1, 2, 2, 0, 0, 0},
                           .dilations = {1, 1, 2, 1}};
   Graph graph;
   const Output x = constant(graph, coarse_random(DType::kFloat64, {2, 6, 7, 3}, 1));

@@ -1,4 +1,5 @@
-// Padding and output-size arithmetic against values worked out by hand, and its ranges and inverses against plain searches.
+// Padding and output-size arithmetic against values worked out by hand, and its ranges and inverses against plain
+// searches.
 #include "gradus/ops/conv_geometry.h"
 
 #include <gtest/gtest.h>
@@ -13,7 +14,9 @@ const std::vector<std::int64_t> kOnes = {1, 1, 1, 1};
 WindowAxis rows_of(std::int64_t in, std::int64_t window, std::int64_t stride, std::int64_t dilation, Padding padding,
                    const std::vector<std::int64_t>& paddings = {}) {
   const std::vector<std::int64_t> strides = {1, stride, 1, 1}, dilations = {1, dilation, 1, 1};
-  return window_geometry({strides, dilations, padding, paddings, DataFormat::kNHWC}, {1, in, 4, 2}, window, 1, "window", "").rows;
+  return window_geometry({strides, dilations, padding, paddings, DataFormat::kNHWC}, {1, in, 4, 2}, window, 1, "window",
+                         "")
+      .rows;
 }
 
 TEST(ConvGeometry, SamePutsTheOddPixelAfterTheImage) {
@@ -47,8 +50,8 @@ TEST(ConvGeometry, SameWithAKernelLargerThanTheImage) {
 }
 
 TEST(ConvGeometry, ValidAndExplicitRoundDown) {
-  EXPECT_EQ(rows_of(8, 3, 2, 1, Padding::kValid).out, 3);                             // (8 - 3) / 2 + 1
-  EXPECT_EQ(rows_of(8, 3, 2, 2, Padding::kValid).out, 2);                             // (8 - 5) / 2 + 1
+  EXPECT_EQ(rows_of(8, 3, 2, 1, Padding::kValid).out, 3);  // (8 - 3) / 2 + 1
+  EXPECT_EQ(rows_of(8, 3, 2, 2, Padding::kValid).out, 2);  // (8 - 5) / 2 + 1
   EXPECT_EQ(rows_of(5, 5, 1, 1, Padding::kValid).out, 1);
   EXPECT_EQ(rows_of(8, 3, 2, 1, Padding::kExplicit, {0, 0, 1, 2, 0, 0, 0, 0}).out, 5);  // (8 + 3 - 3) / 2 + 1
 }
@@ -59,12 +62,14 @@ TEST(ConvGeometry, AnEmptyImageHasNoWindowsUnderSame) {
 }
 
 TEST(ConvGeometry, UnknownSizesLeaveUnknownWhatDependsOnThem) {
-  const WindowGeometry g = window_geometry({kOnes, kOnes, Padding::kSame, {}, DataFormat::kNCHW}, {-1, 3, -1, 5}, 3, -1, "kernel", "");
+  const WindowGeometry g =
+      window_geometry({kOnes, kOnes, Padding::kSame, {}, DataFormat::kNCHW}, {-1, 3, -1, 5}, 3, -1, "kernel", "");
   EXPECT_EQ(g.batch, kUnknownDim);
   EXPECT_EQ(g.channels, 3);
   EXPECT_EQ(g.rows.out, kUnknownDim);
   EXPECT_EQ(g.columns.out, 5);  // with SAME the kernel does not matter
-  EXPECT_EQ(window_geometry({kOnes, kOnes, Padding::kValid, {}, DataFormat::kNCHW}, {-1, 3, -1, 5}, 3, -1, "kernel", "").columns.out,
+  EXPECT_EQ(window_geometry({kOnes, kOnes, Padding::kValid, {}, DataFormat::kNCHW}, {-1, 3, -1, 5}, 3, -1, "kernel", "")
+                .columns.out,
             kUnknownDim);
 }
 
@@ -76,8 +81,9 @@ TEST(ConvGeometry, RangesAndInverseAgreeWithASearch) {
           for (std::int64_t dilation = 1; dilation <= 3; ++dilation) {
             const bool is_explicit = padding == Padding::kExplicit;
             if (padding != Padding::kSame && (window - 1) * dilation + 1 > in + (is_explicit ? 5 : 0)) continue;
-            const WindowAxis a = rows_of(in, window, stride, dilation, padding,
-                                         is_explicit ? std::vector<std::int64_t>{0, 0, 2, 3, 0, 0, 0, 0} : std::vector<std::int64_t>{});
+            const WindowAxis a =
+                rows_of(in, window, stride, dilation, padding,
+                        is_explicit ? std::vector<std::int64_t>{0, 0, 2, 3, 0, 0, 0, 0} : std::vector<std::int64_t>{});
             for (std::int64_t position = 0; position < a.out; ++position) {
               const auto range = a.taps_inside(position);
               for (std::int64_t tap = 0; tap < window; ++tap) {
@@ -100,20 +106,23 @@ TEST(ConvGeometry, RangesAndInverseAgreeWithASearch) {
 }
 
 TEST(ConvGeometry, SaysWhatIsWrongWithAPlacement) {
-  const auto place = [](const std::vector<std::int64_t>& strides, const std::vector<std::int64_t>& dilations, Padding padding,
-                        const std::vector<std::int64_t>& paddings) {
+  const auto place = [](const std::vector<std::int64_t>& strides, const std::vector<std::int64_t>& dilations,
+                        Padding padding, const std::vector<std::int64_t>& paddings) {
     return [=] { check_placement({strides, dilations, padding, paddings, DataFormat::kNHWC}); };
   };
   const Code invalid = Code::kInvalidArgument;
-  expect_error(invalid, "strides must be 4 integers in NHWC order; got [1,2]", place({1, 2}, kOnes, Padding::kSame, {}));
+  expect_error(invalid, "strides must be 4 integers in NHWC order; got [1,2]",
+               place({1, 2}, kOnes, Padding::kSame, {}));
   expect_error(invalid, "strides for rows and columns must be at least 1 and below 2^31; got [1,0,1,1] NHWC",
                place({1, 0, 1, 1}, kOnes, Padding::kSame, {}));
-  expect_error(invalid, "strides for batch and depth must be 1; got [2,1,1,1] NHWC", place({2, 1, 1, 1}, kOnes, Padding::kSame, {}));
+  expect_error(invalid, "strides for batch and depth must be 1; got [2,1,1,1] NHWC",
+               place({2, 1, 1, 1}, kOnes, Padding::kSame, {}));
   expect_error(invalid, "dilations must be 4 integers in NHWC order; got [1,1,1,1,1]",
                place(kOnes, {1, 1, 1, 1, 1}, Padding::kSame, {}));
   expect_error(invalid, "dilations for rows and columns must be at least 1 and below 2^31; got [1,1,-2,1]",
                place(kOnes, {1, 1, -2, 1}, Padding::kSame, {}));
-  expect_error(invalid, "dilations for batch and depth must be 1; got [1,1,1,3]", place(kOnes, {1, 1, 1, 3}, Padding::kSame, {}));
+  expect_error(invalid, "dilations for batch and depth must be 1; got [1,1,1,3]",
+               place(kOnes, {1, 1, 1, 3}, Padding::kSame, {}));
   expect_error(invalid, "padding EXPLICIT needs 8 explicit_paddings", place(kOnes, kOnes, Padding::kExplicit, {}));
   expect_error(invalid, "got [0,0,-1,0,0,0,0,0]", place(kOnes, kOnes, Padding::kExplicit, {0, 0, -1, 0, 0, 0, 0, 0}));
   expect_error(invalid, "explicit_paddings for batch and depth must be 0; got [0,1,0,0,0,0,0,0]",

@@ -68,11 +68,12 @@ Paddings paddings_of(const ConvCase& c) {
 }
 
 std::vector<std::int64_t> four(DataFormat format, Pair p) {
-  return format == DataFormat::kNHWC ? std::vector<std::int64_t>{1, p.h, p.w, 1} : std::vector<std::int64_t>{1, 1, p.h, p.w};
+  return format == DataFormat::kNHWC ? std::vector<std::int64_t>{1, p.h, p.w, 1}
+                                     : std::vector<std::int64_t>{1, 1, p.h, p.w};
 }
 
-ConvCase make_case(std::int64_t batch, Pair image, Channels channels, Pair kernel, Pair stride, Pair dilation, Padding padding,
-                   DataFormat format) {
+ConvCase make_case(std::int64_t batch, Pair image, Channels channels, Pair kernel, Pair stride, Pair dilation,
+                   Padding padding, DataFormat format) {
   ConvCase c;
   c.attrs.padding = padding;
   c.attrs.data_format = format;
@@ -88,9 +89,9 @@ ConvCase make_case(std::int64_t batch, Pair image, Channels channels, Pair kerne
   const Axis extent = extents(c.filter, dilation);
   c.output = image_shape(format, batch, count_windows(image.h + p.top + p.bottom, extent.extent_h, stride.h),
                          count_windows(image.w + p.left + p.right, extent.extent_w, stride.w), channels.out);
-  c.name = fmt::format("{}x{}x{} {} kernel {}x{} stride {},{} dilation {},{} {} {}", batch, image.h, image.w, channels.name,
-                       kernel.h, kernel.w, stride.h, stride.w, dilation.h, dilation.w, padding_name(padding),
-                       data_format_name(format));
+  c.name = fmt::format("{}x{}x{} {} kernel {}x{} stride {},{} dilation {},{} {} {}", batch, image.h, image.w,
+                       channels.name, kernel.h, kernel.w, stride.h, stride.w, dilation.h, dilation.w,
+                       padding_name(padding), data_format_name(format));
   return c;
 }
 
@@ -116,8 +117,8 @@ std::vector<ConvCase> product(Padding padding, const std::vector<Pair>& images, 
         for (const Pair dilation : dilations)
           for (const Channels& channel : channels)
             for (const DataFormat format : kFormats) {
-              ConvCase c = make_case(1 + static_cast<std::int64_t>(cases.size() % 2), image, channel, kernel, stride, dilation,
-                                     padding, format);
+              ConvCase c = make_case(1 + static_cast<std::int64_t>(cases.size() % 2), image, channel, kernel, stride,
+                                     dilation, padding, format);
               if (fits(c)) cases.push_back(std::move(c));
             }
   return cases;
@@ -126,8 +127,8 @@ std::vector<ConvCase> product(Padding padding, const std::vector<Pair>& images, 
 }  // namespace
 
 std::vector<ConvCase> conv_matrix(Padding padding) {
-  return product(padding, {{7, 6}, {8, 9}}, {{1, 1}, {3, 2}, {2, 5}}, {{1, 1}, {2, 1}, {1, 2}, {3, 2}}, {{1, 1}, {2, 1}, {1, 2}, {3, 3}},
-                 {kOne, kOdd, kGroups, kDepthwise, kMultiplier});
+  return product(padding, {{7, 6}, {8, 9}}, {{1, 1}, {3, 2}, {2, 5}}, {{1, 1}, {2, 1}, {1, 2}, {3, 2}},
+                 {{1, 1}, {2, 1}, {1, 2}, {3, 3}}, {kOne, kOdd, kGroups, kDepthwise, kMultiplier});
 }
 
 std::vector<ConvCase> small_conv_matrix(Padding padding) {
@@ -138,18 +139,27 @@ std::vector<ConvCase> special_conv_cases() {
   std::vector<ConvCase> cases;
   for (const DataFormat format : kFormats) {
     for (const Padding padding : {Padding::kSame, Padding::kValid, Padding::kExplicit}) {
-      cases.push_back(make_case(3, {5, 7}, {8, 8, 16, "8->16"}, {5, 7}, {1, 1}, {1, 1}, padding, format));   // kernel = image
-      cases.push_back(make_case(2, {9, 8}, {2, 2, 3, "2->3"}, {2, 1}, {4, 3}, {1, 1}, padding, format));     // stride > kernel
-      cases.push_back(make_case(2, {11, 7}, {1, 1, 6, "1->6"}, {5, 5}, {1, 1}, {1, 1}, padding, format));    // as LeNet's first
-      cases.push_back(make_case(17, {6, 7}, {6, 6, 16, "6->16"}, {5, 5}, {1, 1}, {1, 1}, padding, format));  // as its second
+      cases.push_back(
+          make_case(3, {5, 7}, {8, 8, 16, "8->16"}, {5, 7}, {1, 1}, {1, 1}, padding, format));  // kernel = image
+      cases.push_back(
+          make_case(2, {9, 8}, {2, 2, 3, "2->3"}, {2, 1}, {4, 3}, {1, 1}, padding, format));  // stride > kernel
+      cases.push_back(
+          make_case(2, {11, 7}, {1, 1, 6, "1->6"}, {5, 5}, {1, 1}, {1, 1}, padding, format));  // as LeNet's first
+      cases.push_back(
+          make_case(17, {6, 7}, {6, 6, 16, "6->16"}, {5, 5}, {1, 1}, {1, 1}, padding, format));  // as its second
       cases.push_back(make_case(1, {13, 12}, {19, 19, 37, "19->37"}, {3, 3}, {2, 2}, {1, 1}, padding, format));
-      cases.push_back(make_case(1, {40, 33}, {8, 8, 24, "8->24"}, {3, 3}, {1, 1}, {1, 1}, padding, format));  // several strips
-      cases.push_back(make_case(1, {3, 600}, {17, 17, 8, "17->8"}, {3, 5}, {1, 2}, {1, 1}, padding, format));  // long rows
+      cases.push_back(
+          make_case(1, {40, 33}, {8, 8, 24, "8->24"}, {3, 3}, {1, 1}, {1, 1}, padding, format));  // several strips
+      cases.push_back(
+          make_case(1, {3, 600}, {17, 17, 8, "17->8"}, {3, 5}, {1, 2}, {1, 1}, padding, format));  // long rows
       cases.push_back(make_case(2, {9, 10}, {16, 1, 16, "depthwise 16"}, {3, 3}, {1, 2}, {2, 1}, padding, format));
-      cases.push_back(make_case(2, {9, 10}, {12, 3, 40, "12->40 in 4 groups"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
+      cases.push_back(
+          make_case(2, {9, 10}, {12, 3, 40, "12->40 in 4 groups"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
     }
-    cases.push_back(make_case(2, {3, 2}, {2, 2, 3, "2->3"}, {7, 5}, {1, 1}, {1, 1}, Padding::kSame, format));  // kernel > image
-    cases.push_back(make_case(2, {4, 3}, {2, 2, 3, "2->3"}, {3, 3}, {2, 3}, {9, 7}, Padding::kSame, format));  // taps far outside
+    cases.push_back(
+        make_case(2, {3, 2}, {2, 2, 3, "2->3"}, {7, 5}, {1, 1}, {1, 1}, Padding::kSame, format));  // kernel > image
+    cases.push_back(
+        make_case(2, {4, 3}, {2, 2, 3, "2->3"}, {3, 3}, {2, 3}, {9, 7}, Padding::kSame, format));  // taps far outside
     cases.push_back(make_case(1, {1, 1}, {5, 5, 2, "5->2"}, {1, 1}, {3, 3}, {1, 1}, Padding::kSame, format));
   }
   return cases;
@@ -168,7 +178,8 @@ ConvOperands conv_operands(const ConvCase& c, DType dtype, std::uint64_t seed) {
 
 ConvResults run_convolutions(const ConvCase& c, const ConvOperands& operands, const std::string& device, int threads) {
   Graph graph;
-  const Output x = placeholder(graph, operands.x.dtype(), c.input), w = placeholder(graph, operands.w.dtype(), c.filter),
+  const Output x = placeholder(graph, operands.x.dtype(), c.input),
+               w = placeholder(graph, operands.w.dtype(), c.filter),
                dy = placeholder(graph, operands.dy.dtype(), c.output);
   const std::vector<Output> fetches = {conv2d(x, w, c.attrs), conv2d_backprop_input(c.input.dims(), w, dy, c.attrs),
                                        conv2d_backprop_filter(x, c.filter.dims(), dy, c.attrs)};

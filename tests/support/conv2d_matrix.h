@@ -1,6 +1,6 @@
-// The convolution test matrix: a cross product of kernel sizes, strides, dilations, paddings, groups, data formats and image
-// sizes, and the special shapes that a product does not reach. Shapes are small, odd and never square, so that every mix-up of
-// rows and columns, of before and after, or of two axes shows.
+// The convolution test matrix: a cross product of kernel sizes, strides, dilations, paddings, groups, data formats and
+// image sizes, and the special shapes that a product does not reach. Shapes are small, odd and never square, so that
+// every mix-up of rows and columns, of before and after, or of two axes shows.
 #pragma once
 
 #include <string>
@@ -21,10 +21,11 @@ struct ConvCase {
 
 // The product, for one padding. Configurations whose kernel does not fit are left out.
 std::vector<ConvCase> conv_matrix(Padding padding);
-// A subset of the product for checks that cost more: every pair of (dilation, padding), (stride, padding), (groups, format) and so on
-// still occurs, over fewer image sizes.
+// A subset of the product for checks that cost more: every pair of (dilation, padding), (stride, padding), (groups,
+// format) and so on still occurs, over fewer image sizes.
 std::vector<ConvCase> small_conv_matrix(Padding padding);
-// 1x1, kernel = image, kernel larger than the image, stride larger than the kernel, batch 1 and more, many channels, long rows.
+// 1x1, kernel = image, kernel larger than the image, stride larger than the kernel, batch 1 and more, many channels,
+// long rows.
 std::vector<ConvCase> special_conv_cases();
 
 // Values of either sign with few bits: exact in float16, float32 and float64 alike.
@@ -39,10 +40,11 @@ struct ConvOperands {
 };
 ConvOperands conv_operands(const ConvCase& c, DType dtype, std::uint64_t seed = 1);
 // Through a session on `device`, with output buffers poisoned by NaN.
-ConvResults run_convolutions(const ConvCase& c, const ConvOperands& operands, const std::string& device, int threads = 2);
+ConvResults run_convolutions(const ConvCase& c, const ConvOperands& operands, const std::string& device,
+                             int threads = 2);
 
-// The three by the definition: the image is copied into a zero-padded array in float64, and one loop over all products adds to
-// y, dx and dw. Shares no code with the library.
+// The three by the definition: the image is copied into a zero-padded array in float64, and one loop over all products
+// adds to y, dx and dw. Shares no code with the library.
 ConvResults naive_convolutions(const ConvCase& c, const ConvOperands& operands);
 
 // max |a - b| / max(max |b|, 1e-3); NaN where a NaN meets a number.
