@@ -29,7 +29,8 @@ std::vector<bool> descendants(const Edges& next, int from) {
 }
 
 void add_variable_edges(const Plan& plan, Edges& next) {
-  std::map<int, std::set<int>> users;     // variable (value) -> steps that read its memory
+  // Variable (value) -> steps that read its memory, each with the assignment whose result it reads (-1: the variable itself).
+  std::map<int, std::set<std::pair<int, int>>> users;
   std::map<int, std::set<int>> mutators;  // variable (value) -> steps that overwrite it
   for (int s = 0; s < static_cast<int>(plan.steps.size()); ++s) {
     const PlanStep& step = plan.step(s);
@@ -37,15 +38,21 @@ void add_variable_edges(const Plan& plan, Edges& next) {
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
       const int root = plan.root(step.inputs[i]);
       if (plan.value(root).storage != Storage::kVariable) continue;
-      (static_cast<int>(i) < mutated_inputs(step) ? mutators : users)[root].insert(s);
+      if (static_cast<int>(i) < mutated_inputs(step)) {
+        mutators[root].insert(s);
+      } else {
+        users[root].emplace(s, plan.value(step.inputs[i]).producer);
+      }
     }
   }
   const Edges data = next;  // "depends on" means by data and control only
   for (const auto& [variable, writers] : mutators) {
     for (const int writer : writers) {
       const std::vector<bool> after = descendants(data, writer);
-      for (const int user : users[variable]) {
-        if (user != writer && !after[static_cast<std::size_t>(user)]) next[static_cast<std::size_t>(user)].push_back(writer);
+      for (const auto& [user, source] : users[variable]) {
+        // Who reads the result of an assignment reads before the later ones; the earlier ones are over by then.
+        if (user == writer || source >= writer || after[static_cast<std::size_t>(user)]) continue;
+        next[static_cast<std::size_t>(user)].push_back(writer);
       }
       for (const int later : writers) {
         if (later > writer && !descendants(data, later)[static_cast<std::size_t>(writer)]) {

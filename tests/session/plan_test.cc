@@ -68,7 +68,7 @@ TEST(Sharing, EqualSubexpressionsAreComputedOnceUnlessRandom) {
   Session session(graph);
   const Feeds feeds = {{x, vec({0, 1})}};
   EXPECT_EQ(session.run(feeds, {y})[0].at(0), 2.0);
-  EXPECT_EQ(count(session.explain(y, feeds), "shared: same as 'a'"), 1);
+  EXPECT_EQ(count(session.explain(y, feeds), "shared: same as"), 1);
   Session plain(graph, {.optimize = false});
   EXPECT_EQ(count(plain.explain(y, feeds), "shared"), 0);
   EXPECT_EQ(plain.run(feeds, {y})[0].at(0), 2.0);
