@@ -1,0 +1,91 @@
+// Layers: functions that make their variables and return their result. Images are [batch, rows, columns, channels] (NHWC)
+// unless data_format says NCHW. Every layer's nodes are in a name scope of its own.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "gradus/nn/initializers.h"
+#include "gradus/ops/image_format.h"
+
+namespace gradus::nn {
+
+struct Conv2DOptions {
+  std::int64_t filters = 0;                 // output channels; must be given
+  std::vector<std::int64_t> kernel = {3, 3};  // rows, columns
+  std::vector<std::int64_t> strides = {1, 1};
+  std::vector<std::int64_t> dilations = {1, 1};
+  Padding padding = Padding::kSame;
+  DataFormat data_format = DataFormat::kNHWC;
+  std::int64_t groups = 1;
+  bool use_bias = true;
+  Initializer kernel_initializer = he_normal();
+  Initializer bias_initializer = zeros();
+  double l2 = 0.0;  // of the kernel
+  bool use_cudnn_on_gpu = true;
+};
+// x [N, H, W, C] -> [N, OH, OW, filters]; variables kernel [rows, columns, C / groups, filters] and bias [filters].
+Output conv2d(const Output& x, const Conv2DOptions& options, std::string_view name = "conv2d",
+              SourceLocation location = SourceLocation::current());
+
+struct DepthwiseConv2DOptions {
+  std::int64_t multiplier = 1;  // output channels per input channel
+  std::vector<std::int64_t> kernel = {3, 3};
+  std::vector<std::int64_t> strides = {1, 1};
+  std::vector<std::int64_t> dilations = {1, 1};
+  Padding padding = Padding::kSame;
+  DataFormat data_format = DataFormat::kNHWC;
+  bool use_bias = true;
+  Initializer kernel_initializer = he_normal();
+  Initializer bias_initializer = zeros();
+  double l2 = 0.0;
+};
+// x [N, H, W, C] -> [N, OH, OW, C * multiplier]; variables kernel [rows, columns, C, multiplier] and bias.
+Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& options, std::string_view name = "depthwise_conv2d",
+                        SourceLocation location = SourceLocation::current());
+
+struct DenseOptions {
+  std::int64_t units = 0;  // must be given
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform();
+  Initializer bias_initializer = zeros();
+  double l2 = 0.0;
+};
+// x [N, in] -> x * kernel + bias [N, units].
+Output dense(const Output& x, const DenseOptions& options, std::string_view name = "dense",
+             SourceLocation location = SourceLocation::current());
+
+struct BatchNormOptions {
+  bool training = true;     // normalise by the batch and update the moving averages; else by the moving averages
+  double momentum = 0.99;   // moving = momentum * moving + (1 - momentum) * batch
+  double epsilon = 1e-3;
+  DataFormat data_format = DataFormat::kNHWC;
+};
+// Ioffe and Szegedy, ICML 2015, over all dimensions but the channels. Variables gamma, beta (trainable), moving_mean,
+// moving_variance; their updates go to the collection `update_ops`, which minimize() runs with every step.
+Output batch_norm(const Output& x, const BatchNormOptions& options = {}, std::string_view name = "batch_norm",
+                  SourceLocation location = SourceLocation::current());
+
+struct DropoutOptions {
+  double rate = 0.5;  // of elements set to 0; the others are scaled by 1 / (1 - rate)
+  bool training = true;
+};
+Output dropout(const Output& x, const DropoutOptions& options, std::string_view name = "dropout",
+               SourceLocation location = SourceLocation::current());
+
+// [N, ...] -> [N, product of the rest]; the rest must be known.
+Output flatten(const Output& x, std::string_view name = "flatten", SourceLocation location = SourceLocation::current());
+
+struct PoolOptions {
+  std::int64_t size = 2;
+  std::int64_t stride = 0;  // 0: the size
+  Padding padding = Padding::kValid;
+  DataFormat data_format = DataFormat::kNHWC;
+};
+Output max_pool2d(const Output& x, const PoolOptions& options = {}, std::string_view name = "max_pool2d",
+                  SourceLocation location = SourceLocation::current());
+Output avg_pool2d(const Output& x, const PoolOptions& options = {}, std::string_view name = "avg_pool2d",
+                  SourceLocation location = SourceLocation::current());
+
+}  // namespace gradus::nn

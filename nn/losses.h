@@ -1,0 +1,29 @@
+// Losses: scalars, averaged over the batch.
+#pragma once
+
+#include <string_view>
+
+#include "gradus/graph/graph.h"
+
+namespace gradus::nn {
+
+// mean((prediction - target)^2) over all elements.
+Output mean_squared_error(const Output& targets, const Output& predictions, std::string_view name = "mean_squared_error",
+                          SourceLocation location = SourceLocation::current());
+
+struct SoftmaxLossOptions {
+  // Szegedy et al., CVPR 2016: the target becomes (1 - s) * one_hot + s / classes.
+  double label_smoothing = 0.0;
+};
+// Mean cross-entropy of softmax(logits [N, classes]) with integer labels [N].
+Output sparse_softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options = {},
+                           std::string_view name = "softmax_loss", SourceLocation location = SourceLocation::current());
+// The same with labels as distributions [N, classes].
+Output softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options = {},
+                    std::string_view name = "softmax_loss", SourceLocation location = SourceLocation::current());
+
+// loss plus everything in the collection `regularization_losses` (the layers' l2 options).
+Output with_regularization(const Output& loss, std::string_view name = "total_loss",
+                           SourceLocation location = SourceLocation::current());
+
+}  // namespace gradus::nn

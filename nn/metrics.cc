@@ -1,0 +1,85 @@
+#include "gradus/nn/metrics.h"
+
+#include <fmt/format.h>
+
+#include "gradus/graph/scopes.h"
+#include "gradus/ops/argmax.h"
+#include "gradus/ops/unary.h"
+#include "gradus/ops/compare.h"
+#include "gradus/ops/reduction.h"
+
+namespace gradus::nn {
+
+Output accuracy(const Output& labels, const Output& logits, std::string_view name, SourceLocation location) {
+  const NameScope scope(logits.graph(), name);
+  const Output predictions = argmax(logits, -1, labels.dtype(), "predictions", location);
+  return reduce_mean(cast(equal(predictions, labels, "correct", location), DType::kFloat32), {}, false, "mean", location);
+}
+
+Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, std::string_view name, SourceLocation location) {
+  const NameScope scope(logits.graph(), name);
+  return reduce_mean(cast(in_top_k(logits, labels, k, "in_top_k", location), DType::kFloat32), {}, false, "mean", location);
+}
+
+ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
+  if (classes < 1) throw invalid_argument(fmt::format("a confusion matrix needs at least one class; got {}", classes));
+  counts_.assign(static_cast<std::size_t>(classes * classes), 0);
+}
+
+void ConfusionMatrix::add(const Tensor& labels, const Tensor& predictions) {
+  if (!(labels.shape() == predictions.shape())) {
+    throw invalid_argument("labels " + labels.shape().to_string() + " and predictions " + predictions.shape().to_string() + " differ in shape");
+  }
+  const auto check = [&](const char* what, double value, std::int64_t i) {
+    if (value < 0 || value >= static_cast<double>(classes_)) {
+      throw out_of_range(fmt::format("{} {} is {}, not a class in [0, {})", what, i, value, classes_));
+    }
+  };
+  for (std::int64_t i = 0; i < labels.num_elements(); ++i) {
+    check("label", labels.at(i), i);
+    check("prediction", predictions.at(i), i);
+  }
+  for (std::int64_t i = 0; i < labels.num_elements(); ++i) {
+    ++counts_[static_cast<std::size_t>(static_cast<std::int64_t>(labels.at(i)) * classes_ + static_cast<std::int64_t>(predictions.at(i)))];
+  }
+}
+
+std::int64_t ConfusionMatrix::count(std::int64_t label, std::int64_t prediction) const {
+  return counts_.at(static_cast<std::size_t>(label * classes_ + prediction));
+}
+
+double ConfusionMatrix::accuracy() const {
+  double correct = 0.0;
+  double all = 0.0;
+  for (std::int64_t i = 0; i < classes_; ++i) {
+    for (std::int64_t j = 0; j < classes_; ++j) {
+      all += static_cast<double>(count(i, j));
+      if (i == j) correct += static_cast<double>(count(i, j));
+    }
+  }
+  return correct / all;
+}
+
+double ConfusionMatrix::precision(std::int64_t label) const {
+  double predicted = 0.0;
+  for (std::int64_t i = 0; i < classes_; ++i) predicted += static_cast<double>(count(i, label));
+  return static_cast<double>(count(label, label)) / predicted;
+}
+
+double ConfusionMatrix::recall(std::int64_t label) const {
+  double occurred = 0.0;
+  for (std::int64_t j = 0; j < classes_; ++j) occurred += static_cast<double>(count(label, j));
+  return static_cast<double>(count(label, label)) / occurred;
+}
+
+std::string ConfusionMatrix::to_string() const {
+  std::string text = "label\\predicted";
+  for (std::int64_t j = 0; j < classes_; ++j) text += fmt::format("{:>7}", j);
+  for (std::int64_t i = 0; i < classes_; ++i) {
+    text += fmt::format("\n{:>15}", i);
+    for (std::int64_t j = 0; j < classes_; ++j) text += fmt::format("{:>7}", count(i, j));
+  }
+  return text + "\n";
+}
+
+}  // namespace gradus::nn

@@ -1,0 +1,55 @@
+// Metrics: graph nodes for one batch, and small accumulators over batches on the host.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gradus/core/tensor.h"
+#include "gradus/graph/graph.h"
+
+namespace gradus::nn {
+
+// Share of rows of logits [N, classes] whose largest entry is at the label [N]; a float32 scalar. Ties go to the first.
+Output accuracy(const Output& labels, const Output& logits, std::string_view name = "accuracy",
+                SourceLocation location = SourceLocation::current());
+// Share of rows whose label is among the k largest.
+Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, std::string_view name = "top_k_accuracy",
+                      SourceLocation location = SourceLocation::current());
+
+// Weighted mean: add(batch mean, batch size).
+class Mean {
+ public:
+  void add(double value, double weight = 1.0) {
+    sum_ += value * weight;
+    weight_ += weight;
+  }
+  // NaN before the first add.
+  double value() const { return sum_ / weight_; }
+  void reset() { sum_ = weight_ = 0.0; }
+
+ private:
+  double sum_ = 0.0;
+  double weight_ = 0.0;
+};
+
+// counts[label][prediction].
+class ConfusionMatrix {
+ public:
+  explicit ConfusionMatrix(std::int64_t classes);
+  // Integer tensors of the same shape; throws OutOfRange for a class that does not exist.
+  void add(const Tensor& labels, const Tensor& predictions);
+  std::int64_t count(std::int64_t label, std::int64_t prediction) const;
+  double accuracy() const;
+  double precision(std::int64_t label) const;  // NaN when it was never predicted
+  double recall(std::int64_t label) const;     // NaN when it never occurred
+  // A table with labels as rows and predictions as columns.
+  std::string to_string() const;
+
+ private:
+  std::int64_t classes_;
+  std::vector<std::int64_t> counts_;
+};
+
+}  // namespace gradus::nn

@@ -1,0 +1,82 @@
+#include "gradus/nn/models.h"
+
+#include <array>
+#include <utility>
+
+#include "gradus/graph/scopes.h"
+#include "gradus/nn/layers.h"
+#include "gradus/ops/operators.h"
+#include "gradus/ops/pooling.h"
+#include "gradus/ops/unary.h"
+
+namespace gradus::nn {
+namespace {
+
+Output conv_bn(const Output& x, std::int64_t filters, std::int64_t kernel, std::int64_t stride, const ModelOptions& o,
+               std::string_view name) {
+  const NameScope scope(x.graph(), name);
+  const Output y = conv2d(x, {.filters = filters, .kernel = {kernel, kernel}, .strides = {stride, stride}, .use_bias = false, .l2 = o.l2}, "conv");
+  return batch_norm(y, {.training = o.training, .momentum = 0.9, .epsilon = 1e-5}, "bn");
+}
+
+// relu(x' + F(x)), x' the shortcut.
+Output residual_block(const Output& x, std::int64_t filters, std::int64_t stride, const ModelOptions& o, std::string_view name) {
+  const NameScope scope(x.graph(), name);
+  Output y = relu(conv_bn(x, filters, 3, stride, o, "a"));
+  y = conv_bn(y, filters, 3, 1, o, "b");
+  const Output shortcut = x.shape()[3] == filters && stride == 1 ? x : conv_bn(x, filters, 1, stride, o, "shortcut");
+  return relu(shortcut + y);
+}
+
+constexpr std::array<std::pair<const char*, ModelFn>, 3> kModels = {{{"lenet5", lenet5}, {"deep_mnist", deep_mnist}, {"resnet20", resnet20}}};
+
+}  // namespace
+
+Output lenet5(const Output& images, const ModelOptions& o) {
+  const NameScope scope(images.graph(), "lenet5");
+  Output h = relu(conv2d(images, {.filters = 6, .kernel = {5, 5}, .padding = Padding::kSame, .l2 = o.l2}, "conv1"));
+  h = max_pool2d(h, {.size = 2}, "pool1");
+  h = relu(conv2d(h, {.filters = 16, .kernel = {5, 5}, .padding = Padding::kValid, .l2 = o.l2}, "conv2"));
+  h = flatten(max_pool2d(h, {.size = 2}, "pool2"));
+  h = relu(dense(h, {.units = 120, .kernel_initializer = he_normal(), .l2 = o.l2}, "fc1"));
+  h = relu(dense(h, {.units = 84, .kernel_initializer = he_normal(), .l2 = o.l2}, "fc2"));
+  return dense(h, {.units = o.classes, .l2 = o.l2}, "logits");
+}
+
+Output deep_mnist(const Output& images, const ModelOptions& o) {
+  const NameScope scope(images.graph(), "deep_mnist");
+  Output h = relu(conv2d(images, {.filters = 32, .kernel = {5, 5}, .l2 = o.l2}, "conv1"));
+  h = max_pool2d(h, {.size = 2}, "pool1");
+  h = relu(conv2d(h, {.filters = 64, .kernel = {5, 5}, .l2 = o.l2}, "conv2"));
+  h = flatten(max_pool2d(h, {.size = 2}, "pool2"));
+  h = relu(dense(h, {.units = 1024, .kernel_initializer = he_normal(), .l2 = o.l2}, "fc1"));
+  h = dropout(h, {.rate = 0.5, .training = o.training});
+  return dense(h, {.units = o.classes, .l2 = o.l2}, "logits");
+}
+
+Output resnet20(const Output& images, const ModelOptions& o) {
+  const NameScope scope(images.graph(), "resnet20");
+  Output h = relu(conv_bn(images, 16, 3, 1, o, "stem"));
+  for (const std::int64_t stage : {1, 2, 3}) {
+    for (const std::int64_t block : {1, 2, 3}) {
+      const std::int64_t stride = stage > 1 && block == 1 ? 2 : 1;
+      h = residual_block(h, 8 << stage, stride, o, "stage" + std::to_string(stage) + "_block" + std::to_string(block));
+    }
+  }
+  return dense(global_avg_pool(h), {.units = o.classes, .l2 = o.l2}, "logits");
+}
+
+ModelFn model_by_name(std::string_view name) {
+  for (const auto& [known, model] : kModels) {
+    if (name == known) return model;
+  }
+  throw not_found("no model '" + std::string(name) + "'; models: lenet5, deep_mnist, resnet20");
+}
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, model] : kModels) names.emplace_back(name);
+  return names;
+}
+
+}  // namespace gradus::nn

@@ -1,0 +1,33 @@
+// Models as plain functions from images to logits. A second call under a ReuseVariables shares the weights.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gradus/graph/graph.h"
+
+namespace gradus::nn {
+
+struct ModelOptions {
+  std::int64_t classes = 10;
+  bool training = true;  // dropout on, batch norm by the batch
+  double l2 = 0.0;       // of the weights of convolutions and dense layers
+};
+
+// LeNet-5 as it is built today (LeCun et al., 1998, with relu and max-pooling): conv 5x5x6 SAME, pool, conv 5x5x16 VALID,
+// pool, dense 120, 84, classes. images [N, 28, 28, 1] (or [N, 32, 32, C]).
+Output lenet5(const Output& images, const ModelOptions& options = {});
+// TensorFlow's "Deep MNIST" tutorial network: conv 5x5x32, pool, conv 5x5x64, pool, dense 1024, dropout 0.5, dense classes.
+Output deep_mnist(const Output& images, const ModelOptions& options = {});
+// He et al., CVPR 2016, section 4.2: 3x3x16, then three stages of three blocks with 16, 32, 64 filters, global average pool;
+// shortcuts of type B (1x1 convolution) where the size changes. images [N, 32, 32, 3].
+Output resnet20(const Output& images, const ModelOptions& options = {});
+
+// By name; throws NotFound with the names that exist.
+using ModelFn = Output (*)(const Output&, const ModelOptions&);
+ModelFn model_by_name(std::string_view name);
+std::vector<std::string> model_names();
+
+}  // namespace gradus::nn

@@ -1,0 +1,29 @@
+// Exponential moving averages of weights (Polyak averaging), often better for evaluation than the last weights.
+#pragma once
+
+#include <vector>
+
+#include "gradus/graph/session.h"
+
+namespace gradus::nn {
+
+// average = decay * average + (1 - decay) * variable, starting at the variable's initial value.
+class ExponentialMovingAverage {
+ public:
+  // Makes an average for each variable (empty: the graph's trainable variables). Throws InvalidArgument for a decay outside [0, 1).
+  ExponentialMovingAverage(Graph& graph, double decay, const std::vector<Output>& variables = {});
+
+  // Runs `after` (the training operation) and then updates every average.
+  Operation update(const Operation& after) const;
+  // The average of a variable; throws NotFound for one without.
+  Output average(const Output& variable) const;
+  // Exchanges the values of variables and averages: once before an evaluation, once after it.
+  void swap(Session& session) const;
+
+ private:
+  Graph& graph_;
+  double decay_;
+  std::vector<Output> variables_, averages_;
+};
+
+}  // namespace gradus::nn

@@ -1,0 +1,105 @@
+// Optimisers. Each is made by a function from its options; minimize(loss) adds the gradients, the update of every trainable
+// variable (one op each) and of the step counter, and returns the operation that a training loop runs:
+//
+//   const Operation train = nn::momentum({.learning_rate = 0.05, .momentum = 0.9}).minimize(loss);
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradus/graph/graph.h"
+
+namespace gradus::nn {
+
+// A number, or a scalar node such as a schedule's.
+class LearningRate {
+ public:
+  LearningRate(double value) : value_(value) {}                // NOLINT: implicit by design
+  LearningRate(const Output& schedule) : schedule_(schedule) {}  // NOLINT: implicit by design
+  // The rate as a scalar of `dtype` in `graph`.
+  Output as(Graph& graph, DType dtype) const;
+
+ private:
+  double value_ = 0.0;
+  Output schedule_;
+};
+
+struct GradientClipping {
+  double by_value = 0.0;        // each element to [-by_value, by_value]; 0: off
+  double by_global_norm = 0.0;  // all gradients scaled so that their joint 2-norm is at most this; 0: off
+};
+
+using GradientsAndVariables = std::vector<std::pair<Output, Output>>;  // (gradient, variable)
+
+class Optimizer {
+ public:
+  // Adds the update of one variable, after making its slots; returns the update op.
+  using Update = std::function<Output(const Output& variable, const Output& gradient, const Output& learning_rate)>;
+  Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update);
+
+  // Gradients of `loss` (a scalar) for `variables` (empty: the collection trainable_variables), clipped, and their updates
+  // together with the collection `update_ops` and global_step. Throws InvalidArgument when there is no variable or the loss
+  // does not depend on one of them (it is named).
+  Operation minimize(const Output& loss, const std::vector<Output>& variables = {},
+                     SourceLocation location = SourceLocation::current()) const;
+  // The two halves of minimize, for changing gradients in between.
+  GradientsAndVariables compute_gradients(const Output& loss, const std::vector<Output>& variables = {}) const;
+  Operation apply_gradients(const GradientsAndVariables& gradients) const;
+
+ private:
+  std::string name_;
+  LearningRate rate_;
+  GradientClipping clipping_;
+  Update update_;
+};
+
+struct SgdOptions {
+  LearningRate learning_rate = 0.01;
+  GradientClipping clipping = {};
+};
+Optimizer sgd(const SgdOptions& options = {});
+
+struct MomentumOptions {
+  LearningRate learning_rate = 0.01;
+  double momentum = 0.9;
+  bool nesterov = false;
+  GradientClipping clipping = {};
+};
+// accum = momentum * accum + g; var -= rate * accum.
+Optimizer momentum(const MomentumOptions& options = {});
+
+struct RmsPropOptions {
+  LearningRate learning_rate = 0.001;
+  double rho = 0.9;
+  double momentum = 0.0;
+  double epsilon = 1e-10;
+  GradientClipping clipping = {};
+};
+Optimizer rms_prop(const RmsPropOptions& options = {});
+
+struct AdamOptions {
+  LearningRate learning_rate = 0.001;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  GradientClipping clipping = {};
+};
+// Kingma and Ba, ICLR 2015.
+Optimizer adam(const AdamOptions& options = {});
+
+struct AdamWOptions {
+  LearningRate learning_rate = 0.001;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;  // decoupled from the gradient (Loshchilov and Hutter, ICLR 2019)
+  GradientClipping clipping = {};
+};
+Optimizer adamw(const AdamWOptions& options = {});
+
+// Scales `gradients` jointly so that sqrt(sum of squares) is at most `max_norm`.
+std::vector<Output> clip_by_global_norm(const std::vector<Output>& gradients, double max_norm);
+
+}  // namespace gradus::nn

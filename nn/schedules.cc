@@ -1,0 +1,88 @@
+#include "gradus/nn/schedules.h"
+
+#include <fmt/format.h>
+
+#include <numbers>
+
+#include "gradus/graph/scopes.h"
+#include "gradus/ops/binary.h"
+#include "gradus/ops/unary.h"
+#include "gradus/ops/compare.h"
+#include "gradus/ops/operators.h"
+#include "gradus/ops/source_ops.h"
+
+namespace gradus::nn {
+namespace {
+
+Output real_step(const Output& step) {
+  if (!is_integer(step.dtype()) || step.shape().rank() != 0) {
+    throw invalid_argument(fmt::format("a schedule needs an integer scalar as step; got {} {}", dtype_name(step.dtype()), step.shape().to_string()));
+  }
+  return cast(step, DType::kFloat64);
+}
+
+void check_positive(const char* what, double value) {
+  if (!(value > 0.0)) throw invalid_argument(fmt::format("{} must be positive; got {}", what, value));
+}
+
+// high at fraction 0, low at fraction 1, and outside constant.
+Output half_cosine(const Output& fraction, double high, double low) {
+  const Output inside = clip_by_value(fraction, 0.0, 1.0);
+  return low + (high - low) * 0.5 * (1.0 + cos(std::numbers::pi * inside));
+}
+
+}  // namespace
+
+Output piecewise_constant(const Output& step, const std::vector<std::int64_t>& boundaries, const std::vector<double>& values) {
+  if (values.size() != boundaries.size() + 1) {
+    throw invalid_argument(fmt::format("piecewise_constant needs one more value than boundaries; got {} values, {} boundaries",
+                                       values.size(), boundaries.size()));
+  }
+  const NameScope scope(step.graph(), "piecewise_constant");
+  const Output s = real_step(step);
+  Output rate = scalar(step.graph(), values[0], DType::kFloat64);
+  for (std::size_t i = 0; i < boundaries.size(); ++i) {
+    if (i > 0 && boundaries[i] <= boundaries[i - 1]) throw invalid_argument("piecewise_constant: boundaries must increase");
+    rate = where(less(s, static_cast<double>(boundaries[i])), rate, values[i + 1]);
+  }
+  return rate;
+}
+
+Output exponential_decay(const Output& step, double rate, double decay_steps, double decay_rate, bool staircase) {
+  check_positive("decay_steps", decay_steps);
+  check_positive("decay_rate", decay_rate);
+  const NameScope scope(step.graph(), "exponential_decay");
+  const Output s = real_step(step) / decay_steps;
+  const Output exponent = staircase ? cast(cast(s, DType::kInt64), DType::kFloat64) : s;
+  return rate * pow(decay_rate, exponent);
+}
+
+Output cosine_decay(const Output& step, double rate, double decay_steps, double final_rate) {
+  check_positive("decay_steps", decay_steps);
+  const NameScope scope(step.graph(), "cosine_decay");
+  return half_cosine(real_step(step) / decay_steps, rate, final_rate);
+}
+
+Output linear_warmup(const Output& step, const Output& rate, double warmup_steps) {
+  check_positive("warmup_steps", warmup_steps);
+  const NameScope scope(step.graph(), "linear_warmup");
+  return rate * minimum((real_step(step) + 1.0) / warmup_steps, 1.0);
+}
+
+Output one_cycle(const Output& step, const OneCycleOptions& o) {
+  check_positive("total_steps", o.total_steps);
+  check_positive("divide", o.divide);
+  check_positive("final_divide", o.final_divide);
+  if (!(o.warmup_fraction > 0.0 && o.warmup_fraction < 1.0)) {
+    throw invalid_argument(fmt::format("warmup_fraction must be in (0, 1); got {}", o.warmup_fraction));
+  }
+  const NameScope scope(step.graph(), "one_cycle");
+  const Output s = real_step(step);
+  const double peak = o.warmup_fraction * o.total_steps;
+  const double low = o.max_rate / o.divide;
+  const Output rising = low + (o.max_rate - low) / peak * s;
+  const Output falling = half_cosine((s - peak) / (o.total_steps - peak), o.max_rate, o.max_rate / o.final_divide);
+  return where(less(s, peak), rising, falling);
+}
+
+}  // namespace gradus::nn
