@@ -1,0 +1,218 @@
+#include "train_program.h"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <fmt/format.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace train_program {
+namespace {
+
+namespace gd = gradus;
+
+volatile std::sig_atomic_t interrupted = 0;
+void on_interrupt(int) { interrupted = 1; }
+
+// Everything a resumed run needs besides the variables.
+struct Progress {
+  int epoch = 0;              // passes done
+  std::int64_t position = 0;  // batches done in this pass
+  double loss_sum = 0.0;      // over the images of this pass so far
+  std::int64_t images = 0;
+  nlohmann::json epochs = nlohmann::json::array();  // what --json gets
+};
+
+class Program {
+ public:
+  Program(const Options& options, const Setup& setup) : o_(options), setup_(setup), data_(setup.load(options)) {
+    if (o_.limit > 0) data_ = {data_.train.first(o_.limit), data_.test.first(o_.limit)};
+    build();
+    session_.emplace(graph_, gd::SessionOptions{.device = o_.device, .seed = static_cast<std::uint64_t>(o_.seed), .num_threads = o_.threads});
+  }
+
+  int run() {
+    if (!o_.checkpoint.empty()) start_from_checkpoint();
+    while (progress_.epoch < o_.epochs) {
+      if (!train_epoch()) return 130;
+      const double accuracy = test();
+      const double loss = progress_.loss_sum / static_cast<double>(progress_.images);
+      std::printf("epoch %d: loss %.4f, test accuracy %.4f\n", progress_.epoch + 1, loss, accuracy);
+      std::fflush(stdout);
+      progress_.epochs.push_back({{"epoch", progress_.epoch + 1}, {"loss", loss}, {"test_accuracy", accuracy}});
+      ++progress_.epoch;
+      progress_.position = 0;
+      progress_.loss_sum = 0.0;
+      progress_.images = 0;
+      save();
+      write_json();
+    }
+    const double accuracy = progress_.epochs.back().at("test_accuracy");
+    write_json();
+    std::printf("test accuracy: %.4f\n", accuracy);
+    return 0;
+  }
+
+ private:
+  void build() {
+    const gd::Shape& shape = data_.train.images.shape();
+    images_ = gd::placeholder(graph_, gd::DType::kFloat32, {-1, shape[1], shape[2], shape[3]}, "images");
+    labels_ = gd::placeholder(graph_, gd::DType::kInt32, {-1}, "labels");
+    const gd::nn::ModelFn model = gd::nn::model_by_name(o_.model);
+    const gd::nn::ModelOptions options{.classes = data_.train.num_classes, .training = true, .l2 = setup_.l2};
+    const gd::Output logits = model(images_, options);
+    loss_ = gd::nn::sparse_softmax_loss(labels_, logits);
+    const double steps = static_cast<double>(data_.train.batches(o_.batch)) * o_.epochs;
+    const gd::Output rate = gd::nn::cosine_decay(gd::nn::global_step(graph_), o_.learning_rate, steps);
+    train_ = gd::nn::momentum({.learning_rate = rate, .momentum = 0.9}).minimize(gd::nn::with_regularization(loss_));
+    train_accuracy_ = gd::nn::accuracy(labels_, logits);
+
+    const gd::nn::ReuseVariables reuse(graph_);  // the same weights, without dropout, with batch norm's moving averages
+    const gd::Output test_logits = model(images_, {.classes = options.classes, .training = false});
+    test_accuracy_ = gd::nn::accuracy(labels_, test_logits, "test_accuracy");
+  }
+
+  // One pass from progress_.position on; false after Ctrl-C.
+  bool train_epoch() {
+    const auto shuffle_seed = static_cast<std::uint64_t>(o_.seed) * 1000003u + static_cast<std::uint64_t>(progress_.epoch);
+    gd::ProgressBar bar(fmt::format("epoch {}", progress_.epoch + 1), data_.train.batches(o_.batch), {.quiet = o_.quiet});
+    bar.start_at(progress_.position);
+    const auto batches = data_.train.shuffled(shuffle_seed).augmented(setup_.augmentation).batched(o_.batch);
+    for (const gd::io::Batch& batch : batches.skip(progress_.position).prefetched()) {
+      const auto values = session_->run({{images_, batch.images}, {labels_, batch.labels}}, {loss_, train_accuracy_}, {train_});
+      const double loss = static_cast<double>(values[0].item<float>());
+      if (!(loss < 1e30)) throw gd::Error(gd::Code::kOutOfRange, fmt::format("the loss became {}; try a smaller --learning-rate", loss));
+      progress_.loss_sum += loss * static_cast<double>(batch.size());
+      progress_.images += batch.size();
+      progress_.position = batch.index + 1;
+      bar.step({{"loss", loss}, {"acc", static_cast<double>(values[1].item<float>())}}, batch.size());
+      const bool stop = interrupted != 0;
+      if (stop || (++steps_since_save_ >= o_.checkpoint_every)) save();
+      if (stop) {
+        bar.finish();
+        std::fputs(o_.checkpoint.empty() ? "stopped; nothing was saved (no --checkpoint)\n" : "stopped; go on with --resume\n", stderr);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  double test() {
+    gd::nn::Mean accuracy;
+    const gd::io::Augmentation normalise{.mean = setup_.augmentation.mean, .stddev = setup_.augmentation.stddev};
+    for (const gd::io::Batch& batch : data_.test.augmented(normalise).batched(500)) {
+      const auto values = session_->run({{images_, batch.images}, {labels_, batch.labels}}, {test_accuracy_});
+      accuracy.add(static_cast<double>(values[0].item<float>()), static_cast<double>(batch.size()));
+    }
+    return accuracy.value();
+  }
+
+  // What must be the same in a resumed run; anything else would give other results.
+  nlohmann::json identity() const {
+    return {{"program", setup_.defaults.program}, {"model", o_.model}, {"epochs", o_.epochs}, {"batch", o_.batch},
+            {"seed", o_.seed}, {"learning_rate", o_.learning_rate}, {"images", data_.train.size()}};
+  }
+
+  void check_identity(const std::string& saved_text) const {
+    const nlohmann::json saved = nlohmann::json::parse(saved_text);
+    const nlohmann::json own = identity();
+    for (const auto& [key, value] : own.items()) {
+      const std::string before = saved.contains(key) ? saved.at(key).dump() : "nothing";
+      if (before != value.dump()) {
+        throw gd::invalid_argument(fmt::format("the checkpoint was made with {} = {}, this run has {}", key, before, value.dump()));
+      }
+    }
+  }
+
+  void save() {
+    steps_since_save_ = 0;
+    if (o_.checkpoint.empty()) return;
+    gd::io::Checkpoint checkpoint;
+    checkpoint.tensors = session_->state();
+    checkpoint.step = data_.train.batches(o_.batch) * progress_.epoch + progress_.position;
+    checkpoint.epoch = progress_.epoch;
+    checkpoint.position = progress_.position;
+    checkpoint.seed = static_cast<std::uint64_t>(o_.seed);
+    checkpoint.notes = {{"identity", identity().dump()},
+                        {"epochs", progress_.epochs.dump()},
+                        {"loss_sum", fmt::format("{}", progress_.loss_sum)},
+                        {"images", fmt::format("{}", progress_.images)},
+                        {"run_number", fmt::format("{}", session_->run_number())}};
+    gd::io::save_checkpoint(o_.checkpoint, checkpoint);
+  }
+
+  void start_from_checkpoint() {
+    const std::optional<gd::io::Checkpoint> found = gd::io::load_latest_checkpoint(o_.checkpoint);
+    if (!o_.resume) {
+      if (found) throw gd::invalid_argument("'" + o_.checkpoint + "' holds checkpoints already; add --resume to go on, or name another folder");
+      return;
+    }
+    if (!found) {
+      std::fprintf(stderr, "no checkpoint in '%s' yet; starting from the beginning\n", o_.checkpoint.c_str());
+      return;
+    }
+    const auto note = [&](const char* name) {
+      const auto entry = found->notes.find(name);
+      if (entry == found->notes.end()) throw gd::data_loss("the checkpoint in '" + o_.checkpoint + "' was not written by this program");
+      return entry->second;
+    };
+    try {
+      check_identity(note("identity"));
+      progress_.epochs = nlohmann::json::parse(note("epochs"));
+      progress_.epoch = static_cast<int>(found->epoch);
+      progress_.position = found->position;
+      progress_.loss_sum = std::stod(note("loss_sum"));  // "{}" prints doubles so that they read back exactly
+      progress_.images = std::stoll(note("images"));
+      session_->restore(found->tensors);
+      session_->set_run_number(std::stoull(note("run_number")));
+    } catch (const gd::Error&) {
+      throw;
+    } catch (const std::exception& error) {  // JSON and number parsing
+      throw gd::data_loss(fmt::format("the checkpoint in '{}' has unreadable notes: {}", o_.checkpoint, error.what()));
+    }
+    std::fprintf(stderr, "resumed at step %lld (epoch %d, batch %lld)\n", static_cast<long long>(found->step), progress_.epoch + 1,
+                 static_cast<long long>(progress_.position));
+  }
+
+  void write_json() const {
+    if (o_.json.empty()) return;
+    std::ofstream file(o_.json, std::ios::trunc);
+    file << nlohmann::json{{"options", identity()}, {"epochs", progress_.epochs}}.dump(2) << '\n';
+    file.close();
+    if (!file) throw gd::not_found("cannot write '" + o_.json + "'");
+  }
+
+  const Options& o_;
+  const Setup& setup_;
+  gd::io::ImageDataset data_;
+  gd::Graph graph_;
+  gd::Output images_, labels_, loss_, train_accuracy_, test_accuracy_;
+  gd::Operation train_;
+  std::optional<gd::Session> session_;
+  Progress progress_;
+  int steps_since_save_ = 0;
+};
+
+}  // namespace
+
+int run(int argc, char** argv, const Setup& setup) {
+  Options options;
+  int exit_code = 0;
+  if (!parse_options(argc, argv, setup.defaults, &options, &exit_code)) return exit_code;
+  struct sigaction action = {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends the program at once
+  sigaction(SIGINT, &action, nullptr);
+  try {
+    return Program(options, setup).run();
+  } catch (const gd::Error& error) {
+    std::fprintf(stderr, "%s: %s\n", setup.defaults.program.c_str(), error.full_text().c_str());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: Internal: %s\n", setup.defaults.program.c_str(), error.what());
+  }
+  return 2;
+}
+
+}  // namespace train_program
