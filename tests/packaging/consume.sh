@@ -7,12 +7,12 @@ mkdir -p "$GRADUS_WORK"
 
 fail() { echo "$*" >&2; exit 1; }
 
-# build NAME CMAKE_ARGUMENTS...: configures and builds the consumer project in a fresh folder.
+# build NAME CMAKE_ARGUMENTS...: configures and builds the project in this folder's NAME, or in `source`, in a fresh folder.
 build() {
-  local name=$1
+  local name=$1 project=${source:-$here/$1}
   shift
   rm -rf -- "${GRADUS_WORK:?}/$name"
-  "$CMAKE" -S "$here/$name" -B "$GRADUS_WORK/$name" -G Ninja -DCMAKE_CXX_COMPILER="$CXX" -DGRADUS_SOURCE="$GRADUS_SOURCE" "$@"
+  "$CMAKE" -S "$project" -B "$GRADUS_WORK/$name" -G Ninja -DCMAKE_CXX_COMPILER="$CXX" -DGRADUS_SOURCE="$GRADUS_SOURCE" "$@"
   "$CMAKE" --build "$GRADUS_WORK/$name"
 }
 
@@ -64,6 +64,10 @@ case "$1" in
       echo "${program##*/}"
       "$program"
     done
+    ;;
+  custom_op)
+    source="$GRADUS_SOURCE/examples/custom_op" build custom_op -DCMAKE_PREFIX_PATH="$prefix"
+    "$GRADUS_WORK/custom_op/custom_op"
     ;;
   compile_time)
     echo '#include <gradus/gradus.h>' >"$GRADUS_WORK/include_only.cc"
