@@ -17,9 +17,8 @@ void dropout(KernelContext& c) {
   const std::uint64_t threshold = dropout_threshold(attrs.rate);
   for (std::int64_t i = 0; i < c.input(0).num_elements(); ++i) {
     const auto word = stream.block(static_cast<std::uint64_t>(i / 4))[static_cast<std::size_t>(i % 4)];
-    const double mask = word < threshold ? 0.0 : 1.0 / (1.0 - attrs.rate);
-    c.output(0).set(i, word < threshold ? 0.0 : c.input(0).at(i) * mask);
-    c.output(1).set(i, mask);
+    c.output(1).set(i, word < threshold ? 0.0 : 1.0 / (1.0 - attrs.rate));
+    c.output(0).set(i, word < threshold ? 0.0 : c.input(0).at(i) * c.output(1).at(i));
   }
 }
 

@@ -25,7 +25,7 @@ void add_bias_add_cases(std::vector<OpCase>& cases) {
                      .dtypes = floating});
     cases.push_back({.op = "BiasAddGrad", .name = n.name, .operands = {real(n.value)}, .attrs = attrs, .dtypes = floating});
   }
-  cases.push_back({.op = "BiasAddGrad", .name = "several_parts", .operands = {real({5000, 7})}, .max_order = 1,
+  cases.push_back({.op = "BiasAddGrad", .name = "several_parts", .operands = {real({5000, 7})}, .attrs = BiasAddAttrs{}, .max_order = 1,
                    .max_order_reason = "linear; small shapes check order 2"});
 }
 

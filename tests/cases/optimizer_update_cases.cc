@@ -10,7 +10,8 @@ void add_optimizer_update_cases(std::vector<OpCase>& cases) {
     const std::string name = s.rank() == 0 ? "scalar" : s[0] == 0 ? "empty" : "matrix";
     const Operand x = real(s), squares = real(s, 0.1, 1);
     cases.push_back({.op = "ApplyGradientDescent", .name = name, .operands = {x, rate, x}, .dtypes = floating});
-    cases.push_back({.op = "ApplyMomentum", .name = name, .operands = {x, x, rate, x, mu}, .dtypes = floating});
+    cases.push_back({.op = "ApplyMomentum", .name = name, .operands = {x, x, rate, x, mu},
+                     .attrs = ApplyMomentumAttrs{}, .dtypes = floating});
     cases.push_back({.op = "ApplyMomentum", .name = name + "_nesterov", .operands = {x, x, rate, x, mu},
                      .attrs = ApplyMomentumAttrs{.use_nesterov = true}, .dtypes = floating});
     cases.push_back({.op = "ApplyRMSProp", .name = name, .operands = {x, squares, x, rate, x, mu},
