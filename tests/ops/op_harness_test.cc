@@ -98,7 +98,7 @@ TEST_P(OpHarness, HasTheGradientsOfFiniteDifferences) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, OpHarness, ::testing::ValuesIn(ops_with_cases()),
-                         [](const ::testing::TestParamInfo<std::string>& info) { return info.param; });
+                         [](const ::testing::TestParamInfo<std::string>& parameter) { return parameter.param; });
 
 }  // namespace
 }  // namespace gradus::cases
