@@ -91,7 +91,9 @@ CaseGraph::CaseGraph(const OpCase& op_case, const std::vector<Tensor>& values, c
     }
     if (is_real && static_cast<int>(i) >= overwritten_operands(def)) reals.push_back(operands.back());
   }
-  Node& node = graph.add_node(op_case.op, operands, op_case.attrs, op_case.name);
+  // A case that names no attributes means the op's defaults.
+  const Attrs attrs = op_case.attrs.holds<NoAttrs>() ? def.attrs : op_case.attrs;
+  Node& node = graph.add_node(op_case.op, operands, attrs, op_case.name);
   for (int i = 0; i < node.num_outputs(); ++i) outputs.push_back(node.output(i));
 }
 
