@@ -33,7 +33,7 @@ case "$1" in
     ;;
   train_mnist)
     "$BIN/train_mnist" --limit 6000 --epochs 1 --quiet | tee "$work/out"
-    accuracy_at_least 0.5 "$work/out"
+    accuracy_at_least 0.9 "$work/out"
     ;;
   train_cifar10)
     "$BIN/train_cifar10" --limit 256 --epochs 1 --batch 64 --quiet | tee "$work/out"

@@ -1,8 +1,10 @@
 // Uses a user's own Eigen and gradus in one program, alternately, and checks both against plain loops. When the two copies of
 // Eigen share inline functions that were compiled with different flags, this crashes or prints wrong numbers.
-#include <Eigen/Dense>
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
 #include <cmath>
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include <gradus/gradus.h>
