@@ -21,9 +21,10 @@ Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k
 // Weighted mean: add(batch mean, batch size).
 class Mean {
  public:
-  void add(double value, double weight = 1.0) {
-    sum_ += value * weight;
-    weight_ += weight;
+  template <class Weight = double>  // any number, so that batch.size() needs no cast
+  void add(double value, Weight weight = 1.0) {
+    sum_ += value * static_cast<double>(weight);
+    weight_ += static_cast<double>(weight);
   }
   // NaN before the first add.
   double value() const { return sum_ / weight_; }
