@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/cpu/pooling_tiled.h"
 
 namespace gradus::cpu {
 namespace {
@@ -133,10 +134,31 @@ void with_width(std::int64_t width, F&& f) {
   }
 }
 
+// f(row, first value of its pixels, first value of its windows) for every row of windows, where TiledRow can be used.
+template <class T, class F>
+bool for_tiled_rows(KernelContext& c, const Plan& p, F&& f) {
+  if (p.channels == 1 || !TiledRow::fits(p.g)) return false;
+  const TiledRow row{p.g.columns.out, p.channels, p.g.rows.window, p.g.columns.window, p.g.columns.in * p.channels};
+  const std::int64_t pixels = row.window_h * row.row_step;
+  c.parallel_for(p.images * p.g.rows.out, kChunkElements / std::max<std::int64_t>(pixels, 1) + 1,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = begin; i < end; ++i) f(row, i * pixels, i * row.windows * row.channels);
+                 });
+  return true;
+}
+
 template <class T>
 void max_pool(KernelContext& c) {
   using U = Compute<T>;
   const Plan& p = plan(c);
+  if constexpr (std::is_same_v<T, U>) {
+    const auto tiled = [&](const TiledRow& row, std::int64_t pixel, std::int64_t window) {
+      with_window(row, [&](auto h, auto w) {
+        max_pool_row(row, h, w, c.input(0).data<T>() + pixel, c.output(0).data<T>() + window);
+      });
+    };
+    if (for_tiled_rows<T>(c, p, tiled)) return;
+  }
   const T* const x = c.input(0).data<T>();
   T* const y = c.output(0).data<T>();
   for_windows(c, p, [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t k, std::int64_t channels) {
@@ -180,6 +202,15 @@ template <class T>
 void max_pool_grad(KernelContext& c) {
   using U = Compute<T>;
   const Plan& p = plan(c);
+  if constexpr (std::is_same_v<T, U>) {
+    const auto tiled = [&](const TiledRow& row, std::int64_t pixel, std::int64_t window) {
+      with_window(row, [&](auto h, auto w) {
+        max_pool_grad_row(row, h, w, c.input(0).data<T>() + pixel, c.input(1).data<T>() + window,
+                          c.output(0).data<T>() + pixel);
+      });
+    };
+    if (for_tiled_rows<T>(c, p, tiled)) return;
+  }
   const T *const x = c.input(0).data<T>(), *const dy = c.input(1).data<T>();
   scatter_windows<T>(c, p, [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t k, std::int64_t channels, U* sums) {
     with_width(channels, [&](auto width) {
