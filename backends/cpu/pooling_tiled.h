@@ -1,6 +1,6 @@
 // Max-pooling where the windows tile the image exactly (stride = window, no padding, nothing left over), as nearly all
-// CNNs use it: one vector of channels at a time. A vector may reach into the next pixel's channels; these are written
-// later, with their own values, and the last windows of a row are done one channel at a time.
+// CNNs use it: one vector of channels at a time. A pixel's last vector may reach into the next pixel's first channels: it
+// is written first, so that these get their own values later. The last windows of a row are done one channel at a time.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ struct TiledRow {
     const std::int64_t padded = (channels + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
     for (std::int64_t j = 0; j < windows; ++j) {
       if ((windows - j) * channels >= padded) {
-        for (std::int64_t k = 0; k < channels; k += kLanes<T>) f(j, k, Block<T, true>());
+        for (std::int64_t k = padded - kLanes<T>; k >= 0; k -= kLanes<T>) f(j, k, Block<T, true>());
       } else {
         for (std::int64_t k = 0; k < channels; ++k) f(j, k, Block<T, false>());
       }

@@ -81,6 +81,27 @@ TEST(Pooling, NaNIsTheMaximumAndTakesTheGradient) {
   EXPECT_EQ(elements(run_both(gradients(y, {x}).at(0))), (Values{0, 0, 1, 0, 1, 0, 0, 0}));
 }
 
+// Windows that tile the image go vector by vector on the CPU: ties and NaNs, and channels around the width of a vector.
+TEST(Pooling, TilingWindowsOfAnyNumberOfChannels) {
+  for (const std::int64_t channels : {2, 3, 5, 6, 8, 11, 16, 19}) {
+    Values values;
+    for (std::int64_t i = 0; i < 2 * 6 * 4 * channels; ++i) {
+      values.push_back(i % 13 == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(i * 7 % 3));
+    }
+    const Tensor pixels = Tensor::from(Shape{2, 6, 4, channels}, values);
+    for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+      for (const PoolAttrs& attrs : {square_pool(2, 2), PoolAttrs{.ksize = {1, 3, 2, 1}, .strides = {1, 3, 2, 1}}}) {
+        Graph graph;
+        const Output x = constant(graph, pixels.cast(dtype));
+        const Tensor dx = run_both(gradients(max_pool(x, attrs), {x}).at(0));  // both backends, compared
+        double sum = 0;
+        for (std::int64_t i = 0; i < dx.num_elements(); ++i) sum += dx.at(i);
+        EXPECT_EQ(sum, static_cast<double>(values.size()) / static_cast<double>(attrs.ksize[1] * attrs.ksize[2]));
+      }
+    }
+  }
+}
+
 TEST(Pooling, GlobalAverage) {
   Graph graph;
   const Output nhwc = image(graph, {1, 2, 2, 2}, {1, 50, 2, 60, 3, 70, 4, 80});
