@@ -15,17 +15,39 @@ ChannelExtents extents(const KernelContext& c) {
   return channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
 }
 
+// With few channels in the last place, loops over them are too short for vector registers. Several pixels are then taken as one
+// with as many times the channels: [outer, channels] as [outer / repeat, repeat * channels].
+constexpr std::int64_t kMaxWideChannels = 256;
+std::int64_t repeat_of(const ChannelExtents& e) {
+  std::int64_t repeat = 1;
+  if (e.inner != 1 || e.channels == 0) return repeat;
+  while (e.outer % (2 * repeat) == 0 && e.outer > 0 && 2 * repeat * e.channels <= kMaxWideChannels) repeat *= 2;
+  return repeat;
+}
+ChannelExtents widened(ChannelExtents e) {
+  const std::int64_t repeat = repeat_of(e);
+  e.outer /= repeat;
+  e.channels *= repeat;
+  return e;
+}
+
 template <class T>
 void bias_add(KernelContext& c) {
   using U = Compute<T>;
-  const ChannelExtents e = extents(c);
+  const ChannelExtents narrow = extents(c), e = widened(narrow);
   const T *const x = c.input(0).data<T>(), *const bias = c.input(1).data<T>();
   T* const y = c.output(0).data<T>();
+  T repeated[kMaxWideChannels];
+  const T* wide = bias;
+  if (e.channels != narrow.channels) {
+    for (std::int64_t k = 0; k < e.channels; ++k) repeated[k] = bias[k % narrow.channels];
+    wide = repeated;
+  }
   for_channel_runs(
       c, e,
       [=](std::int64_t first) {
         for (std::int64_t k = 0; k < e.channels; ++k) {
-          y[first + k] = static_cast<T>(static_cast<U>(x[first + k]) + static_cast<U>(bias[k]));
+          y[first + k] = static_cast<T>(static_cast<U>(x[first + k]) + static_cast<U>(wide[k]));
         }
       },
       [=](std::int64_t first, std::int64_t last, std::int64_t channel) {
@@ -34,18 +56,23 @@ void bias_add(KernelContext& c) {
       });
 }
 
-void prepare_bias_add_grad(KernelContext& c) { c.request_scratch(ChannelParts(extents(c)).bytes(1)); }
+void prepare_bias_add_grad(KernelContext& c) { c.request_scratch(ChannelParts(widened(extents(c))).bytes(1)); }
 
 template <class T>
 void bias_add_grad(KernelContext& c) {
-  const ChannelParts parts(extents(c));
+  const std::int64_t channels = extents(c).channels;
+  const ChannelParts parts(widened(extents(c)));
   const T* const dy = c.input(0).data<T>();
   double* const sums = c.scratch<double>();
   channel_sums<1>(c, parts, sums, [=](std::int64_t i, std::int64_t) {
     return std::array<double, 1>{static_cast<double>(static_cast<Compute<T>>(dy[i]))};
   });
   T* const result = c.output(0).data<T>();
-  for (std::int64_t k = 0; k < parts.e.channels; ++k) result[k] = static_cast<T>(sums[k]);
+  for (std::int64_t k = 0; k < channels; ++k) {
+    double sum = 0;
+    for (std::int64_t w = k; w < parts.e.channels; w += channels) sum += sums[w];
+    result[k] = static_cast<T>(sum);
+  }
 }
 
 }  // namespace

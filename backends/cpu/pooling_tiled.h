@@ -38,7 +38,8 @@ struct TiledRow {
 
   static bool fits(const WindowGeometry& g) {
     const auto tiles = [](const WindowAxis& a) {
-      return a.stride == a.window && a.dilation == 1 && a.pad_before == 0 && a.pad_after == 0 && a.out * a.window == a.in;
+      return a.stride == a.window && a.dilation == 1 && a.pad_before == 0 && a.pad_after == 0 &&
+             a.out * a.window == a.in;
     };
     return tiles(g.rows) && tiles(g.columns);
   }
