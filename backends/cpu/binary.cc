@@ -22,21 +22,33 @@ KernelFn quotient(F) {
   };
 }
 
+// Sums blocks in a buffer, because the result may take the memory of an operand that occurs twice.
 template <class T>
 void add_n_typed(KernelContext& c) {
   using C = Compute<T>;
   constexpr std::int64_t kBlock = 1024;
+  const auto plus = [](C x, C y) { return wrapping(x) + wrapping(y); };
   T* const sum = c.output(0).data<T>();
   c.parallel_for(c.output(0).num_elements(), kElementwiseChunk, [&](std::int64_t begin, std::int64_t end) {
     C total[kBlock];
+    [[maybe_unused]] C wide[kBlock];
     for (std::int64_t i = begin; i < end; i += kBlock) {
       const std::int64_t n = std::min(kBlock, end - i);
       std::fill_n(total, n, C{0});
       for (int k = 0; k < c.num_inputs(); ++k) {
         const T* const x = static_cast<const T*>(c.input(k).raw()) + i;
-        for (std::int64_t j = 0; j < n; ++j) total[j] = static_cast<C>(wrapping(total[j]) + wrapping(static_cast<C>(x[j])));
+        if constexpr (std::is_same_v<T, Float16>) {
+          widen(x, wide, n);
+          run_row(plus, 3u, total, n, static_cast<const C*>(total), static_cast<const C*>(wide));
+        } else {
+          run_row(plus, 3u, total, n, static_cast<const C*>(total), x);
+        }
       }
-      for (std::int64_t j = 0; j < n; ++j) sum[i + j] = static_cast<T>(total[j]);
+      if constexpr (std::is_same_v<T, Float16>) {
+        narrow(total, sum + i, n);
+      } else {
+        std::copy_n(total, n, sum + i);
+      }
     }
   });
 }

@@ -72,22 +72,29 @@ KernelFn with_alpha(F) {
   };
 }
 
+template <class To, class From>
+To converted(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != 0;
+  } else if constexpr (std::is_same_v<To, Float16>) {
+    return To(static_cast<double>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
 void cast_kernel(KernelContext& c) {
   visit_dtype(c.input(0).dtype(), [&]<class From>(TypeTag<From>) {
     visit_dtype(c.output(0).dtype(), [&]<class To>(TypeTag<To>) {
       const From* const x = c.input(0).data<From>();
       To* const y = c.output(0).data<To>();
       c.parallel_for(c.output(0).num_elements(), kElementwiseChunk, [&](std::int64_t begin, std::int64_t end) {
-        using To32 = std::conditional_t<std::is_integral_v<From> || std::is_same_v<From, double>, double, float>;
-        for (std::int64_t i = begin; i < end; ++i) {
-          const auto value = static_cast<Compute<From>>(x[i]);
-          if constexpr (std::is_same_v<To, bool>) {
-            y[i] = value != 0;
-          } else if constexpr (std::is_same_v<To, Float16>) {
-            y[i] = To(static_cast<To32>(value));
-          } else {
-            y[i] = static_cast<To>(value);
-          }
+        if constexpr (std::is_same_v<From, Float16> && std::is_same_v<To, float>) {
+          widen(x + begin, y + begin, end - begin);
+        } else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Float16>) {
+          narrow(x + begin, y + begin, end - begin);
+        } else {
+          for (std::int64_t i = begin; i < end; ++i) y[i] = converted<To>(static_cast<Compute<From>>(x[i]));
         }
       });
     });
