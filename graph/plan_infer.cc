@@ -3,6 +3,22 @@
 #include <fmt/format.h>
 
 namespace gradus {
+namespace {
+
+// No address space holds more, and sums of sizes below this cannot overflow.
+constexpr std::int64_t kMaxTensorBytes = std::int64_t{1} << 47;
+
+// Refuses impossible results while they are only numbers, before anything computes offsets with them.
+void check_size(const TensorInfo& info) {
+  std::int64_t bytes = 0;
+  const auto element = static_cast<std::int64_t>(dtype_size(info.dtype));
+  if (!checked_multiply(info.shape.num_elements(), element, &bytes) || bytes > kMaxTensorBytes) {
+    throw Error(Code::kResourceExhausted, fmt::format("a result of {} {} does not fit in any memory",
+                                                      dtype_name(info.dtype), info.shape.to_string()));
+  }
+}
+
+}  // namespace
 
 IntValues integers_of(const Tensor& tensor) {
   IntValues values;
@@ -61,7 +77,7 @@ void PlanInference::infer(const Node& node) {
                                  " depends on a value that is only known while the graph runs; shapes may depend on "
                                  "constants, on fed tensors and on the shapes of other tensors");
         }
-        (void)out.shape.num_elements();  // throws when the count overflows
+        check_size(out);
       }
     } catch (const Error& error) {
       throw Error(error.code(), node.where() + " " + error.what());

@@ -95,6 +95,21 @@ TEST_F(Listing, HelpGoesToStdoutAndSucceeds) {
   }
 }
 
+TEST_F(Listing, EveryOpOffersAnOptionPerOperandAndAttribute) {
+  for (const json& op : json::parse(run({"ops", "--json"}).out)) {
+    const std::string name = op.at("name");
+    const ToolResult help = run({"op", name, "--help"});
+    EXPECT_EQ(help.status, 0) << name << help.err;
+    std::vector<std::string> fields = op.at("operands");
+    for (const json& attr : op.at("attributes")) fields.push_back(attr.at("name"));
+    for (std::string field : fields) {
+      while (field.back() == '.') field.pop_back();
+      for (char& c : field) c = c == '_' ? '-' : c;
+      EXPECT_NE(help.out.find("--" + field + " "), std::string::npos) << name << "\n" << help.out;
+    }
+  }
+}
+
 TEST_F(Listing, AFullStandardOutputIsAnError) {
   const int status = std::system((std::string("'") + GRADUS_TOOL + "' ops >/dev/full 2>/dev/null").c_str());
   EXPECT_EQ(WEXITSTATUS(status), 2);
