@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gradus/graph/constant_attrs.h"
+
 namespace gradus {
 namespace {
 
@@ -86,13 +88,11 @@ class Writer {
 
   // Small numbers say more than a name.
   std::string constant_label(const Node& node) const {
-    const auto values = graph_.known_value(graph_.node(node.id()).output(0));
-    if (values && values->size() <= 8) {
-      std::string text;
-      for (const std::int64_t v : *values) text += (text.empty() ? "" : ", ") + std::to_string(v);
-      return node.output_info(0).shape.rank() == 0 ? text : "[" + text + "]";
-    }
-    return node.name() + "\n" + info(node.output_info(0));
+    const Tensor& value = node.attrs_as<ConstantAttrs>().value;
+    if (value.shape().rank() > 1 || value.num_elements() > 8) return node.name() + "\n" + info(node.output_info(0));
+    std::string text;
+    for (std::int64_t i = 0; i < value.num_elements(); ++i) text += fmt::format("{}{}", i == 0 ? "" : ", ", value.at(i));
+    return value.shape().rank() == 0 ? text : "[" + text + "]";
   }
 
   void write_edges(const Node& node) {
@@ -103,7 +103,8 @@ class Writer {
       if (drawn(*control)) write_edge(*control, node, "style=dotted, ");
     }
     const Node* forward = node.forward_node();
-    if (options_.forward_links && forward != nullptr && drawn(*forward)) {
+    const bool computes = node.def().kind != OpKind::kConstant;
+    if (options_.forward_links && computes && forward != nullptr && drawn(*forward)) {
       text_ += fmt::format("  n{} -> n{} [style=dashed, color=\"#7a9cc6\", arrowhead=none, constraint=false];\n", node.id(), forward->id());
     }
   }

@@ -38,22 +38,15 @@ void transpose_tile(T* dst, std::int64_t dst_stride, const T* src, std::int64_t 
                     std::int64_t columns) {
   constexpr std::int64_t kBlock = 16;
   for (std::int64_t j0 = 0; j0 < columns; j0 += kBlock) {
-    const std::int64_t j1 = std::min(j0 + kBlock, columns);
-    std::int64_t i0 = 0;
-    if (j1 - j0 == kBlock) {
-      for (; i0 + kBlock <= rows; i0 += kBlock) {
-        T block[kBlock * kBlock];
-        for (std::int64_t j = 0; j < kBlock; ++j) {
-          const T* from = src + i0 + (j0 + j) * src_stride;
-          for (std::int64_t i = 0; i < kBlock; ++i) block[i * kBlock + j] = from[i];
-        }
-        for (std::int64_t i = 0; i < kBlock; ++i) {
-          std::memcpy(dst + (i0 + i) * dst_stride + j0, block + i * kBlock, sizeof(T) * kBlock);
-        }
+    const std::int64_t width = std::min(kBlock, columns - j0);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      T* to = dst + i * dst_stride + j0;
+      const T* from = src + i + j0 * src_stride;
+      if (width == kBlock) {
+        for (std::int64_t j = 0; j < kBlock; ++j) to[j] = from[j * src_stride];
+      } else {
+        for (std::int64_t j = 0; j < width; ++j) to[j] = from[j * src_stride];
       }
-    }
-    for (std::int64_t i = i0; i < rows; ++i) {
-      for (std::int64_t j = j0; j < j1; ++j) dst[i * dst_stride + j] = src[i + j * src_stride];
     }
   }
 }
