@@ -27,7 +27,8 @@ void in_top_k_shape(ShapeContext& c) {
   c.require_floating(0, "predictions");
   c.require_rank(0, 2, "predictions");
   c.require_rank(1, 1, "targets");
-  if (!is_index_type(c.input_dtype(1))) c.fail(fmt::format("targets must be int32 or int64; got {}", dtype_name(c.input_dtype(1))));
+  if (!is_index_type(c.input_dtype(1)))
+    c.fail(fmt::format("targets must be int32 or int64; got {}", dtype_name(c.input_dtype(1))));
   const Shape predictions_rows{c.input_shape(0)[0]};
   if (!predictions_rows.compatible_with(c.input_shape(1))) {
     c.fail(fmt::format("predictions {} and targets {} must have as many rows", c.input_shape(0).to_string(),
@@ -52,12 +53,24 @@ Output in_top_k(const Output& predictions, const Output& targets, std::int64_t k
 }
 
 void register_argmax_ops(OpRegistry& registry) {
-  registry.add({.name = "ArgMax", .inputs = {"x"}, .outputs = {"index"}, .shape = argmax_shape, .attrs = ArgMaxAttrs{},
+  registry.add({.name = "ArgMax",
+                .inputs = {"x"},
+                .outputs = {"index"},
+                .shape = argmax_shape,
+                .attrs = ArgMaxAttrs{},
                 .summary = "index of the largest element along axis"});
-  registry.add({.name = "ArgMin", .inputs = {"x"}, .outputs = {"index"}, .shape = argmax_shape, .attrs = ArgMaxAttrs{},
+  registry.add({.name = "ArgMin",
+                .inputs = {"x"},
+                .outputs = {"index"},
+                .shape = argmax_shape,
+                .attrs = ArgMaxAttrs{},
                 .summary = "index of the smallest element along axis"});
-  registry.add({.name = "InTopK", .inputs = {"predictions", "targets"}, .outputs = {"precision"}, .shape = in_top_k_shape,
-                .attrs = InTopKAttrs{}, .summary = "whether targets[i] is among the k largest of predictions[i,:]"});
+  registry.add({.name = "InTopK",
+                .inputs = {"predictions", "targets"},
+                .outputs = {"precision"},
+                .shape = in_top_k_shape,
+                .attrs = InTopKAttrs{},
+                .summary = "whether targets[i] is among the k largest of predictions[i,:]"});
 }
 
 }  // namespace gradus

@@ -24,7 +24,8 @@ void floating_shape(ShapeContext& c) {
 }
 
 void integer_shape(ShapeContext& c) {
-  if (!is_integer(c.input_dtype(0))) c.fail(fmt::format("operands must be integers; got {}", dtype_name(c.input_dtype(0))));
+  if (!is_integer(c.input_dtype(0)))
+    c.fail(fmt::format("operands must be integers; got {}", dtype_name(c.input_dtype(0))));
   broadcast_shape(c);
 }
 
@@ -112,12 +113,20 @@ Output add_n(const std::vector<Output>& values, std::string_view name, SourceLoc
 
 void register_binary_ops(OpRegistry& registry) {
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, ValueFn value = nullptr) {
-    registry.add({.name = name, .inputs = {"x", "y"}, .outputs = {"z"}, .shape = shape, .summary = summary,
-                  .value = value, .inplace_inputs = {0, 1}});
+    registry.add({.name = name,
+                  .inputs = {"x", "y"},
+                  .outputs = {"z"},
+                  .shape = shape,
+                  .summary = summary,
+                  .value = value,
+                  .inplace_inputs = {0, 1}});
   };
-  add("Add", broadcast_shape, "z = x + y", followed([](Int x, Int y, Int* z) { return !__builtin_add_overflow(x, y, z); }));
-  add("Sub", broadcast_shape, "z = x - y", followed([](Int x, Int y, Int* z) { return !__builtin_sub_overflow(x, y, z); }));
-  add("Mul", broadcast_shape, "z = x * y", followed([](Int x, Int y, Int* z) { return !__builtin_mul_overflow(x, y, z); }));
+  add("Add", broadcast_shape, "z = x + y",
+      followed([](Int x, Int y, Int* z) { return !__builtin_add_overflow(x, y, z); }));
+  add("Sub", broadcast_shape, "z = x - y",
+      followed([](Int x, Int y, Int* z) { return !__builtin_sub_overflow(x, y, z); }));
+  add("Mul", broadcast_shape, "z = x * y",
+      followed([](Int x, Int y, Int* z) { return !__builtin_mul_overflow(x, y, z); }));
   add("RealDiv", floating_shape, "z = x / y");
   add("FloorDiv", integer_shape, "z = floor(x / y)", followed([](Int x, Int y, Int* z) {
         if (y != 0) *z = floor_quotient(x, y);
@@ -127,12 +136,22 @@ void register_binary_ops(OpRegistry& registry) {
         if (y != 0) *z = x - floor_quotient(x, y) * y;
         return y != 0;
       }));
-  add("Maximum", broadcast_shape, "z = max(x, y)", followed([](Int x, Int y, Int* z) { *z = std::max(x, y); return true; }));
-  add("Minimum", broadcast_shape, "z = min(x, y)", followed([](Int x, Int y, Int* z) { *z = std::min(x, y); return true; }));
+  add("Maximum", broadcast_shape, "z = max(x, y)", followed([](Int x, Int y, Int* z) {
+        *z = std::max(x, y);
+        return true;
+      }));
+  add("Minimum", broadcast_shape, "z = min(x, y)", followed([](Int x, Int y, Int* z) {
+        *z = std::min(x, y);
+        return true;
+      }));
   add("Pow", floating_shape, "z = x^y");
   add("SquaredDifference", broadcast_shape, "z = (x - y)^2");
-  registry.add({.name = "AddN", .inputs = {"values..."}, .outputs = {"sum"}, .shape = add_n_shape,
-                .summary = "sum = values[0] + values[1] + ...", .inplace_inputs = {0}});
+  registry.add({.name = "AddN",
+                .inputs = {"values..."},
+                .outputs = {"sum"},
+                .shape = add_n_shape,
+                .summary = "sum = values[0] + values[1] + ...",
+                .inplace_inputs = {0}});
 }
 
 }  // namespace gradus

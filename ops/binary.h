@@ -1,6 +1,7 @@
-// Element-wise ops of two operands, z = f(x, y), with NumPy's broadcasting: shapes are aligned at the last dimension, and a
-// dimension of 1 (or a missing one) is repeated. Operands have one dtype, which is also the result's; a number becomes a
-// scalar of it. Errors: InvalidArgument for unlike dtypes or shapes that do not broadcast. Page: docs/ops/binary.md.
+// Element-wise ops of two operands, z = f(x, y), with NumPy's broadcasting: shapes are aligned at the last dimension,
+// and a dimension of 1 (or a missing one) is repeated. Operands have one dtype, which is also the result's; a number
+// becomes a scalar of it. Errors: InvalidArgument for unlike dtypes or shapes that do not broadcast. Page:
+// docs/ops/binary.md.
 #pragma once
 
 #include <string_view>
@@ -21,12 +22,14 @@ Output multiply(const Operand& x, const Operand& y, std::string_view name = "",
 // x / y of floating dtypes (RealDiv); x / 0 is an infinity or NaN, as in IEEE 754.
 Output divide(const Operand& x, const Operand& y, std::string_view name = "",
               SourceLocation location = SourceLocation::current());
-// floor(x / y) and x - floor(x / y) * y of integers, as in Python. Division by zero fails with InvalidArgument in the run.
+// floor(x / y) and x - floor(x / y) * y of integers, as in Python. Division by zero fails with InvalidArgument in the
+// run.
 Output floor_div(const Operand& x, const Operand& y, std::string_view name = "",
                  SourceLocation location = SourceLocation::current());
 Output floor_mod(const Operand& x, const Operand& y, std::string_view name = "",
                  SourceLocation location = SourceLocation::current());
-// The larger, the smaller of the two; NaN where either is NaN. Where x == y the whole gradient goes to x, as in TensorFlow.
+// The larger, the smaller of the two; NaN where either is NaN. Where x == y the whole gradient goes to x, as in
+// TensorFlow.
 Output maximum(const Operand& x, const Operand& y, std::string_view name = "",
                SourceLocation location = SourceLocation::current());
 Output minimum(const Operand& x, const Operand& y, std::string_view name = "",

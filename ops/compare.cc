@@ -16,7 +16,8 @@ void order_shape(ShapeContext& c) {
 }
 
 void require_bool(ShapeContext& c, int i, const char* name) {
-  if (c.input_dtype(i) != DType::kBool) c.fail(fmt::format("{} must be bool; got {}", name, dtype_name(c.input_dtype(i))));
+  if (c.input_dtype(i) != DType::kBool)
+    c.fail(fmt::format("{} must be bool; got {}", name, dtype_name(c.input_dtype(i))));
 }
 
 void logical_shape(ShapeContext& c) {
@@ -86,7 +87,8 @@ Output where(const Output& condition, const Operand& x, const Operand& y, std::s
   return condition.graph().add("Select", {condition, a, b}, {}, name, at);
 }
 
-Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name, SourceLocation at) {
+Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name,
+                     SourceLocation at) {
   return x.graph().add("ClipByValue", {x, low.beside(x), high.beside(x)}, {}, name, at);
 }
 
@@ -102,12 +104,25 @@ void register_compare_ops(OpRegistry& registry) {
   add("GreaterEqual", order_shape, "z = (x >= y)");
   add("LogicalAnd", logical_shape, "z = x and y");
   add("LogicalOr", logical_shape, "z = x or y");
-  registry.add({.name = "LogicalNot", .inputs = {"x"}, .outputs = {"y"}, .shape = logical_not_shape, .summary = "y = not x",
+  registry.add({.name = "LogicalNot",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = logical_not_shape,
+                .summary = "y = not x",
                 .inplace_inputs = {0}});
-  registry.add({.name = "Select", .inputs = {"condition", "x", "y"}, .outputs = {"z"}, .shape = select_shape,
-                .summary = "z = x where condition, else y", .kernel_dtype = 1, .inplace_inputs = {1, 2}});
-  registry.add({.name = "ClipByValue", .inputs = {"x", "low", "high"}, .outputs = {"y"}, .shape = clip_shape,
-                .summary = "y = min(max(x, low), high)", .inplace_inputs = {0}});
+  registry.add({.name = "Select",
+                .inputs = {"condition", "x", "y"},
+                .outputs = {"z"},
+                .shape = select_shape,
+                .summary = "z = x where condition, else y",
+                .kernel_dtype = 1,
+                .inplace_inputs = {1, 2}});
+  registry.add({.name = "ClipByValue",
+                .inputs = {"x", "low", "high"},
+                .outputs = {"y"},
+                .shape = clip_shape,
+                .summary = "y = min(max(x, low), high)",
+                .inplace_inputs = {0}});
 }
 
 }  // namespace gradus

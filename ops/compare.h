@@ -1,5 +1,5 @@
-// Element-wise comparisons, logic, and the choice between two tensors. Operands broadcast as in NumPy; a number becomes a
-// scalar of the other operand's dtype. Errors: InvalidArgument for unlike dtypes or shapes that do not broadcast.
+// Element-wise comparisons, logic, and the choice between two tensors. Operands broadcast as in NumPy; a number becomes
+// a scalar of the other operand's dtype. Errors: InvalidArgument for unlike dtypes or shapes that do not broadcast.
 // Page: docs/ops/compare.md.
 #pragma once
 
@@ -31,13 +31,13 @@ Output logical_or(const Output& x, const Output& y, std::string_view name = "",
                   SourceLocation location = SourceLocation::current());
 Output logical_not(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// x where `condition` (bool) is true, y elsewhere; all three broadcast. The gradient flows to the chosen side only; it is an
-// exact 0 on the other, but guard the other side's inputs too where its derivative is infinite (0 * inf is NaN).
+// x where `condition` (bool) is true, y elsewhere; all three broadcast. The gradient flows to the chosen side only; it
+// is an exact 0 on the other, but guard the other side's inputs too where its derivative is infinite (0 * inf is NaN).
 Output where(const Output& condition, const Operand& x, const Operand& y, std::string_view name = "",
              SourceLocation location = SourceLocation::current());
 
-// min(max(x, low), high); all three broadcast. NaN stays NaN. The gradient goes to x where low <= x <= high, to `low` where
-// x < low, to `high` where x > high.
+// min(max(x, low), high); all three broadcast. NaN stays NaN. The gradient goes to x where low <= x <= high, to `low`
+// where x < low, to `high` where x > high.
 Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name = "",
                      SourceLocation location = SourceLocation::current());
 

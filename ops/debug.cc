@@ -22,11 +22,22 @@ Output print(const Output& x, const std::string& message, std::int64_t summarize
 }
 
 void register_debug_ops(OpRegistry& registry) {
-  registry.add({.name = "CheckNumerics", .inputs = {"x"}, .outputs = {"y"}, .shape = floating_shape,
-                .attrs = CheckNumericsAttrs{}, .summary = "y = x; fails when x holds a NaN or an infinity",
-                .effect = Effect::kExternal, .inplace_inputs = {0}});
-  registry.add({.name = "Print", .inputs = {"x"}, .outputs = {"y"}, .shape = same_shape, .attrs = PrintAttrs{},
-                .summary = "y = x; writes x to stderr", .effect = Effect::kExternal, .inplace_inputs = {0}});
+  registry.add({.name = "CheckNumerics",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = floating_shape,
+                .attrs = CheckNumericsAttrs{},
+                .summary = "y = x; fails when x holds a NaN or an infinity",
+                .effect = Effect::kExternal,
+                .inplace_inputs = {0}});
+  registry.add({.name = "Print",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = same_shape,
+                .attrs = PrintAttrs{},
+                .summary = "y = x; writes x to stderr",
+                .effect = Effect::kExternal,
+                .inplace_inputs = {0}});
 }
 
 }  // namespace gradus

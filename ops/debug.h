@@ -28,8 +28,8 @@ struct PrintAttrs {
   }
 };
 
-// y = x of a floating dtype. A NaN or an infinity stops the run with InvalidArgument: message, how many, and the first index.
-// The gradient is checked in the same way.
+// y = x of a floating dtype. A NaN or an infinity stops the run with InvalidArgument: message, how many, and the first
+// index. The gradient is checked in the same way.
 Output check_numerics(const Output& x, const std::string& message = "", std::string_view name = "",
                       SourceLocation location = SourceLocation::current());
 // y = x. Each run writes one line to stderr: message, dtype, shape, minimum, mean, maximum and the first elements.

@@ -44,7 +44,8 @@ void batch_matmul_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, std::string_view name, SourceLocation location) {
+Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, std::string_view name,
+              SourceLocation location) {
   return a.graph().add("MatMul", {a, b}, attrs, name, location);
 }
 
@@ -54,10 +55,18 @@ Output batch_matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, 
 }
 
 void register_matmul_ops(OpRegistry& registry) {
-  registry.add({.name = "MatMul", .inputs = {"a", "b"}, .outputs = {"c"}, .shape = matmul_shape, .attrs = MatMulAttrs{},
+  registry.add({.name = "MatMul",
+                .inputs = {"a", "b"},
+                .outputs = {"c"},
+                .shape = matmul_shape,
+                .attrs = MatMulAttrs{},
                 .summary = "c[i,j] = sum_l a[i,l] * b[l,j]"});
-  registry.add({.name = "BatchMatMul", .inputs = {"a", "b"}, .outputs = {"c"}, .shape = batch_matmul_shape,
-                .attrs = MatMulAttrs{}, .summary = "c[...,i,j] = sum_l a[...,i,l] * b[...,l,j]; leading dimensions broadcast"});
+  registry.add({.name = "BatchMatMul",
+                .inputs = {"a", "b"},
+                .outputs = {"c"},
+                .shape = batch_matmul_shape,
+                .attrs = MatMulAttrs{},
+                .summary = "c[...,i,j] = sum_l a[...,i,l] * b[...,l,j]; leading dimensions broadcast"});
 }
 
 }  // namespace gradus

@@ -18,7 +18,8 @@ struct MatMulAttrs {
 };
 
 // c = op(a) op(b), c[i,j] = sum_l op(a)[i,l] * op(b)[l,j], for a [m,k] and b [k,n]; with transpose_a, a is [k,m]; with
-// transpose_b, b is [n,k]. For k = 0 the result is zero. Throws InvalidArgument for other ranks, unlike dtypes or inner sizes.
+// transpose_b, b is [n,k]. For k = 0 the result is zero. Throws InvalidArgument for other ranks, unlike dtypes or inner
+// sizes.
 Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs = {}, std::string_view name = "",
               SourceLocation location = SourceLocation::current());
 // The same for every pair of matrices: a [..., m, k], b [..., k, n]; the leading dimensions broadcast as in NumPy.

@@ -20,7 +20,8 @@ Output Operand::beside(const Output& other) const {
 }
 
 std::pair<Output, Output> resolve(const Operand& a, const Operand& b) {
-  if (a.is_number() && b.is_number()) throw invalid_argument("two numbers have no graph: one operand must be an Output");
+  if (a.is_number() && b.is_number())
+    throw invalid_argument("two numbers have no graph: one operand must be an Output");
   return {a.beside(b.output()), b.beside(a.output())};
 }
 

@@ -1,5 +1,5 @@
-// Arithmetic on outputs as one writes it on paper: y = tanh(x * x) + 3.0 * x. Each operator adds one node, which carries the
-// user's file and line; operands broadcast as in NumPy. Page: docs/ops/binary.md.
+// Arithmetic on outputs as one writes it on paper: y = tanh(x * x) + 3.0 * x. Each operator adds one node, which
+// carries the user's file and line; operands broadcast as in NumPy. Page: docs/ops/binary.md.
 #pragma once
 
 #include <utility>
@@ -9,8 +9,8 @@
 
 namespace gradus {
 
-// One operand of an element-wise op: an Output, or a number that becomes a constant scalar of the other operand's dtype.
-// Made implicitly, and remembers where.
+// One operand of an element-wise op: an Output, or a number that becomes a constant scalar of the other operand's
+// dtype. Made implicitly, and remembers where.
 class Operand {
  public:
   Operand(const Output& output, SourceLocation location = SourceLocation::current())  // NOLINT: implicit by design
@@ -22,8 +22,8 @@ class Operand {
   const Output& output() const { return output_; }  // refers to nothing when is_number()
   double value() const { return value_; }
   SourceLocation location() const { return location_; }
-  // The Output, or a constant beside `other` with its dtype. Throws InvalidArgument for a number that an integer dtype does
-  // not have.
+  // The Output, or a constant beside `other` with its dtype. Throws InvalidArgument for a number that an integer dtype
+  // does not have.
   Output beside(const Output& other) const;
 
  private:

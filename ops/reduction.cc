@@ -61,8 +61,8 @@ ValueFn followed(F) {
   };
 }
 
-Output reduce(const char* op, const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
-              SourceLocation location) {
+Output reduce(const char* op, const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims,
+              std::string_view name, SourceLocation location) {
   return x.graph().add(op, {x}, ReductionAttrs{axes, keep_dims}, name, location);
 }
 
@@ -116,20 +116,36 @@ Output sum_to_shape_of(const Output& x, const Output& like) {
 void register_reduction_ops(OpRegistry& registry) {
   using Int = std::int64_t;
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, ValueFn value = nullptr) {
-    registry.add({.name = name, .inputs = {"x"}, .outputs = {"y"}, .shape = shape, .attrs = ReductionAttrs{},
-                  .summary = summary, .value = value});
+    registry.add({.name = name,
+                  .inputs = {"x"},
+                  .outputs = {"y"},
+                  .shape = shape,
+                  .attrs = ReductionAttrs{},
+                  .summary = summary,
+                  .value = value});
   };
   add("Sum", reduction_shape, "y = sum of x over axes",
       followed<0>([](Int a, Int b, Int* c) { return !__builtin_add_overflow(a, b, c); }));
   add("Mean", floating_shape, "y = mean of x over axes");
-  add("Max", reduction_shape, "y = largest x over axes",
-      followed<INT64_MIN>([](Int a, Int b, Int* c) { *c = std::max(a, b); return true; }));
-  add("Min", reduction_shape, "y = smallest x over axes",
-      followed<INT64_MAX>([](Int a, Int b, Int* c) { *c = std::min(a, b); return true; }));
+  add("Max", reduction_shape, "y = largest x over axes", followed<INT64_MIN>([](Int a, Int b, Int* c) {
+        *c = std::max(a, b);
+        return true;
+      }));
+  add("Min", reduction_shape, "y = smallest x over axes", followed<INT64_MAX>([](Int a, Int b, Int* c) {
+        *c = std::min(a, b);
+        return true;
+      }));
   add("Prod", reduction_shape, "y = product of x over axes",
       followed<1>([](Int a, Int b, Int* c) { return !__builtin_mul_overflow(a, b, c); }));
-  registry.add({.name = "L2Loss", .inputs = {"x"}, .outputs = {"loss"}, .shape = l2_loss_shape, .summary = "loss = sum(x^2) / 2"});
-  registry.add({.name = "SumToShape", .inputs = {"x", "shape"}, .outputs = {"y"}, .shape = sum_to_shape_shape,
+  registry.add({.name = "L2Loss",
+                .inputs = {"x"},
+                .outputs = {"loss"},
+                .shape = l2_loss_shape,
+                .summary = "loss = sum(x^2) / 2"});
+  registry.add({.name = "SumToShape",
+                .inputs = {"x", "shape"},
+                .outputs = {"y"},
+                .shape = sum_to_shape_shape,
                 .summary = "y = x summed over the dimensions in which `shape` was broadcast",
                 .kind = OpKind::kView});  // x itself where nothing was
 }

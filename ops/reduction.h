@@ -19,11 +19,11 @@ struct ReductionAttrs {
   }
 };
 
-// Sum, mean, largest, smallest element and product over `axes` (negative ones count from the end; an empty list means all of
-// them), of x's dtype. Sums of float16 and float32 are exact to about a rounding of the result, in an order that depends on
-// the shape alone. Mean needs a floating dtype; integer sums and products wrap. NaN gives NaN. Over no elements the results
-// are 0, NaN, -inf, +inf and 1 (integers: the ends of their range). Ties in reduce_max and reduce_min share the gradient
-// evenly. Throws InvalidArgument for an axis out of range or named twice.
+// Sum, mean, largest, smallest element and product over `axes` (negative ones count from the end; an empty list means
+// all of them), of x's dtype. Sums of float16 and float32 are exact to about a rounding of the result, in an order that
+// depends on the shape alone. Mean needs a floating dtype; integer sums and products wrap. NaN gives NaN. Over no
+// elements the results are 0, NaN, -inf, +inf and 1 (integers: the ends of their range). Ties in reduce_max and
+// reduce_min share the gradient evenly. Throws InvalidArgument for an axis out of range or named twice.
 Output reduce_sum(const Output& x, const std::vector<std::int64_t>& axes = {}, bool keep_dims = false,
                   std::string_view name = "", SourceLocation location = SourceLocation::current());
 Output reduce_mean(const Output& x, const std::vector<std::int64_t>& axes = {}, bool keep_dims = false,
@@ -38,8 +38,8 @@ Output reduce_prod(const Output& x, const std::vector<std::int64_t>& axes = {}, 
 // sum(x^2) / 2, a scalar.
 Output l2_loss(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// Sums x over the dimensions in which `shape` (int32 or int64 vector) was broadcast to x's shape: the gradient of a broadcast.
-// Throws InvalidArgument when `shape` does not broadcast to x's.
+// Sums x over the dimensions in which `shape` (int32 or int64 vector) was broadcast to x's shape: the gradient of a
+// broadcast. Throws InvalidArgument when `shape` does not broadcast to x's.
 Output sum_to_shape(const Output& x, const Output& shape, std::string_view name = "",
                     SourceLocation location = SourceLocation::current());
 // x summed to the shape of `like`; x itself where both shapes are known to be equal.

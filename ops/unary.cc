@@ -86,8 +86,13 @@ Output sigmoid_grad(const Output& y, const Output& dy) { return gradient_op("Sig
 
 void register_unary_ops(OpRegistry& registry) {
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, Attrs attrs = {}) {
-    registry.add({.name = name, .inputs = {"x"}, .outputs = {"y"}, .shape = shape, .attrs = std::move(attrs),
-                  .summary = summary, .inplace_inputs = {0}});
+    registry.add({.name = name,
+                  .inputs = {"x"},
+                  .outputs = {"y"},
+                  .shape = shape,
+                  .attrs = std::move(attrs),
+                  .summary = summary,
+                  .inplace_inputs = {0}});
   };
   add("Neg", numeric_shape, "y = -x");
   add("Abs", numeric_shape, "y = |x|");
@@ -110,13 +115,23 @@ void register_unary_ops(OpRegistry& registry) {
   add("Gelu", floating_shape, "y = x * (1 + erf(x / sqrt(2))) / 2");
   add("Erf", floating_shape, "y = erf(x), the error function");
 
-  registry.add({.name = "Cast", .inputs = {"x"}, .outputs = {"y"}, .shape = cast_shape, .attrs = CastAttrs{},
-                .summary = "y = x converted to dtype", .value = cast_value});
+  registry.add({.name = "Cast",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = cast_shape,
+                .attrs = CastAttrs{},
+                .summary = "y = x converted to dtype",
+                .value = cast_value});
 
   const auto add_gradient = [&](const char* name, const char* first, const char* second, const char* summary,
                                 Attrs attrs = {}) {
-    registry.add({.name = name, .inputs = {first, second}, .outputs = {"dx"}, .shape = gradient_shape,
-                  .attrs = std::move(attrs), .summary = summary, .inplace_inputs = {0, 1}});
+    registry.add({.name = name,
+                  .inputs = {first, second},
+                  .outputs = {"dx"},
+                  .shape = gradient_shape,
+                  .attrs = std::move(attrs),
+                  .summary = summary,
+                  .inplace_inputs = {0, 1}});
   };
   add_gradient("ReluGrad", "dy", "y", "dx = dy where y > 0, else 0");
   add_gradient("Relu6Grad", "dy", "y", "dx = dy where 0 < y < 6, else 0");

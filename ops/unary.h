@@ -58,19 +58,22 @@ Output gelu(const Output& x, std::string_view name = "", SourceLocation location
 // 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 Output erf(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// x converted to `dtype`, any to any: to integers truncating towards zero (NaN and values out of range give an unspecified
-// number), to bool as x != 0. Small integer tensors stay known as values. The gradient is cast back; between other than
-// floating dtypes there is none.
-Output cast(const Output& x, DType dtype, std::string_view name = "", SourceLocation location = SourceLocation::current());
+// x converted to `dtype`, any to any: to integers truncating towards zero (NaN and values out of range give an
+// unspecified number), to bool as x != 0. Small integer tensors stay known as values. The gradient is cast back;
+// between other than floating dtypes there is none.
+Output cast(const Output& x, DType dtype, std::string_view name = "",
+            SourceLocation location = SourceLocation::current());
 
-// The gradients that pay as ops of their own: one pass instead of three or four. `dy` has the shape and dtype of x. They are
-// written in terms of the forward op's result y where that suffices, so that x need not be kept.
-Output relu_grad(const Output& dy, const Output& y);  // dy where y > 0, else 0
+// The gradients that pay as ops of their own: one pass instead of three or four. `dy` has the shape and dtype of x.
+// They are written in terms of the forward op's result y where that suffices, so that x need not be kept.
+Output relu_grad(const Output& dy, const Output& y);   // dy where y > 0, else 0
 Output relu6_grad(const Output& dy, const Output& y);  // dy where 0 < y < 6, else 0
-Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs);  // dy where x > 0, else alpha * dy
-Output elu_grad(const Output& dy, const Output& y);  // dy where y >= 0, else dy * (y + 1)
-Output gelu_grad(const Output& dy, const Output& x);  // dy * (Phi(x) + x * phi(x)), the normal distribution and its density
-Output tanh_grad(const Output& y, const Output& dy);  // dy * (1 - y^2)
+Output leaky_relu_grad(const Output& dy, const Output& x,
+                       const LeakyReluAttrs& attrs);  // dy where x > 0, else alpha * dy
+Output elu_grad(const Output& dy, const Output& y);   // dy where y >= 0, else dy * (y + 1)
+Output gelu_grad(const Output& dy,
+                 const Output& x);  // dy * (Phi(x) + x * phi(x)), the normal distribution and its density
+Output tanh_grad(const Output& y, const Output& dy);     // dy * (1 - y^2)
 Output sigmoid_grad(const Output& y, const Output& dy);  // dy * y * (1 - y)
 
 void register_unary_ops(OpRegistry& registry);

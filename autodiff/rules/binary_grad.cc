@@ -1,5 +1,5 @@
-// Gradients of the element-wise ops of two operands. Each contribution is summed back over the dimensions in which its operand
-// was broadcast.
+// Gradients of the element-wise ops of two operands. Each contribution is summed back over the dimensions in which its
+// operand was broadcast.
 #include "gradus/autodiff/register_all.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"

@@ -53,9 +53,9 @@ void extreme_gradient(GradientContext& c) {
   c.set(0, is_extreme * (with_reduced_dims(c, c.grad()) / ties));
 }
 
-// d prod(x) / dx_i is the product of all other elements. prod(x) / x_i would be NaN where x has zeros, so the product is built
-// again as a tree of halves, and dy is carried down it; all of it is multiplication, differentiable to any order.
-// x is [rows, n], dy [rows, 1].
+// d prod(x) / dx_i is the product of all other elements. prod(x) / x_i would be NaN where x has zeros, so the product
+// is built again as a tree of halves, and dy is carried down it; all of it is multiplication, differentiable to any
+// order. x is [rows, n], dy [rows, 1].
 Output product_tree_gradient(const Output& x, const Output& dy, std::int64_t n) {
   struct Level {
     Output left, right;  // [rows, width]
@@ -66,7 +66,8 @@ Output product_tree_gradient(const Output& x, const Output& dy, std::int64_t n) 
   Output product = x;
   for (std::int64_t width = n / 2; n > 1; n = width + n % 2, width = n / 2) {
     const bool odd = n % 2 == 1;
-    const std::vector<Output> pieces = split_sizes(product, odd ? std::vector{width, width, std::int64_t{1}} : std::vector{width, width}, 1);
+    const std::vector<Output> pieces =
+        split_sizes(product, odd ? std::vector{width, width, std::int64_t{1}} : std::vector{width, width}, 1);
     levels.push_back({pieces[0], pieces[1], width, odd});
     product = pieces[0] * pieces[1];
     if (odd) product = concat({product, pieces[2]}, 1);
@@ -92,13 +93,14 @@ void prod_gradient(GradientContext& c) {
   std::int64_t n = 1;
   for (int axis : axes) n = n == kUnknownDim || x.shape()[axis] == kUnknownDim ? kUnknownDim : n * x.shape()[axis];
   if (n == 0) return c.set(0, zeros_like(x));
-  if (n == kUnknownDim) return c.set(0, spread(c, c.grad() * c.output()) / x);  // NaN where x is 0
+  if (n == kUnknownDim) return c.set(0, spread(c, c.grad() * c.output()) / x);        // NaN where x is 0
   std::vector<std::int64_t> order, back(static_cast<std::size_t>(x.shape().rank()));  // the reduced axes last
   for (int axis = 0; axis < x.shape().rank(); ++axis) {
     if (std::find(axes.begin(), axes.end(), axis) == axes.end()) order.push_back(axis);
   }
   order.insert(order.end(), axes.begin(), axes.end());
-  for (std::size_t i = 0; i < order.size(); ++i) back[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < order.size(); ++i)
+    back[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
   const Output sorted = order.empty() ? x : transpose(x, order);
   const Output rows = reshape(c.grad(), {-1, 1});
   const Output dx = reshape_like(product_tree_gradient(reshape(sorted, {-1, n}), rows, n), sorted);

@@ -14,7 +14,9 @@ void cast_gradient(GradientContext& c) {
   if (is_floating(c.input(0).dtype()) && is_floating(c.output().dtype())) c.set(0, cast(c.grad(), c.input(0).dtype()));
 }
 
-void leaky_relu_gradient(GradientContext& c) { c.set(0, leaky_relu_grad(c.grad(), c.input(0), c.attrs<LeakyReluAttrs>())); }
+void leaky_relu_gradient(GradientContext& c) {
+  c.set(0, leaky_relu_grad(c.grad(), c.input(0), c.attrs<LeakyReluAttrs>()));
+}
 
 // ReluGrad and Relu6Grad are linear in dy, and piecewise constant in y.
 template <Output (*op)(const Output&, const Output&)>

@@ -39,7 +39,8 @@ template <class Better>
 KernelFn argmax(Better) {
   return [](KernelContext& c) {
     visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-      c.output(0).dtype() == DType::kInt32 ? search<T, std::int32_t>(c, Better{}) : search<T, std::int64_t>(c, Better{});
+      c.output(0).dtype() == DType::kInt32 ? search<T, std::int32_t>(c, Better{})
+                                           : search<T, std::int64_t>(c, Better{});
     });
   };
 }
@@ -49,21 +50,22 @@ void in_top_k(KernelContext& c) {
   bool* const result = c.output(0).data<bool>();
   visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
     const T* const predictions = c.input(0).data<T>();
-    c.parallel_for(c.output(0).num_elements(), kElementwiseChunk / (classes + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const std::int64_t target = c.input(1).dtype() == DType::kInt32 ? c.input(1).data<std::int32_t>()[row]
-                                                                       : c.input(1).data<std::int64_t>()[row];
-        const T* const values = predictions + row * classes;
-        bool in = target >= 0 && target < classes;
-        std::int64_t larger = 0;
-        for (std::int64_t k = 0; in && k < classes; ++k) {
-          const auto value = static_cast<Compute<T>>(values[k]);
-          in = std::isfinite(value);
-          larger += value > static_cast<Compute<T>>(values[target]) ? 1 : 0;
-        }
-        result[row] = in && larger < c.attrs<InTopKAttrs>().k;
-      }
-    });
+    c.parallel_for(
+        c.output(0).num_elements(), kElementwiseChunk / (classes + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t row = begin; row < end; ++row) {
+            const std::int64_t target = c.input(1).dtype() == DType::kInt32 ? c.input(1).data<std::int32_t>()[row]
+                                                                            : c.input(1).data<std::int64_t>()[row];
+            const T* const values = predictions + row * classes;
+            bool in = target >= 0 && target < classes;
+            std::int64_t larger = 0;
+            for (std::int64_t k = 0; in && k < classes; ++k) {
+              const auto value = static_cast<Compute<T>>(values[k]);
+              in = std::isfinite(value);
+              larger += value > static_cast<Compute<T>>(values[target]) ? 1 : 0;
+            }
+            result[row] = in && larger < c.attrs<InTopKAttrs>().k;
+          }
+        });
   });
 }
 

@@ -75,9 +75,8 @@ void register_binary_kernels(KernelRegistry& kernels) {
   add_elementwise<Real, 2>(kernels, "Pow", [](auto x, auto y) { return y == 2 ? x * x : std::pow(x, y); });
   kernels.add("FloorDiv", kDevice, kIntegers, quotient([](auto x, auto y) { return floor_quotient(x, y); }),
               prepare_elementwise<2>);
-  kernels.add("FloorMod", kDevice, kIntegers, quotient([](auto x, auto y) {
-                return wrapping(x) - wrapping(floor_quotient(x, y)) * wrapping(y);
-              }),
+  kernels.add("FloorMod", kDevice, kIntegers,
+              quotient([](auto x, auto y) { return wrapping(x) - wrapping(floor_quotient(x, y)) * wrapping(y); }),
               prepare_elementwise<2>);
   kernels.add("AddN", kDevice, kNumeric, add_n);
 }

@@ -13,7 +13,8 @@ void select_typed(KernelContext& c) {
   const Bits* y = static_cast<const Bits*>(c.input(2).raw());
   Bits* z = static_cast<Bits*>(c.output(0).raw());
   rows.for_each(c, [&](const std::int64_t* offsets, std::int64_t begin, std::int64_t n) {
-    const auto choose = [](bool chosen, Bits a, Bits b) {  // by masks: a branch would keep the loop from being vectorised
+    const auto choose = [](bool chosen, Bits a,
+                           Bits b) {  // by masks: a branch would keep the loop from being vectorised
       const Bits mask = static_cast<Bits>(Bits{0} - static_cast<Bits>(chosen));
       return static_cast<Bits>((a & mask) | (b & static_cast<Bits>(~mask)));
     };

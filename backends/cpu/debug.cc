@@ -21,9 +21,9 @@ void check_numerics(KernelContext& c) {
   }
   if (first >= 0) {
     const std::string& message = c.attrs<CheckNumericsAttrs>().message;
-    c.fail(Code::kInvalidArgument, fmt::format("{}{}{} NaN and {} infinite elements of {}, the first at index {} of {}", message,
-                                               message.empty() ? "" : ": ", nans, infinities, x.num_elements(), first,
-                                               x.shape().to_string()));
+    c.fail(Code::kInvalidArgument,
+           fmt::format("{}{}{} NaN and {} infinite elements of {}, the first at index {} of {}", message,
+                       message.empty() ? "" : ": ", nans, infinities, x.num_elements(), first, x.shape().to_string()));
   }
   if (c.output(0).raw() != x.raw()) c.output(0).copy_from(x);
 }

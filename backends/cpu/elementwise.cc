@@ -2,8 +2,7 @@
 
 namespace gradus::cpu {
 
-BroadcastRows::BroadcastRows(const KernelContext& c, int operands)
-    : total_(c.output(0).num_elements()) {
+BroadcastRows::BroadcastRows(const KernelContext& c, int operands) : total_(c.output(0).num_elements()) {
   const Shape& shape = c.output(0).shape();
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis] == 1) continue;

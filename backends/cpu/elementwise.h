@@ -1,6 +1,6 @@
-// The engine of all element-wise ops: y[i] = f(x0[i], x1[i], ...), with NumPy's broadcasting. The shapes are cut into rows in
-// which each operand either advances with the result or repeats one element, so that the loops are vectorised by the compiler.
-// A formula is written once, for all dtypes; float16 is computed in float32.
+// The engine of all element-wise ops: y[i] = f(x0[i], x1[i], ...), with NumPy's broadcasting. The shapes are cut into
+// rows in which each operand either advances with the result or repeats one element, so that the loops are vectorised
+// by the compiler. A formula is written once, for all dtypes; float16 is computed in float32.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/core/wrapping.h"
 
-// The next loop may be vectorised even where its result takes the memory of an operand: iteration i touches elements i only.
+// The next loop may be vectorised even where its result takes the memory of an operand: iteration i touches elements i
+// only.
 #ifdef __clang__
 #define GRADUS_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -39,8 +40,8 @@ struct Logical {
   static constexpr DTypeSet dtypes{DType::kBool};
 };
 
-// How up to three operands are broadcast to the result: a loop nest over groups of dimensions, outermost first. All of a
-// group's dimensions advance the same operands. Made once per plan.
+// How up to three operands are broadcast to the result: a loop nest over groups of dimensions, outermost first. All of
+// a group's dimensions advance the same operands. Made once per plan.
 class BroadcastRows {
  public:
   // Operands 0, ..., operands - 1 of the node.
@@ -80,7 +81,8 @@ template <class F, class Y, class... X>
 void run_row(F f, unsigned advancing, Y* y, std::int64_t n, const X*... x) {
   [&]<unsigned... mask>(std::integer_sequence<unsigned, mask...>) {
     ((advancing == mask ? row_loop<mask>(f, y, n, std::index_sequence_for<X...>{}, x...) : void()), ...);
-  }(std::make_integer_sequence<unsigned, 1u << sizeof...(X)>{});
+  }
+  (std::make_integer_sequence<unsigned, 1u << sizeof...(X)>{});
 }
 
 // A row of float16: the operands are widened block by block.
@@ -117,7 +119,8 @@ void run_elementwise(KernelContext& c, F f) {
         run_row(f, rows.advancing(), y + begin, n, (x[k] + offsets[k])...);
       }
     });
-  }(std::make_index_sequence<operands>{});
+  }
+  (std::make_index_sequence<operands>{});
 }
 
 // Registers the kernel of a formula f(x0, x1, ...), whose bool result makes a bool tensor.

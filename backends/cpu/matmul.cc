@@ -1,5 +1,5 @@
-// Matrix products by Eigen's GEMM, cut into blocks of rows or columns of the result by its shape alone. float16 operands are
-// widened to float32 first, and the result is rounded once.
+// Matrix products by Eigen's GEMM, cut into blocks of rows or columns of the result by its shape alone. float16
+// operands are widened to float32 first, and the result is rounded once.
 #include "gradus/ops/matmul.h"
 
 #include <algorithm>
@@ -54,8 +54,8 @@ struct ProductPlan {
 
 // c [m,n] = a b with leading dimensions; a transposed operand is a column-major one.
 template <class T, int order_a, int order_b>
-void product(const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t m, std::int64_t n,
-             std::int64_t k) {
+void product(const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t m,
+             std::int64_t n, std::int64_t k) {
   using Stride = Eigen::OuterStride<>;
   const Eigen::Map<const Eigen::Matrix<T, -1, -1, order_a>, 0, Stride> left(a, m, k, Stride(lda));
   const Eigen::Map<const Eigen::Matrix<T, -1, -1, order_b>, 0, Stride> right(b, k, n, Stride(ldb));
@@ -131,7 +131,11 @@ void prepare_matmul(KernelContext& c) {
 
 void register_matmul_kernels(KernelRegistry& kernels) {
   for (const char* op : {"MatMul", "BatchMatMul"}) {
-    kernels.add({.op = op, .device_type = kDevice, .dtypes = kFloating, .compute = matmul, .prepare = prepare_matmul,
+    kernels.add({.op = op,
+                 .device_type = kDevice,
+                 .dtypes = kFloating,
+                 .compute = matmul,
+                 .prepare = prepare_matmul,
                  .description = "Eigen GEMM"});
   }
 }

@@ -1,5 +1,5 @@
-// Reductions. An op is an initial value, a function of each element, how two partial results combine, and what is done at the
-// end. Partial results are float64 (integers: int64), in sixteen lanes along a run.
+// Reductions. An op is an initial value, a function of each element, how two partial results combine, and what is done
+// at the end. Partial results are float64 (integers: int64), in sixteen lanes along a run.
 #include "gradus/ops/reduction.h"
 
 #include <algorithm>
@@ -17,13 +17,21 @@ using Wide = std::conditional_t<std::is_integral_v<T>, std::int64_t, double>;
 
 struct SumOp {
   template <class T>
-  static Wide<T> initial() { return 0; }
+  static Wide<T> initial() {
+    return 0;
+  }
   template <class W>
-  static W element(W x) { return x; }
+  static W element(W x) {
+    return x;
+  }
   template <class W>
-  static W combine(W a, W b) { return static_cast<W>(wrapping(a) + wrapping(b)); }
+  static W combine(W a, W b) {
+    return static_cast<W>(wrapping(a) + wrapping(b));
+  }
   template <class W>
-  static W finish(W total, std::int64_t) { return total; }
+  static W finish(W total, std::int64_t) {
+    return total;
+  }
 };
 
 struct MeanOp : SumOp {
@@ -37,29 +45,41 @@ struct L2LossOp : SumOp {
 
 struct ProdOp : SumOp {
   template <class T>
-  static Wide<T> initial() { return 1; }
+  static Wide<T> initial() {
+    return 1;
+  }
   template <class W>
-  static W combine(W a, W b) { return static_cast<W>(wrapping(a) * wrapping(b)); }
+  static W combine(W a, W b) {
+    return static_cast<W>(wrapping(a) * wrapping(b));
+  }
 };
 
 struct MaxOp : SumOp {
   template <class T>
   static Wide<T> initial() {
-    if constexpr (std::is_integral_v<T>) return std::numeric_limits<T>::lowest();
-    else return -std::numeric_limits<double>::infinity();
+    if constexpr (std::is_integral_v<T>)
+      return std::numeric_limits<T>::lowest();
+    else
+      return -std::numeric_limits<double>::infinity();
   }
   template <class W>
-  static W combine(W a, W b) { return a > b || a != a ? a : b; }
+  static W combine(W a, W b) {
+    return a > b || a != a ? a : b;
+  }
 };
 
 struct MinOp : SumOp {
   template <class T>
   static Wide<T> initial() {
-    if constexpr (std::is_integral_v<T>) return std::numeric_limits<T>::max();
-    else return std::numeric_limits<double>::infinity();
+    if constexpr (std::is_integral_v<T>)
+      return std::numeric_limits<T>::max();
+    else
+      return std::numeric_limits<double>::infinity();
   }
   template <class W>
-  static W combine(W a, W b) { return a < b || a != a ? a : b; }
+  static W combine(W a, W b) {
+    return a < b || a != a ? a : b;
+  }
 };
 
 // The elements of x from `offset` on, at most ReductionPlan::kBlock; float16 by way of `buffer`.
@@ -82,7 +102,8 @@ Wide<T> reduce_run(const Compute<T>* x, std::int64_t n) {
   std::fill_n(lanes, kLanes, Op::template initial<T>());
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] = Op::combine(lanes[lane], Op::element(static_cast<W>(x[i + lane])));
+    for (int lane = 0; lane < kLanes; ++lane)
+      lanes[lane] = Op::combine(lanes[lane], Op::element(static_cast<W>(x[i + lane])));
   }
   for (int lane = 0; i < n; ++i, ++lane) lanes[lane] = Op::combine(lanes[lane], Op::element(static_cast<W>(x[i])));
   for (int width = kLanes / 2; width > 0; width /= 2) {
@@ -106,7 +127,8 @@ void run_task(const ReductionPlan& plan, const T* x, std::int64_t column, std::i
       partial[0] = Op::combine(partial[0], reduce_run<Op, T>(load(run + begin, n, buffer), n));
     } else {
       const Compute<T>* row = load(run + column, columns, buffer);
-      for (std::int64_t i = 0; i < columns; ++i) partial[i] = Op::combine(partial[i], Op::element(static_cast<W>(row[i])));
+      for (std::int64_t i = 0; i < columns; ++i)
+        partial[i] = Op::combine(partial[i], Op::element(static_cast<W>(row[i])));
     }
   }
 }
@@ -136,7 +158,8 @@ void reduce(KernelContext& c) {
   });
   for (std::int64_t i = 0; partials != nullptr && i < plan.results; ++i) {
     W total = partials[i];
-    for (std::int64_t part = 1; part < plan.parts; ++part) total = Op::combine(total, partials[part * plan.results + i]);
+    for (std::int64_t part = 1; part < plan.parts; ++part)
+      total = Op::combine(total, partials[part * plan.results + i]);
     y[i] = finish(total);
   }
 }

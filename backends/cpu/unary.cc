@@ -1,5 +1,5 @@
-// One formula per element-wise op of one operand, and per op that computes such a gradient. Transcendental functions are
-// Eigen's, which are vectorised for float32; square roots are the processor's, which are exact.
+// One formula per element-wise op of one operand, and per op that computes such a gradient. Transcendental functions
+// are Eigen's, which are vectorised for float32; square roots are the processor's, which are exact.
 #include "gradus/ops/unary.h"
 
 #include <cmath>
@@ -57,7 +57,9 @@ void exp_row(const T* x, T* y, std::int64_t n) {
     GRADUS_INDEPENDENT_ITERATIONS
     for (std::int64_t i = 0; i < count; ++i) {
       const T from = x[begin + i];
-      y[begin + i] = from < kZeroBelow ? T{0} : from > kInfinityAbove ? std::numeric_limits<T>::infinity() : power.data()[i];
+      y[begin + i] = from < kZeroBelow       ? T{0}
+                     : from > kInfinityAbove ? std::numeric_limits<T>::infinity()
+                                             : power.data()[i];
     }
   }
 }
@@ -106,8 +108,10 @@ void cast_kernel(KernelContext& c) {
 void register_unary_kernels(KernelRegistry& kernels) {
   add_elementwise<Numeric, 1>(kernels, "Neg", [](auto x) { return -wrapping(x); });
   add_elementwise<Numeric, 1>(kernels, "Abs", [](auto x) {
-    if constexpr (std::is_integral_v<decltype(x)>) return x < 0 ? -wrapping(x) : wrapping(x);
-    else return std::abs(x);
+    if constexpr (std::is_integral_v<decltype(x)>)
+      return x < 0 ? -wrapping(x) : wrapping(x);
+    else
+      return std::abs(x);
   });
   add_elementwise<Numeric, 1>(kernels, "Sign", [](auto x) {
     using T = decltype(x);
@@ -145,7 +149,8 @@ void register_unary_kernels(KernelRegistry& kernels) {
   add_elementwise<Real, 2>(kernels, "TanhGrad", [](auto y, auto dy) { return dy * (1 - y * y); });
   add_elementwise<Real, 2>(kernels, "SigmoidGrad", [](auto y, auto dy) { return dy * y * (1 - y); });
   kernels.add("LeakyReluGrad", kDevice, kFloating,
-              with_alpha<2>([](auto alpha, auto dy, auto x) { return x > 0 ? dy : alpha * dy; }), prepare_elementwise<2>);
+              with_alpha<2>([](auto alpha, auto dy, auto x) { return x > 0 ? dy : alpha * dy; }),
+              prepare_elementwise<2>);
   add_elementwise<Real, 2>(kernels, "GeluGrad", [](auto dy, auto x) {
     using T = decltype(x);
     return dy * (T{0.5} * (1 + std::erf(x * kSqrtHalf<T>)) + x * kOneOverSqrtTwoPi<T> * std::exp(T{-0.5} * x * x));

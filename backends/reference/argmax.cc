@@ -27,8 +27,9 @@ KernelFn argmax(Better) {
           const bool leader_is_nan = leader != leader;
           if (!leader_is_nan && (candidate != candidate || Better{}(candidate, leader))) best = k;
         }
-        c.output(0).dtype() == DType::kInt32 ? void(c.output(0).data<std::int32_t>()[i] = static_cast<std::int32_t>(best))
-                                             : void(c.output(0).data<std::int64_t>()[i] = best);
+        c.output(0).dtype() == DType::kInt32
+            ? void(c.output(0).data<std::int32_t>()[i] = static_cast<std::int32_t>(best))
+            : void(c.output(0).data<std::int64_t>()[i] = best);
       }
     });
   };

@@ -34,15 +34,15 @@ void register_binary_kernels(KernelRegistry& kernels) {
   numeric("Mul", elementwise<2>([](auto x, auto y) { return wrapping(x) * wrapping(y); }));
   numeric("Maximum", elementwise<2>([](auto x, auto y) { return x > y || x != x ? x : y; }));
   numeric("Minimum", elementwise<2>([](auto x, auto y) { return x < y || x != x ? x : y; }));
-  numeric("SquaredDifference", elementwise<2>([](auto x, auto y) {
-            return (wrapping(x) - wrapping(y)) * (wrapping(x) - wrapping(y));
-          }));
+  numeric("SquaredDifference",
+          elementwise<2>([](auto x, auto y) { return (wrapping(x) - wrapping(y)) * (wrapping(x) - wrapping(y)); }));
   kernels.add("RealDiv", kDevice, kFloating, real_elementwise<2>([](double x, double y) { return x / y; }));
   kernels.add("Pow", kDevice, kFloating, real_elementwise<2>([](double x, double y) { return std::pow(x, y); }));
-  kernels.add("FloorDiv", kDevice, kIntegers, integer_elementwise<2>([](std::int64_t x, std::int64_t y, KernelContext& c) {
-                return floor_quotient(x, divisor(y, c));
-              }));
-  kernels.add("FloorMod", kDevice, kIntegers, integer_elementwise<2>([](std::int64_t x, std::int64_t y, KernelContext& c) {
+  kernels.add("FloorDiv", kDevice, kIntegers,
+              integer_elementwise<2>(
+                  [](std::int64_t x, std::int64_t y, KernelContext& c) { return floor_quotient(x, divisor(y, c)); }));
+  kernels.add("FloorMod", kDevice, kIntegers,
+              integer_elementwise<2>([](std::int64_t x, std::int64_t y, KernelContext& c) {
                 return wrapping(x) - wrapping(floor_quotient(x, divisor(y, c))) * wrapping(y);
               }));
   numeric("AddN", add_n);

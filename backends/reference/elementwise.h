@@ -1,5 +1,5 @@
-// The one loop behind every element-wise op: y[i] = f(x0[i], x1[i], ...), with NumPy's broadcasting. Real numbers are computed
-// in float64, integers in int64, so that a formula is written once for all dtypes.
+// The one loop behind every element-wise op: y[i] = f(x0[i], x1[i], ...), with NumPy's broadcasting. Real numbers are
+// computed in float64, integers in int64, so that a formula is written once for all dtypes.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,8 @@ void run_elementwise(KernelContext& c) {
   const Shape& shape = c.output(0).shape();
   const auto x = [&](int k, std::int64_t i) {
     const Tensor& t = c.input(k);
-    return static_cast<Wide<T>>(static_cast<const T*>(t.raw())[t.shape() == shape ? i : broadcast_index(t.shape(), shape, i)]);
+    return static_cast<Wide<T>>(
+        static_cast<const T*>(t.raw())[t.shape() == shape ? i : broadcast_index(t.shape(), shape, i)]);
   };
   const auto call = [&](auto... values) {
     if constexpr (std::is_invocable_v<F, decltype(values)..., KernelContext&>) {

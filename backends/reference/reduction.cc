@@ -23,8 +23,8 @@ std::int64_t position(const Shape& x, const Shape& kept, bool reduced, std::int6
   return result;
 }
 
-// y = finish(accumulated, count), accumulated by step(accumulated, x) from `initial`. `kept` is x's shape with the reduced
-// dimensions 1.
+// y = finish(accumulated, count), accumulated by step(accumulated, x) from `initial`. `kept` is x's shape with the
+// reduced dimensions 1.
 template <class T, class Step, class Finish>
 void reduce(KernelContext& c, const Shape& kept, Wide<T> initial, Step step, Finish finish) {
   const Tensor& x = c.input(0);
@@ -58,7 +58,8 @@ void sum(KernelContext& c) {
 
 void mean(KernelContext& c) {
   visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-    reduce<T>(c, kept_shape(c), 0, plus, [](double total, std::int64_t count) { return total / static_cast<double>(count); });
+    reduce<T>(c, kept_shape(c), 0, plus,
+              [](double total, std::int64_t count) { return total / static_cast<double>(count); });
   });
 }
 
@@ -79,22 +80,21 @@ Wide<T> range_end(bool lowest) {
 
 void max(KernelContext& c) {
   const auto larger = [](auto a, auto x) { return x > a || x != x ? x : a; };
-  visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-    reduce<T>(c, kept_shape(c), range_end<T>(true), larger, unchanged);
-  });
+  visit_dtype(c.input(0).dtype(),
+              [&]<class T>(TypeTag<T>) { reduce<T>(c, kept_shape(c), range_end<T>(true), larger, unchanged); });
 }
 
 void min(KernelContext& c) {
   const auto smaller = [](auto a, auto x) { return x < a || x != x ? x : a; };
-  visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-    reduce<T>(c, kept_shape(c), range_end<T>(false), smaller, unchanged);
-  });
+  visit_dtype(c.input(0).dtype(),
+              [&]<class T>(TypeTag<T>) { reduce<T>(c, kept_shape(c), range_end<T>(false), smaller, unchanged); });
 }
 
 void l2_loss(KernelContext& c) {
   const Shape kept = Shape::of_rank(c.input(0).shape().rank(), 1);
   visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-    reduce<T>(c, kept, 0, [](double a, double x) { return a + x * x; }, [](double total, std::int64_t) { return total / 2; });
+    reduce<T>(
+        c, kept, 0, [](double a, double x) { return a + x * x; }, [](double total, std::int64_t) { return total / 2; });
   });
 }
 

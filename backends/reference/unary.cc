@@ -43,10 +43,13 @@ void register_unary_kernels(KernelRegistry& kernels) {
   floating("Cos", real_elementwise<1>([](double x) { return std::cos(x); }));
   floating("Tanh", real_elementwise<1>([](double x) { return std::tanh(x); }));
   floating("Sigmoid", real_elementwise<1>([](double x) { return 1.0 / (1.0 + std::exp(-x)); }));
-  floating("Softplus", real_elementwise<1>([](double x) { return std::log1p(std::exp(-std::abs(x))) + (x < 0 ? 0.0 : x); }));
+  floating("Softplus",
+           real_elementwise<1>([](double x) { return std::log1p(std::exp(-std::abs(x))) + (x < 0 ? 0.0 : x); }));
   numeric("Relu", elementwise<1>([](auto x) { return x < 0 ? decltype(x){0} : x; }));
   numeric("Relu6", elementwise<1>([](auto x) { return x < 0 ? decltype(x){0} : x > 6 ? decltype(x){6} : x; }));
-  floating("LeakyRelu", real_elementwise<1>([](double x, KernelContext& c) { return x >= 0 ? x : c.attrs<LeakyReluAttrs>().alpha * x; }));
+  floating("LeakyRelu", real_elementwise<1>([](double x, KernelContext& c) {
+             return x >= 0 ? x : c.attrs<LeakyReluAttrs>().alpha * x;
+           }));
   floating("Elu", real_elementwise<1>([](double x) { return x >= 0 ? x : std::expm1(x); }));
   floating("Gelu", real_elementwise<1>([](double x) { return 0.5 * x * (1.0 + std::erf(x * kSqrtHalf)); }));
   floating("Erf", real_elementwise<1>([](double x) { return std::erf(x); }));

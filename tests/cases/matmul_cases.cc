@@ -15,15 +15,19 @@ Shape matrices(const Shape& batch, std::int64_t rows, std::int64_t columns, bool
 }
 
 // a [batch_a, m, k] times b [batch_b, k, n] under all four transposes.
-void add_products(std::vector<OpCase>& cases, const char* op, const std::string& name, const Shape& batch_a, const Shape& batch_b,
-                  std::int64_t m, std::int64_t k, std::int64_t n) {
+void add_products(std::vector<OpCase>& cases, const char* op, const std::string& name, const Shape& batch_a,
+                  const Shape& batch_b, std::int64_t m, std::int64_t k, std::int64_t n) {
   const bool large = m * k * n > 1000;
   for (int transposes = 0; transposes < 4; ++transposes) {
     const MatMulAttrs attrs{.transpose_a = (transposes & 1) != 0, .transpose_b = (transposes & 2) != 0};
     const std::string suffix = std::string(attrs.transpose_a ? "_ta" : "") + (attrs.transpose_b ? "_tb" : "");
-    cases.push_back({.op = op, .name = name + suffix,
-                     .operands = {real(matrices(batch_a, m, k, attrs.transpose_a)), real(matrices(batch_b, k, n, attrs.transpose_b))},
-                     .attrs = attrs, .dtypes = kThreeDtypes, .max_order = large ? 0 : 2,
+    cases.push_back({.op = op,
+                     .name = name + suffix,
+                     .operands = {real(matrices(batch_a, m, k, attrs.transpose_a)),
+                                  real(matrices(batch_b, k, n, attrs.transpose_b))},
+                     .attrs = attrs,
+                     .dtypes = kThreeDtypes,
+                     .max_order = large ? 0 : 2,
                      .max_order_reason = large ? "the formula of the smaller cases" : ""});
   }
 }
@@ -44,9 +48,8 @@ void add_matmul_cases(std::vector<OpCase>& cases) {
   matmul("column_blocks", 37, 90, 901);
   matmul("long_row", 1, 1100, 1901);
 
-  const auto batch = [&](const char* name, const Shape& batch_a, const Shape& batch_b, std::int64_t m, std::int64_t k, std::int64_t n) {
-    add_products(cases, "BatchMatMul", name, batch_a, batch_b, m, k, n);
-  };
+  const auto batch = [&](const char* name, const Shape& batch_a, const Shape& batch_b, std::int64_t m, std::int64_t k,
+                         std::int64_t n) { add_products(cases, "BatchMatMul", name, batch_a, batch_b, m, k, n); };
   batch("no_batch", {}, {}, 2, 3, 4);
   batch("same", {2}, {2}, 2, 3, 4);
   batch("shared_a", {1}, {3}, 2, 2, 3);

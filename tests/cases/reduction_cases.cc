@@ -41,32 +41,61 @@ void add_reduction_cases(std::vector<OpCase>& cases) {
     const bool extreme = std::string(op) == "Max" || std::string(op) == "Min";
     const bool product = std::string(op) == "Prod";
     for (const Axes& a : kSmall) {
-      cases.push_back({.op = op, .name = a.name,
-                       .operands = {extreme ? distinct(a.x) : product ? real(a.x, 0.5, 1.5) : real(a.x)}, .attrs = a.attrs,
+      cases.push_back({.op = op,
+                       .name = a.name,
+                       .operands = {extreme   ? distinct(a.x)
+                                    : product ? real(a.x, 0.5, 1.5)
+                                              : real(a.x)},
+                       .attrs = a.attrs,
                        .dtypes = kThreeDtypes});
     }
     for (const Axes& a : kLarge) {
       if (product) continue;  // of thousands of factors nothing is left
-      cases.push_back({.op = op, .name = a.name, .operands = {real(a.x)}, .attrs = a.attrs, .dtypes = kThreeDtypes, .max_order = 0,
+      cases.push_back({.op = op,
+                       .name = a.name,
+                       .operands = {real(a.x)},
+                       .attrs = a.attrs,
+                       .dtypes = kThreeDtypes,
+                       .max_order = 0,
                        .max_order_reason = "the formula of the smaller cases"});
     }
     if (std::string(op) == "Mean") continue;
     if (!extreme) {  // whose result would be an infinity; tests/ops/reduction_test.cc
-      cases.push_back({.op = op, .name = "over_nothing", .operands = {real({2, 0, 3})}, .attrs = ReductionAttrs{{1}, false}});
+      cases.push_back(
+          {.op = op, .name = "over_nothing", .operands = {real({2, 0, 3})}, .attrs = ReductionAttrs{{1}, false}});
     }
-    cases.push_back({.op = op, .name = "int32", .operands = {int32s({2, 3}, {4, -2, 7, 1, 9, -6})}, .attrs = ReductionAttrs{{1}, false}});
-    cases.push_back({.op = op, .name = "int64", .operands = {int64s({2, 2}, {4, -2, 7, INT64_MAX})}, .attrs = ReductionAttrs{{0}, false}});
-    cases.push_back({.op = op, .name = "uint8", .operands = {fixed(Tensor::from<std::uint8_t>({200, 100, 3}))}, .attrs = ReductionAttrs{}});
+    cases.push_back({.op = op,
+                     .name = "int32",
+                     .operands = {int32s({2, 3}, {4, -2, 7, 1, 9, -6})},
+                     .attrs = ReductionAttrs{{1}, false}});
+    cases.push_back({.op = op,
+                     .name = "int64",
+                     .operands = {int64s({2, 2}, {4, -2, 7, INT64_MAX})},
+                     .attrs = ReductionAttrs{{0}, false}});
+    cases.push_back({.op = op,
+                     .name = "uint8",
+                     .operands = {fixed(Tensor::from<std::uint8_t>({200, 100, 3}))},
+                     .attrs = ReductionAttrs{}});
   }
   cases.push_back({.op = "Prod", .name = "seven", .operands = {real({7}, -1.5, 1.5)}, .attrs = ReductionAttrs{}});
-  cases.push_back({.op = "Prod", .name = "rows", .operands = {real({20, 33}, 0.8, 1.25)}, .attrs = ReductionAttrs{{1}, false},
-                   .max_order = 0, .max_order_reason = "the formula of the smaller cases"});
+  cases.push_back({.op = "Prod",
+                   .name = "rows",
+                   .operands = {real({20, 33}, 0.8, 1.25)},
+                   .attrs = ReductionAttrs{{1}, false},
+                   .max_order = 0,
+                   .max_order_reason = "the formula of the smaller cases"});
 
   for (const Shape& x : {Shape{}, Shape{3, 5}, Shape{0, 2}}) {
-    cases.push_back({.op = "L2Loss", .name = "rank" + std::to_string(x.rank()) + (x.rank() == 2 && x[0] == 0 ? "_empty" : ""),
-                     .operands = {real(x)}, .dtypes = kThreeDtypes});
+    cases.push_back({.op = "L2Loss",
+                     .name = "rank" + std::to_string(x.rank()) + (x.rank() == 2 && x[0] == 0 ? "_empty" : ""),
+                     .operands = {real(x)},
+                     .dtypes = kThreeDtypes});
   }
-  cases.push_back({.op = "L2Loss", .name = "large", .operands = {real({41, 1003})}, .dtypes = kThreeDtypes, .max_order = 0,
+  cases.push_back({.op = "L2Loss",
+                   .name = "large",
+                   .operands = {real({41, 1003})},
+                   .dtypes = kThreeDtypes,
+                   .max_order = 0,
                    .max_order_reason = "the formula of the smaller cases"});
 
   const auto sum_to = [&](const char* name, const Shape& x, const std::vector<std::int32_t>& shape) {

@@ -53,8 +53,11 @@ TEST_F(ArgMax, ErrorsNameAxesAndShapes) {
   expect_error(Code::kInvalidArgument, "[ArgMax 'ArgMax' at argmax_test.cc:", [&] { argmax(x, 1); });
   expect_error(Code::kInvalidArgument, "axis 1 of [3,0] has no elements", [&] { argmax(x, 1); });
   expect_error(Code::kInvalidArgument, "axis -3 is outside", [&] { argmax(x, -3); });
-  expect_error(Code::kInvalidArgument, "output_type must be int32 or int64; got float32", [&] { argmax(p, 0, DType::kFloat32); });
-  expect_error(Code::kInvalidArgument, "predictions [3,4] and targets [2] must have as many rows", [&] { in_top_k(p, ints({1, 2}), 1); });
+  expect_error(Code::kInvalidArgument, "output_type must be int32 or int64; got float32",
+               [&] { argmax(p, 0, DType::kFloat32); });
+  expect_error(Code::kInvalidArgument, "predictions [3,4] and targets [2] must have as many rows", [&] {
+    in_top_k(p, ints({1, 2}), 1);
+  });
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ TEST_F(Binary, ANumberTakesTheOtherOperandsDtype) {
   const Output half = placeholder(graph, DType::kFloat16, {3});
   EXPECT_EQ((half * 0.5).dtype(), DType::kFloat16);
   EXPECT_EQ(elements(run_both(ints({1, 2}) * 3.0)), (Values{3, 6}));
-  expect_error(Code::kInvalidArgument, "the number 0.5 beside 'sizes' is no int32", [&] { constant(graph, std::vector<std::int32_t>{1, 2}, "sizes") * 0.5; });
+  expect_error(Code::kInvalidArgument, "the number 0.5 beside 'sizes' is no int32", [&] {
+    constant(graph, std::vector<std::int32_t>{1, 2}, "sizes") * 0.5;
+  });
   expect_error(Code::kInvalidArgument, "two numbers", [&] { add(1.0, 2.0); });
 }
 
@@ -52,17 +54,21 @@ TEST_F(Binary, BroadcastingFollowsNumPy) {
   const Tensor sum = run_both(column + row);
   EXPECT_EQ(sum.shape(), Shape({2, 3}));
   EXPECT_EQ(elements(sum), (Values{11, 12, 13, 21, 22, 23}));
-  EXPECT_EQ((placeholder(graph, DType::kFloat32, {-1, 3}) + placeholder(graph, DType::kFloat32, {3})).shape(), Shape({-1, 3}));
-  EXPECT_EQ((placeholder(graph, DType::kFloat32, {-1, 1}) + placeholder(graph, DType::kFloat32, {5, 3})).shape(), Shape({5, 3}));
+  EXPECT_EQ((placeholder(graph, DType::kFloat32, {-1, 3}) + placeholder(graph, DType::kFloat32, {3})).shape(),
+            Shape({-1, 3}));
+  EXPECT_EQ((placeholder(graph, DType::kFloat32, {-1, 1}) + placeholder(graph, DType::kFloat32, {5, 3})).shape(),
+            Shape({5, 3}));
 }
 
 TEST_F(Binary, ErrorsNameTheUsersLineAndBothOperands) {
   const Output x = placeholder(graph, DType::kFloat32, {2, 3}), y = placeholder(graph, DType::kFloat32, {4});
   const Output z = placeholder(graph, DType::kFloat64, {3});
-  const int line = __LINE__ + 1;
-  expect_error(Code::kInvalidArgument, "[Add 'Add' at binary_test.cc:" + std::to_string(line) + "] shapes [2,3] and [4] do not broadcast", [&] { x + y; });
+  const auto wrong = [&] { x + y; };
+  const std::string line = std::to_string(__LINE__ - 1);
+  const std::string text = "[Add 'Add' at binary_test.cc:" + line + "] shapes [2,3] and [4] do not broadcast";
+  expect_error(Code::kInvalidArgument, text, wrong);
   expect_error(Code::kInvalidArgument, "[Mul 'scaled' at binary_test.cc:", [&] { multiply(x, y, "scaled"); });
-  expect_error(Code::kInvalidArgument, "same dtype; got float32 [2,3] and float64 [3]", [&] { x * z; });
+  expect_error(Code::kInvalidArgument, "same dtype; got float32 [2,3] and float64 [3]", [&] { x* z; });
   expect_error(Code::kInvalidArgument, "operands must be numeric; got bool", [&] { less(x, 0.0) + less(x, 1.0); });
   expect_error(Code::kInvalidArgument, "(integers have floor_div)", [&] { ints({1}) / ints({2}); });
   expect_error(Code::kInvalidArgument, "operands must be integers; got float32", [&] { floor_div(x, x); });
@@ -125,7 +131,8 @@ TEST_F(Binary, PowHasFiniteGradientsAtZero) {
 }
 
 TEST_F(Binary, GradientsAreSummedBackOverBroadcastDimensions) {
-  const Output x = placeholder(graph, DType::kFloat64, {-1, 3}), y = doubles({1, 2, 3}), s = scalar(graph, 2.0, DType::kFloat64);
+  const Output x = placeholder(graph, DType::kFloat64, {-1, 3}), y = doubles({1, 2, 3}),
+               s = scalar(graph, 2.0, DType::kFloat64);
   const auto d = gradients(reduce_sum(x * y * s), {x, y, s});
   const Feeds feeds{{x, Tensor::from<double>({2, 3}, {1, 1, 1, 2, 2, 2})}};
   EXPECT_EQ(elements(run_both(d[0], feeds)), (Values{2, 4, 6, 2, 4, 6}));

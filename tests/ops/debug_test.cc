@@ -24,7 +24,8 @@ TEST(Debug, CheckNumericsNamesTheNodeAndTheFirstIndex) {
     Session session(graph, {.device = device});
     const Feeds feeds{{x, Tensor::from<float>({2, 2}, {1, inf, std::nanf(""), -inf})}};
     expect_error(Code::kInvalidArgument, "[CheckNumerics 'guard' at debug_test.cc:", [&] { session.run(feeds, {y}); });
-    expect_error(Code::kInvalidArgument, "activations: 1 NaN and 2 infinite elements of 4, the first at index 1 of [2,2]",
+    expect_error(Code::kInvalidArgument,
+                 "activations: 1 NaN and 2 infinite elements of 4, the first at index 1 of [2,2]",
                  [&] { session.run(feeds, {y}); });
   }
 }
@@ -32,9 +33,11 @@ TEST(Debug, CheckNumericsNamesTheNodeAndTheFirstIndex) {
 TEST(Debug, CheckNumericsLooksAtTheGradientToo) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat64, {});
-  const Output dx = gradients(check_numerics(x, "root") , {x}, sqrt(x))[0];
+  const Output dx = gradients(check_numerics(x, "root"), {x}, sqrt(x))[0];
   Session session(graph, {});
-  expect_error(Code::kInvalidArgument, "gradient of CheckNumerics: root: 1 NaN", [&] { session.run({{x, Tensor::scalar(-1.0)}}, {dx}); });
+  expect_error(Code::kInvalidArgument, "gradient of CheckNumerics: root: 1 NaN", [&] {
+    session.run({{x, Tensor::scalar(-1.0)}}, {dx});
+  });
 }
 
 TEST(Debug, PrintWritesOneLineToStderr) {

@@ -45,8 +45,10 @@ TEST_F(MatMul, TheGradientIsTheAdjoint) {
   // <A B, C> = <A, dA> = <B, dB> when dA, dB are the gradients of <A B, C>, for every transpose.
   for (int t = 0; t < 4; ++t) {
     const MatMulAttrs attrs{(t & 1) != 0, (t & 2) != 0};
-    const Output a = constant(graph, random_normal_tensor(DType::kFloat64, attrs.transpose_a ? Shape{4, 3} : Shape{3, 4}, 1));
-    const Output b = constant(graph, random_normal_tensor(DType::kFloat64, attrs.transpose_b ? Shape{5, 4} : Shape{4, 5}, 2));
+    const Output a =
+        constant(graph, random_normal_tensor(DType::kFloat64, attrs.transpose_a ? Shape{4, 3} : Shape{3, 4}, 1));
+    const Output b =
+        constant(graph, random_normal_tensor(DType::kFloat64, attrs.transpose_b ? Shape{5, 4} : Shape{4, 5}, 2));
     const Output c = constant(graph, random_normal_tensor(DType::kFloat64, {3, 5}, 3));
     const Output inner = reduce_sum(matmul(a, b, attrs) * c);
     const auto d = gradients(inner, {a, b});
@@ -71,13 +73,23 @@ TEST_F(MatMul, BitsDoNotDependOnTheNumberOfThreads) {
 }
 
 TEST_F(MatMul, ErrorsShowBothShapes) {
-  expect_error(Code::kInvalidArgument, "[MatMul 'fc' at matmul_test.cc:", [&] { matmul(input({2, 3}), input({4, 5}), {}, "fc"); });
-  expect_error(Code::kInvalidArgument, "inner sizes 3 and 4 differ; got a [2,3] and b [4,5]", [&] { matmul(input({2, 3}), input({4, 5})); });
+  expect_error(Code::kInvalidArgument, "[MatMul 'fc' at matmul_test.cc:", [&] {
+    matmul(input({2, 3}), input({4, 5}), {}, "fc");
+  });
+  expect_error(Code::kInvalidArgument, "inner sizes 3 and 4 differ; got a [2,3] and b [4,5]", [&] {
+    matmul(input({2, 3}), input({4, 5}));
+  });
   expect_error(Code::kInvalidArgument, "inner sizes 2 and 5 differ; got a [2,3] transposed and b [4,5] transposed",
-               [&] { matmul(input({2, 3}), input({4, 5}), {true, true}); });
+               [&] {
+                 matmul(input({2, 3}), input({4, 5}), {true, true});
+               });
   expect_error(Code::kInvalidArgument, "b must have rank 2; got shape [3]", [&] { matmul(input({2, 3}), input({3})); });
-  expect_error(Code::kInvalidArgument, "a must have at least rank 2; got shape [3]", [&] { batch_matmul(input({3}), input({3, 3})); });
-  expect_error(Code::kInvalidArgument, "shapes [2] and [3] do not broadcast", [&] { batch_matmul(input({2, 4, 4}), input({3, 4, 4})); });
+  expect_error(Code::kInvalidArgument, "a must have at least rank 2; got shape [3]", [&] {
+    batch_matmul(input({3}), input({3, 3}));
+  });
+  expect_error(Code::kInvalidArgument, "shapes [2] and [3] do not broadcast", [&] {
+    batch_matmul(input({2, 4, 4}), input({3, 4, 4}));
+  });
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ TEST_F(Unary, Float32IsAccurateOverTheWholeRange) {
     double (*exact)(double);
     double low, high;
   };
-  const Function functions[] = {{exp, std::exp, -80, 80}, {log, std::log, 1e-6, 1e6}, {log1p, std::log1p, -0.999, 50},
-                                {sin, std::sin, -50, 50}, {cos, std::cos, -50, 50}, {tanh, std::tanh, -12, 12},
+  const Function functions[] = {{exp, std::exp, -80, 80},  {log, std::log, 1e-6, 1e6}, {log1p, std::log1p, -0.999, 50},
+                                {sin, std::sin, -50, 50},  {cos, std::cos, -50, 50},   {tanh, std::tanh, -12, 12},
                                 {sqrt, std::sqrt, 0, 1e6}, {erf, std::erf, -5, 5}};
   const Tensor x = random_uniform_tensor(DType::kFloat32, {5003}, 7);
   for (const Function& f : functions) {
@@ -58,7 +58,8 @@ TEST_F(Unary, Float32IsAccurateOverTheWholeRange) {
     const Tensor value = on_cpu(y);
     for (std::int64_t i = 0; i < x.num_elements(); ++i) {
       const double expected = f.exact(scaled.at(i));
-      ASSERT_NEAR(value.at(i), expected, 3e-7 * std::max(1.0, std::abs(expected))) << y.node().op() << "(" << scaled.at(i) << ")";
+      ASSERT_NEAR(value.at(i), expected, 3e-7 * std::max(1.0, std::abs(expected)))
+          << y.node().op() << "(" << scaled.at(i) << ")";
     }
   }
 }
@@ -68,11 +69,13 @@ TEST_F(Unary, NaNStaysNaNAndInfinitiesHaveTheirLimits) {
     Tensor t(dtype, {19});  // long enough for vector code
     t.fill(std::nan(""));
     const Output nan = constant(graph, t);
-    for (const Output& y : {negate(nan), abs(nan), sign(nan), square(nan), sqrt(nan), rsqrt(nan), exp(nan), log(nan), log1p(nan),
-                            sin(nan), cos(nan), tanh(nan), sigmoid(nan), softplus(nan), relu(nan), relu6(nan), leaky_relu(nan),
-                            elu(nan), gelu(nan), erf(nan)}) {
+    for (const Output& y :
+         {negate(nan), abs(nan),   sign(nan),       square(nan), sqrt(nan), rsqrt(nan),   exp(nan),
+          log(nan),    log1p(nan), sin(nan),        cos(nan),    tanh(nan), sigmoid(nan), softplus(nan),
+          relu(nan),   relu6(nan), leaky_relu(nan), elu(nan),    gelu(nan), erf(nan)}) {
       const Tensor value = on_cpu(y);
-      for (std::int64_t i = 0; i < 19; ++i) ASSERT_TRUE(std::isnan(value.at(i))) << y.node().op() << " " << dtype_name(dtype);
+      for (std::int64_t i = 0; i < 19; ++i)
+        ASSERT_TRUE(std::isnan(value.at(i))) << y.node().op() << " " << dtype_name(dtype);
     }
     t.fill(kInf);
     const Output inf = constant(graph, t), minus = negate(inf);
@@ -116,7 +119,9 @@ TEST_F(Unary, ErrorsNameOperandAndDtype) {
   expect_error(Code::kInvalidArgument, "[Exp 'e' at unary_test.cc:", [&] { exp(i, "e"); });
   expect_error(Code::kInvalidArgument, "x must be float16, float32 or float64; got int32", [&] { exp(i); });
   expect_error(Code::kInvalidArgument, "x must be numeric; got bool", [&] { negate(b); });
-  expect_error(Code::kInvalidArgument, "same shape; got [2] and [3]", [&] { relu_grad(doubles({1, 2}), doubles({1, 2, 3})); });
+  expect_error(Code::kInvalidArgument, "same shape; got [2] and [3]", [&] {
+    relu_grad(doubles({1, 2}), doubles({1, 2, 3}));
+  });
 }
 
 }  // namespace
