@@ -68,7 +68,7 @@ TEST_F(Binary, ErrorsNameTheUsersLineAndBothOperands) {
   const std::string text = "[Add 'Add' at binary_test.cc:" + line + "] shapes [2,3] and [4] do not broadcast";
   expect_error(Code::kInvalidArgument, text, wrong);
   expect_error(Code::kInvalidArgument, "[Mul 'scaled' at binary_test.cc:", [&] { multiply(x, y, "scaled"); });
-  expect_error(Code::kInvalidArgument, "same dtype; got float32 [2,3] and float64 [3]", [&] { x* z; });
+  expect_error(Code::kInvalidArgument, "same dtype; got float32 [2,3] and float64 [3]", [&] { multiply(x, z); });
   expect_error(Code::kInvalidArgument, "operands must be numeric; got bool", [&] { less(x, 0.0) + less(x, 1.0); });
   expect_error(Code::kInvalidArgument, "(integers have floor_div)", [&] { ints({1}) / ints({2}); });
   expect_error(Code::kInvalidArgument, "operands must be integers; got float32", [&] { floor_div(x, x); });
