@@ -19,7 +19,7 @@ std::string operand_text(const ShapeContext& c, int a, const char* a_name, int b
                      dtype_name(c.input_dtype(b)), c.input_shape(b).to_string());
 }
 
-// The two floating operands of an op: rank 4, one dtype.
+// The two real operands of an op: rank 4, one dtype. Which dtypes there are is a matter of the device's kernels.
 void check_operands(const ShapeContext& c, int a, const char* a_name, int b, const char* b_name) {
   for (const auto& [i, name] : {std::pair{a, a_name}, {b, b_name}}) {
     if (c.input_shape(i).rank() != 4) {
@@ -30,7 +30,6 @@ void check_operands(const ShapeContext& c, int a, const char* a_name, int b, con
     c.fail(fmt::format("{} and {} must have the same dtype; got {}", a_name, b_name,
                        operand_text(c, a, a_name, b, b_name)));
   }
-  c.require_floating(a, a_name);
 }
 
 // The values of a sizes operand as far as they are known; `accepts_two` allows rows and columns alone.

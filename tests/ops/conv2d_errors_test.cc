@@ -52,8 +52,6 @@ TEST_F(Conv2DErrors, RanksAndDtypes) {
               image({5, 5, 3}), {});
   EXPECT_CONV("input and filter must have the same dtype; got input float32 [1,8,8,3], filter float64 [5,5,3,2]",
               image({1, 8, 8, 3}), image({5, 5, 3, 2}, DType::kFloat64), {});
-  EXPECT_CONV("input must be float16, float32 or float64; got int32", image({1, 8, 8, 3}, DType::kInt32),
-              image({5, 5, 3, 2}, DType::kInt32), {});
   EXPECT_INPUT("out_backprop must have rank 4; got filter float32 [5,5,3,2], out_backprop float32 [8,8,2]",
                constant(graph, std::vector<std::int32_t>{1, 8, 8, 3}), image({5, 5, 3, 2}), image({8, 8, 2}), {});
   const Output sizes = constant(graph, std::vector<std::int32_t>{1, 8, 8, 3});
@@ -110,7 +108,9 @@ TEST_F(Conv2DErrors, AttributesAreCheckedByAllThreeOps) {
       {{.padding = Padding::kValid, .explicit_paddings = {0, 0, 1, 1, 1, 1, 0, 0}},
        "explicit_paddings go with padding EXPLICIT only; got [0,0,1,1,1,1,0,0] with padding VALID"},
   };
-  for (const auto& [attrs, text] : wrong) {
+  for (const auto& attrs_and_text : wrong) {
+    const Conv2DAttrs& attrs = attrs_and_text.first;
+    const std::string text = attrs_and_text.second;
     EXPECT_CONV(text, x, w, attrs);
     EXPECT_INPUT(text, sizes, w, dy, attrs);
     EXPECT_FILTER(text, x, filter_sizes, dy, attrs);
@@ -163,6 +163,25 @@ TEST_F(Conv2DErrors, DepthwiseFilterForOtherChannels) {
   const auto build = [&] { depthwise_conv2d(x, w, {}, "d"); };
   expect("depthwise_conv2d", "d", line,
          "input has 6 channels but filter expects 2: input [1,8,8,6] NHWC, filter [3,3,2,3]", build);
+}
+
+// Which kernels there are is known when the graph meets a device.
+TEST_F(Conv2DErrors, DtypesWithoutAKernel) {
+  const int line = __LINE__ + 1;
+  const Output y = conv2d(image({1, 4, 4, 1}, DType::kInt32), image({2, 2, 1, 1}, DType::kInt32), {}, "c");
+  const Output x = y.node().input(0), w = y.node().input(1);
+  Session session(graph);
+  expect_error(
+      Code::kUnimplemented,
+      fmt::format("[Conv2D 'c' at conv2d_errors_test.cc:{}] has no kernel for int32 on cpu:0; kernels that exist: ",
+                  line),
+      [&] {
+        session.run({{x, Tensor::zeros(DType::kInt32, {1, 4, 4, 1})}, {w, Tensor::zeros(DType::kInt32, {2, 2, 1, 1})}},
+                    {y});
+      });
+  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+    EXPECT_NE(kernel_registry().describe("Conv2D").find(std::string("cpu: ") + dtype_name(dtype)), std::string::npos);
+  }
 }
 
 // The same texts for shapes that only a run knows.
