@@ -283,8 +283,8 @@ void max_pool_grad(KernelContext& c) {
         const U abd = third ? d : ab;
         const bool fourth = replaces(f, abd);
         s3[e] += fourth ? g : U{0};
-        s2[e] += third & !fourth ? g : U{0};
-        s1[e] += second & !third & !fourth ? g : U{0};
+        s2[e] += (third & !fourth) ? g : U{0};
+        s1[e] += (second & !third & !fourth) ? g : U{0};
         s0[e] += second | third | fourth ? U{0} : g;
       }
     });
