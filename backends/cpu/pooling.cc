@@ -285,7 +285,7 @@ void max_pool_grad(KernelContext& c) {
         s3[e] += fourth ? g : U{0};
         s2[e] += (third & !fourth) ? g : U{0};
         s1[e] += (second & !third & !fourth) ? g : U{0};
-        s0[e] += second | third | fourth ? U{0} : g;
+        s0[e] += (second | third | fourth) ? U{0} : g;
       }
     });
     for_blocks(p, p.inner_end, p.g.columns.out, any_window);
