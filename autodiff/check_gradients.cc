@@ -23,19 +23,22 @@ struct Point {
 void check_arguments(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options) {
   if (!loss.valid()) throw invalid_argument("check_gradients: the loss refers to nothing");
   if (xs.empty()) throw invalid_argument("check_gradients needs at least one x");
-  if (options.order < 1) throw invalid_argument(fmt::format("check_gradients: order must be at least 1; got {}", options.order));
+  if (options.order < 1)
+    throw invalid_argument(fmt::format("check_gradients: order must be at least 1; got {}", options.order));
   std::vector<Output> all = xs;
   all.push_back(loss);
   for (const Output& o : all) {
     if (!o.valid()) throw invalid_argument("check_gradients: an x refers to nothing");
-    if (&o.graph() != &loss.graph()) throw invalid_argument("check_gradients: '" + o.name() + "' belongs to another graph");
+    if (&o.graph() != &loss.graph())
+      throw invalid_argument("check_gradients: '" + o.name() + "' belongs to another graph");
     if (!is_floating(o.dtype())) {
-      throw invalid_argument(fmt::format("{} check_gradients needs floating outputs; '{}' is {}", o.node().where(), o.name(),
-                                         dtype_name(o.dtype())));
+      throw invalid_argument(fmt::format("{} check_gradients needs floating outputs; '{}' is {}", o.node().where(),
+                                         o.name(), dtype_name(o.dtype())));
     }
   }
   for (const auto& [output, value] : options.feeds) {
-    if (!output.valid() || !value.defined()) throw invalid_argument("check_gradients: a feed has no output or no value");
+    if (!output.valid() || !value.defined())
+      throw invalid_argument("check_gradients: a feed has no output or no value");
     if (!value.shape().compatible_with(output.shape())) {
       throw invalid_argument(fmt::format("check_gradients: the value for '{}' has shape {}; it needs {}", output.name(),
                                          value.shape().to_string(), output.shape().to_string()));
@@ -85,8 +88,9 @@ class Checker {
     const Output x = twin_.of(original);
     if (x.node().def().kind != OpKind::kPlaceholder || find_feed(x) >= 0) return;
     if (!x.shape().fully_known()) {
-      throw invalid_argument(fmt::format("{} check_gradients cannot draw '{}' of shape {}; give its value in options.feeds",
-                                         x.node().where(), x.name(), x.shape().to_string()));
+      throw invalid_argument(
+          fmt::format("{} check_gradients cannot draw '{}' of shape {}; give its value in options.feeds",
+                      x.node().where(), x.name(), x.shape().to_string()));
     }
     feeds_.emplace_back(x, random_normal_tensor(DType::kFloat64, x.shape(), mix64(options_.seed + ++drawn_)));
   }
@@ -95,9 +99,9 @@ class Checker {
     for (int id = 0; id < twin_.graph().num_nodes(); ++id) {
       Node& node = twin_.graph().node(id);
       if (node.def().kind == OpKind::kPlaceholder && find_feed(node.output(0)) < 0) {
-        throw invalid_argument(fmt::format("{} check_gradients needs the value of placeholder '{}' ({} {}) in options.feeds",
-                                           node.where(), node.name(), dtype_name(node.output_info(0).dtype),
-                                           node.output_info(0).shape.to_string()));
+        throw invalid_argument(
+            fmt::format("{} check_gradients needs the value of placeholder '{}' ({} {}) in options.feeds", node.where(),
+                        node.name(), dtype_name(node.output_info(0).dtype), node.output_info(0).shape.to_string()));
       }
     }
   }
@@ -118,7 +122,8 @@ class Checker {
     const Output grad_y = placeholder(graph, DType::kFloat64, y.shape(), fmt::format("check/grad_y_{}", order));
     const std::vector<Output> grads = build_gradients(y, y_name, order, points, grad_y);
 
-    // All that are fed anyway are compared together; inner outputs one by one, because feeding one cuts it off from the others.
+    // All that are fed anyway are compared together; inner outputs one by one, because feeding one cuts it off from
+    // the others.
     std::vector<std::size_t> fed;
     for (std::size_t i = 0; i < points.size(); ++i) {
       if (failed_to_build(i)) continue;
@@ -135,16 +140,18 @@ class Checker {
     const std::size_t saved_feeds = feeds_.size();
     const Tensor y_value = value_of(y);
     points.push_back({grad_y, "grad_y(" + y_name + ")", DType::kFloat64, static_cast<int>(feeds_.size())});
-    feeds_.emplace_back(grad_y, random_normal_tensor(DType::kFloat64, y_value.shape(), mix64(options_.seed + ++drawn_)));
+    feeds_.emplace_back(grad_y,
+                        random_normal_tensor(DType::kFloat64, y_value.shape(), mix64(options_.seed + ++drawn_)));
     for (std::size_t i = 0; i < grads.size(); ++i) {
-      if (grads[i].valid()) check_order(grads[i], fmt::format("d({})/d({})", y_name, points[i].name), order + 1, points);
+      if (grads[i].valid())
+        check_order(grads[i], fmt::format("d({})/d({})", y_name, points[i].name), order + 1, points);
     }
     feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(saved_feeds), feeds_.end());
   }
 
   // Gradients for every point. A point whose gradient cannot be built is reported, and marked in unbuilt_.
-  std::vector<Output> build_gradients(const Output& y, const std::string& y_name, int order, const std::vector<Point>& points,
-                                      const Output& grad_y) {
+  std::vector<Output> build_gradients(const Output& y, const std::string& y_name, int order,
+                                      const std::vector<Point>& points, const Output& grad_y) {
     unbuilt_.assign(points.size(), false);
     std::vector<Output> xs;
     for (const Point& point : points) xs.push_back(point.x);

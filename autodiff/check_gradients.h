@@ -13,11 +13,12 @@ namespace gradus {
 struct CheckOptions {
   int order = 2;            // 1: gradients; 2: also gradients of gradients; higher orders likewise
   std::uint64_t seed = 0;   // of drawn placeholders, random directions, and random ops
-  Feeds feeds = {};         // values of placeholders (and of any other output); xs among the placeholders may be left out
+  // Values of placeholders, and of any other output. Placeholders among the xs may be left out: they are drawn.
+  Feeds feeds = {};
   double tolerance = 1e-7;         // allowed relative error of order 1
   double tolerance_higher = 1e-5;  // and of the orders above
-  // A Jacobian is compared element by element where that takes at most so many runs of the graph (one per element of y, four
-  // per element of x); larger ones by random projections <u, J v>.
+  // A Jacobian is compared element by element where that takes at most so many runs of the graph (one per element of
+  // y, four per element of x); larger ones by random projections <u, J v>.
   int max_runs = 2000;
   int projections = 4;      // random directions per (y, x) of a large Jacobian
   std::string device = "";  // where to compute, "ref:0"; empty: where the graph says
@@ -43,8 +44,8 @@ struct GradientCheck {
   Verdict verdict = Verdict::kPass;
   std::string reason;             // why not kPass; also "no gradient and no influence"
 
-  // The worst comparison: d y[y_index] / d x[x_index]. y_index is empty where a random combination of y was taken, x_index
-  // where a random direction in x was.
+  // The worst comparison: d y[y_index] / d x[x_index]. y_index is empty where a random combination of y was taken,
+  // x_index where a random direction in x was.
   std::vector<std::int64_t> y_index, x_index;
   double analytic = 0;        // from gradients()
   double numeric = 0;         // from finite differences
@@ -56,24 +57,26 @@ struct GradientCheck {
 struct GradientReport {
   std::vector<GradientCheck> checks;
   bool ok() const;                     // no check has failed (kinks are no failures)
-  const GradientCheck* worst() const;  // the failed one, or the one of the largest relative error; nullptr without checks
+  // The failed one, or the one of the largest relative error; nullptr without checks.
+  const GradientCheck* worst() const;
   std::string to_string() const;       // a line per check, more for a failed one
   std::string to_json() const;
 };
 std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 
-// Checks d(loss)/dx for every x, and from order 2 on the derivatives of those gradients with respect to every x and to the
-// gradient that comes in. `loss` may have any shape and need not be a loss.
+// Checks d(loss)/dx for every x, and from order 2 on the derivatives of those gradients with respect to every x and
+// to the gradient that comes in. `loss` may have any shape and need not be a loss.
 //
-// xs are floating outputs. A placeholder among them takes its value from options.feeds or is drawn from the standard normal
-// distribution by the seed; variables have their initial values; any other output is computed once, then moved by itself.
-// The graph is not changed: the part that loss needs is copied into a graph of its own in which every floating dtype is
-// float64 (control dependencies are left out, so that a check has no side effects). Derivatives are central differences with
-// Richardson's extrapolation; where these disagree with the gradient, steps from 4 times to 1/4096 of the first are tried and
-// the one with the smallest error estimate counts. A NaN or infinity on either side is a failure.
+// xs are floating outputs. A placeholder among them takes its value from options.feeds or is drawn from the standard
+// normal distribution by the seed; variables have their initial values; any other output is computed once, then moved
+// by itself. The graph is not changed: the part that loss needs is copied into a graph of its own in which every
+// floating dtype is float64 (control dependencies are left out, so that a check has no side effects). Derivatives are
+// central differences with Richardson's extrapolation; where these disagree with the gradient, steps from 4 times to
+// 1/4096 of the first are tried and the one with the smallest error estimate counts. A NaN or infinity on either side
+// is a failure.
 //
-// Throws InvalidArgument: loss or xs invalid, not floating, of different graphs; a placeholder without value; a value of a
-// wrong shape. An op without a gradient is a failed check with gradients()'s text as its reason.
+// Throws InvalidArgument: loss or xs invalid, not floating, of different graphs; a placeholder without value; a value
+// of a wrong shape. An op without a gradient is a failed check with gradients()'s text as its reason.
 GradientReport check_gradients(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options = {});
 
 }  // namespace gradus

@@ -31,13 +31,14 @@ class GradientContext {
 
   // True when the gradient for input i is wanted. Rules build nothing for the others.
   bool needs(int i) const { return needed_.at(static_cast<std::size_t>(i)); }
-  // The gradient that arrived for output i. Always there for an op with one output; for others it may be invalid ("none").
+  // The gradient that arrived for output i. Always there for an op with one output; for others it may be invalid
+  // ("none").
   Output grad(int i = 0) const { return grads_.at(static_cast<std::size_t>(i)); }
   // grad(i), or zeros of output i's shape where none arrived.
   Output grad_or_zeros(int i) const;
 
-  // The gradient for input i, of the input's shape and dtype. Leaving it unset means the input does not influence the result
-  // (a zero gradient): integer operands, sizes.
+  // The gradient for input i, of the input's shape and dtype. Leaving it unset means the input does not influence the
+  // result (a zero gradient): integer operands, sizes.
   void set(int i, Output gradient) { result_.at(static_cast<std::size_t>(i)) = gradient; }
   const std::vector<Output>& result() const { return result_; }
 
@@ -54,8 +55,8 @@ class GradientRegistry {
  public:
   // Throws InvalidArgument when the op has a rule (or an explicit none) already.
   void add(const std::string& op, GradientRule rule);
-  // The op has no derivative, or a derivative of zero, by its nature (argmax, shape, equal). `reason` is shown by the docs.
-  // The gradient stops here, silently; a forgotten rule in contrast is an error that names the path.
+  // The op has no derivative, or a derivative of zero, by its nature (argmax, shape, equal). `reason` is shown by the
+  // docs. The gradient stops here, silently; a forgotten rule in contrast is an error that names the path.
   void add_none(const std::string& op, const std::string& reason);
 
   const GradientRule* find(std::string_view op) const;       // nullptr when there is no rule

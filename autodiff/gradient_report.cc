@@ -20,12 +20,14 @@ nlohmann::json number(double value) {
 }
 
 std::string line(const GradientCheck& c) {
-  std::string text = fmt::format("{:<4} order {}  d {} / d {} ({}, {} {}): ", verdict_name(c.verdict), c.order, c.y, c.x,
-                                 dtype_name(c.dtype), c.compared, c.full ? "elements" : "projections");
+  std::string text = fmt::format("{:<4} order {}  d {} / d {} ({}, {} {}): ", verdict_name(c.verdict), c.order, c.y,
+                                 c.x, dtype_name(c.dtype), c.compared, c.full ? "elements" : "projections");
   if (c.compared > 0) {
-    text += fmt::format("worst at d {} / d {}: gradient {:.10g}, finite difference {:.10g}, error {:.1e} ({:.1e} relative), step {:.1e}",
-                        element(c.y, c.y_index), element(c.x, c.x_index), c.analytic, c.numeric, c.absolute_error,
-                        c.relative_error, c.step);
+    text += fmt::format(
+        "worst at d {} / d {}: gradient {:.10g}, finite difference {:.10g}, error {:.1e} ({:.1e} relative), step "
+        "{:.1e}",
+        element(c.y, c.y_index), element(c.x, c.x_index), c.analytic, c.numeric, c.absolute_error, c.relative_error,
+        c.step);
   }
   if (c.kinks > 0) text += fmt::format("; {} at a kink", c.kinks);
   if (!c.reason.empty()) text += (c.compared > 0 ? "; " : "") + c.reason;

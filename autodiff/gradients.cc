@@ -44,8 +44,8 @@ class Backward {
     pending.gradients.push_back(gradient);
   }
 
-  // A node's inputs have smaller ids than the node. Going down, all contributions to a node's outputs have therefore arrived
-  // when its turn comes: the order of ids does what counting pending contributions does elsewhere.
+  // A node's inputs have smaller ids than the node. Going down, all contributions to a node's outputs have therefore
+  // arrived when its turn comes: the order of ids does what counting pending contributions does elsewhere.
   void run(Graph& graph) {
     for (int id = last_; id >= first_; --id) {
       if (carries(id)) differentiate(graph.node(id));
@@ -131,9 +131,10 @@ class Backward {
                                          node.where(), node.op(), i));
     }
     if (result.dtype() == input.dtype() && result.shape().compatible_with(input.shape())) return;
-    throw invalid_argument(fmt::format("{} the gradient for input {} must be {} {} like the input; the rule of {} returned {} {}",
-                                       node.where(), i, dtype_name(input.dtype()), input.shape().to_string(), node.op(),
-                                       dtype_name(result.dtype()), result.shape().to_string()));
+    throw invalid_argument(
+        fmt::format("{} the gradient for input {} must be {} {} like the input; the rule of {} returned {} {}",
+                    node.where(), i, dtype_name(input.dtype()), input.shape().to_string(), node.op(),
+                    dtype_name(result.dtype()), result.shape().to_string()));
   }
 
   // "loss -> head/sum -> conv1/features -> image": from a y by way of `node` to an x.
@@ -156,10 +157,11 @@ class Backward {
       below = *next;
       path.push_back(below.name());
     }
-    return unimplemented(fmt::format(
-        "{} op {} has no gradient, which the path from y to x needs: {}; give it one by gradient_registry().add(\"{}\", rule), "
-        "or by add_none(\"{}\", reason) where it has none by its nature",
-        node.where(), node.op(), fmt::join(path, " -> "), node.op(), node.op()));
+    return unimplemented(
+        fmt::format("{} op {} has no gradient, which the path from y to x needs: {}; give it one by "
+                    "gradient_registry().add(\"{}\", rule), "
+                    "or by add_none(\"{}\", reason) where it has none by its nature",
+                    node.where(), node.op(), fmt::join(path, " -> "), node.op(), node.op()));
   }
 
   std::unordered_set<Output> xs_;
@@ -178,8 +180,8 @@ void check_operands(const std::vector<Output>& outputs, const char* which, const
       throw invalid_argument(fmt::format("gradients(): {} '{}' belongs to another graph", which, o.name()));
     }
     if (!is_floating(o.dtype())) {
-      throw invalid_argument(fmt::format("{} gradients() needs a floating {}; '{}' is {} {}", o.node().where(), which, o.name(),
-                                         dtype_name(o.dtype()), o.shape().to_string()));
+      throw invalid_argument(fmt::format("{} gradients() needs a floating {}; '{}' is {} {}", o.node().where(), which,
+                                         o.name(), dtype_name(o.dtype()), o.shape().to_string()));
     }
   }
 }
@@ -189,14 +191,15 @@ void check_grad_y(const Output& y, const Output& grad_y) {
     throw invalid_argument("gradients(): grad_y '" + grad_y.name() + "' belongs to another graph");
   }
   if (grad_y.dtype() == y.dtype() && grad_y.shape().compatible_with(y.shape())) return;
-  throw invalid_argument(fmt::format("{} gradients(): grad_y '{}' must be {} {} like y; got {} {}", y.node().where(), grad_y.name(),
-                                     dtype_name(y.dtype()), y.shape().to_string(), dtype_name(grad_y.dtype()),
-                                     grad_y.shape().to_string()));
+  throw invalid_argument(fmt::format("{} gradients(): grad_y '{}' must be {} {} like y; got {} {}", y.node().where(),
+                                     grad_y.name(), dtype_name(y.dtype()), y.shape().to_string(),
+                                     dtype_name(grad_y.dtype()), grad_y.shape().to_string()));
 }
 
 }  // namespace
 
-std::vector<Output> gradients(const std::vector<Output>& ys, const std::vector<Output>& xs, const std::vector<Output>& grad_ys) {
+std::vector<Output> gradients(const std::vector<Output>& ys, const std::vector<Output>& xs,
+                              const std::vector<Output>& grad_ys) {
   if (ys.empty() || !ys[0].valid()) throw invalid_argument("gradients() needs at least one y");
   Graph& graph = ys[0].graph();
   check_operands(ys, "y", graph);

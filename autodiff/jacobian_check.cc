@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gradus/autodiff/line_slopes.h"
+#include "gradus/autodiff/jacobian_tally.h"
 #include "gradus/core/philox.h"
 
 namespace gradus {
@@ -57,111 +57,6 @@ double typical_size(const Values& values) {
 
 // A power of two near 7e-4 `scale`: there truncation (step^4) and rounding (1e-16 / step) are both near 1e-12.
 double first_step(double scale) { return std::exp2(std::round(std::log2(7e-4 * scale))); }
-
-int severity(Verdict verdict) { return static_cast<int>(verdict); }
-
-// Collects comparisons of one Jacobian and keeps the worst.
-class Tally {
- public:
-  Tally(GradientCheck& check, double tolerance) : check_(check), tolerance_(tolerance) {}
-
-  // Returns the verdict. Empty indices stand for random directions.
-  Verdict add(const Slope& slope, double analytic, double floor, std::vector<std::int64_t> y_index,
-              std::vector<std::int64_t> x_index) {
-    std::string reason;
-    const Verdict verdict = judge(slope, analytic, floor, &reason);
-    const double relative = relative_difference(analytic, slope.value, floor);
-    ++check_.compared;
-    if (verdict == Verdict::kKink) ++check_.kinks;
-    if (verdict == Verdict::kFail) ++failed_;
-    if (slope.kind == Slope::Kind::kSmooth && std::isfinite(analytic)) {
-      analytic_squared_ += analytic * analytic;
-      numeric_squared_ += slope.value * slope.value;
-      product_ += analytic * slope.value;
-    } else if (verdict == Verdict::kFail) {
-      irregular_ = true;
-    }
-    const bool worse = severity(verdict) > severity(check_.verdict) ||
-                       (verdict == check_.verdict && !(relative <= check_.relative_error));  // NaN is worse
-    if (check_.compared == 1 || (worse && !std::isnan(check_.relative_error)) || severity(verdict) > severity(check_.verdict)) {
-      check_.verdict = verdict;
-      check_.reason = reason;
-      check_.y_index = std::move(y_index);
-      check_.x_index = std::move(x_index);
-      check_.analytic = analytic;
-      check_.numeric = slope.value;
-      check_.absolute_error = std::abs(analytic - slope.value);
-      check_.relative_error = relative;
-      check_.step = slope.step;
-    }
-    return verdict;
-  }
-
-  // Adds what the comparisons say together.
-  void finish(bool has_gradient) {
-    if (check_.verdict == Verdict::kFail && !has_gradient) {
-      check_.reason = "gradients() returned none, but y changes with x";
-    } else if (check_.verdict == Verdict::kFail && !irregular_) {
-      check_.reason += common_factor();
-    } else if (check_.verdict == Verdict::kPass && !has_gradient) {
-      check_.reason = "no gradient, and y does not change with x";
-    }
-    if (check_.verdict == Verdict::kFail && check_.compared > 1) {
-      check_.reason += fmt::format("; {} of {} comparisons fail", failed_, check_.compared);
-    }
-  }
-
- private:
-  Verdict judge(const Slope& slope, double analytic, double floor, std::string* reason) const {
-    if (!std::isfinite(analytic)) {
-      *reason = fmt::format("the gradient is {}", analytic);
-      return Verdict::kFail;
-    }
-    const double scale = std::max({std::abs(analytic), std::abs(slope.value), floor});
-    const double allowed = tolerance_ * scale;
-    const double error = std::abs(analytic - slope.value);
-    switch (slope.kind) {
-      case Slope::Kind::kNotFinite:
-        *reason = "y is not finite at this x, or beside it";
-        return Verdict::kFail;
-      case Slope::Kind::kJump:
-        *reason = "y jumps at this x";
-        return Verdict::kKink;
-      case Slope::Kind::kKink: {
-        *reason = fmt::format("y has a kink at this x: slope {:.6g} to the left, {:.6g} to the right", slope.left, slope.right);
-        const double low = std::min(slope.left, slope.right), high = std::max(slope.left, slope.right);
-        const double slack = std::max(allowed, 1e-4 * (high - low));
-        if (analytic >= low - slack && analytic <= high + slack) return Verdict::kKink;
-        *reason += "; the gradient lies outside of both";
-        return Verdict::kFail;
-      }
-      case Slope::Kind::kSmooth: break;
-    }
-    // An uncertain numeric value excuses a little, but never hides a wrong gradient.
-    if (error <= allowed + std::min(slope.uncertainty, 100 * allowed) || error <= slope_noise(slope)) return Verdict::kPass;
-    *reason = "the gradient differs from the finite difference";
-    if (slope.uncertainty > 0.1 * error) *reason += fmt::format(" (which is uncertain by {:.1e})", slope.uncertainty);
-    return Verdict::kFail;
-  }
-
-  // Differences below this are rounding errors of values near 1.
-  static double slope_noise(const Slope& slope) { return 4e-16 / slope.step; }
-
-  std::string common_factor() const {
-    if (numeric_squared_ <= 0 || analytic_squared_ <= 0) return "";
-    const double factor = product_ / numeric_squared_;
-    const double rest = analytic_squared_ - factor * product_;
-    if (rest > 1e-6 * analytic_squared_ || std::abs(factor - 1) < 1e-4) return "";
-    if (std::abs(factor + 1) < 1e-4) return ": it has the wrong sign everywhere";
-    return fmt::format(": it is {:.5g} times as large everywhere", factor);
-  }
-
-  GradientCheck& check_;
-  double tolerance_;
-  std::int64_t failed_ = 0;
-  bool irregular_ = false;
-  double analytic_squared_ = 0, numeric_squared_ = 0, product_ = 0;
-};
 
 class Comparer {
  public:
@@ -247,7 +142,7 @@ class Comparer {
       rows.push_back(gradients_now());
     }
     for (const std::size_t k : which) {
-      Tally tally(job_.inputs[k].check, tolerance(k));
+      JacobianTally tally(job_.inputs[k].check, tolerance(k));
       double biggest = 0;
       for (const auto& row : rows) biggest = std::max(biggest, largest(row[k]));
       LineOptions line;
@@ -291,7 +186,7 @@ class Comparer {
   }
 
   void compare_projected(const std::vector<std::size_t>& which) {
-    std::vector<Tally> tallies;
+    std::vector<JacobianTally> tallies;
     for (const std::size_t k : which) tallies.emplace_back(job_.inputs[k].check, tolerance(k));
     for (int p = 0; p < options_.projections; ++p) {
       const Values u = random_values(y0_.size());
@@ -311,7 +206,7 @@ class Comparer {
   }
 
   // <u, J v> against <J^T u, v> for a random v; then one element of x by itself.
-  void project(std::size_t k, const Values& u, const Values& gradient, LineOptions line, Tally& tally) {
+  void project(std::size_t k, const Values& u, const Values& gradient, LineOptions line, JacobianTally& tally) {
     const double typical = typical_size(values_of(x_tensor(k)));
     const std::size_t n = gradient.size();
     Values v = random_values(n);
@@ -329,7 +224,8 @@ class Comparer {
     }
   }
 
-  void add_element(std::size_t k, const Values& u, const Values& gradient, std::size_t i, LineOptions line, Tally& tally) {
+  void add_element(std::size_t k, const Values& u, const Values& gradient, std::size_t i, LineOptions line,
+                   JacobianTally& tally) {
     Values v(gradient.size(), 0.0);
     v[i] = 1;
     const Values x = values_of(x_tensor(k));
@@ -340,7 +236,8 @@ class Comparer {
   }
 
   // Halves the direction again and again, keeping the half that is further off, down to one element.
-  void locate(std::size_t k, const Values& u, const Values& gradient, const Values& v, const LineOptions& line, Tally& tally) {
+  void locate(std::size_t k, const Values& u, const Values& gradient, const Values& v, const LineOptions& line,
+              JacobianTally& tally) {
     std::size_t begin = 0, end = v.size();
     while (end - begin > 1) {
       const std::size_t middle = begin + (end - begin) / 2;
@@ -353,8 +250,8 @@ class Comparer {
     add_element(k, u, gradient, begin, line, tally);
   }
 
-  double mismatch(std::size_t k, const Values& u, const Values& gradient, const Values& v, std::size_t begin, std::size_t end,
-                  const LineOptions& line) {
+  double mismatch(std::size_t k, const Values& u, const Values& gradient, const Values& v, std::size_t begin,
+                  std::size_t end, const LineOptions& line) {
     Values part(v.size(), 0.0);
     std::copy(v.begin() + static_cast<std::ptrdiff_t>(begin), v.begin() + static_cast<std::ptrdiff_t>(end),
               part.begin() + static_cast<std::ptrdiff_t>(begin));
@@ -382,6 +279,8 @@ class Comparer {
 
 }  // namespace
 
-void compare_jacobians(Session& session, JacobianJob& job, const CheckOptions& options) { Comparer(session, job, options).run(); }
+void compare_jacobians(Session& session, JacobianJob& job, const CheckOptions& options) {
+  Comparer(session, job, options).run();
+}
 
 }  // namespace gradus

@@ -33,12 +33,14 @@ Differences differences(const Sides& s, double f0, std::size_t j, double magnitu
   const double plus = s.plus[j], minus = s.minus[j];
   const double size = std::max({std::abs(plus), std::abs(minus), magnitude});
   // Each value carries some units of rounding error of f's intermediate results.
-  return {s.step, (f0 - minus) / s.step, (plus - f0) / s.step, (plus - minus) / (2 * s.step), 16 * kEpsilon * size / s.step};
+  return {s.step, (f0 - minus) / s.step, (plus - f0) / s.step, (plus - minus) / (2 * s.step),
+          16 * kEpsilon * size / s.step};
 }
 
 // Slopes of a smooth f approach each other in proportion to the step; at a kink they do not.
 bool gap_stays(const Differences& wide, const Differences& narrow, double share) {
-  return narrow.gap() > share * wide.gap() && narrow.gap() > 1e-3 * narrow.steepest() && narrow.gap() > 100 * narrow.noise;
+  return narrow.gap() > share * wide.gap() && narrow.gap() > 1e-3 * narrow.steepest() &&
+         narrow.gap() > 100 * narrow.noise;
 }
 
 bool is_jump(const std::array<Differences, kSteps>& d) {

@@ -1,4 +1,5 @@
-// Numeric derivatives along a line, with error estimates and a verdict on kinks. The work of check_gradients(); no graph here.
+// Numeric derivatives along a line, with error estimates and a verdict on kinks. The work of check_gradients(); no
+// graph here.
 #pragma once
 
 #include <vector>
@@ -31,9 +32,9 @@ struct LineOptions {
   double magnitude = 0.1;   // f's intermediate results are about so large: rounding errors are taken in proportion
 };
 
-// The derivatives of f at 0. f(0) is given. Central differences at step and step/2, extrapolated (Richardson 1911): error
-// O(step^4). Where that misses the expected slope, or the one-sided slopes do not approach each other, steps from 4 to 1/4096 of
-// the first decide, in the manner of Ridders (1982): the pair whose neighbours agree best counts.
+// The derivatives of f at 0. f(0) is given. Central differences at step and step/2, extrapolated (Richardson 1911):
+// error O(step^4). Where that misses the expected slope, or the one-sided slopes do not approach each other, steps
+// from 4 to 1/4096 of the first decide, in the manner of Ridders (1982): the pair whose neighbours agree best counts.
 std::vector<Slope> line_slopes(LineFunction f, const std::vector<double>& f0, const std::vector<double>& expected,
                                const LineOptions& options);
 

@@ -17,8 +17,8 @@ std::optional<IntValues> first_operand_value(ShapeContext& c) { return c.input_v
 
 }  // namespace
 
-std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const CustomForward& forward, CustomBackward backward,
-                                    std::string_view name, SourceLocation location) {
+std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const CustomForward& forward,
+                                    CustomBackward backward, std::string_view name, SourceLocation location) {
   if (inputs.empty()) throw invalid_argument("custom_gradient needs at least one input");
   if (!forward || !backward) throw invalid_argument("custom_gradient needs a forward and a backward function");
   std::vector<Output> operands = forward(inputs);
@@ -34,9 +34,13 @@ std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const Cus
 }
 
 void register_custom_gradient_ops(OpRegistry& registry) {
-  registry.add({.name = "CustomGradient", .inputs = {"results_and_inputs..."}, .outputs = {"outputs..."},
-                .shape = custom_gradient_shape, .attrs = CustomGradientAttrs{},
-                .summary = "The first num_outputs operands, with a gradient that the user wrote.", .value = first_operand_value,
+  registry.add({.name = "CustomGradient",
+                .inputs = {"results_and_inputs..."},
+                .outputs = {"outputs..."},
+                .shape = custom_gradient_shape,
+                .attrs = CustomGradientAttrs{},
+                .summary = "The first num_outputs operands, with a gradient that the user wrote.",
+                .value = first_operand_value,
                 .inplace_inputs = {0}});
 }
 

@@ -10,8 +10,9 @@ namespace {
 void custom_gradient_gradient(GradientContext& c) {
   const auto& attrs = c.attrs<CustomGradientAttrs>();
   if (!attrs.backward) {
-    throw unimplemented(c.node().where() + " the gradient of this node was a C++ function, which a saved graph cannot keep; "
-                                           "build the node again by custom_gradient()");
+    throw unimplemented(c.node().where() +
+                        " the gradient of this node was a C++ function, which a saved graph cannot keep; "
+                        "build the node again by custom_gradient()");
   }
   const int count = static_cast<int>(attrs.num_outputs);
   std::vector<Output> inputs, outputs, grads;
@@ -23,8 +24,8 @@ void custom_gradient_gradient(GradientContext& c) {
   }
   const std::vector<Output> result = (*attrs.backward)(inputs, outputs, grads);
   if (result.size() != inputs.size()) {
-    throw invalid_argument(fmt::format("{} the backward function must return one gradient per input, {}; got {}", c.node().where(),
-                                       inputs.size(), result.size()));
+    throw invalid_argument(fmt::format("{} the backward function must return one gradient per input, {}; got {}",
+                                       c.node().where(), inputs.size(), result.size()));
   }
   for (int i = 0; i < static_cast<int>(result.size()); ++i) {
     if (c.needs(count + i)) c.set(count + i, result[static_cast<std::size_t>(i)]);
@@ -33,6 +34,8 @@ void custom_gradient_gradient(GradientContext& c) {
 
 }  // namespace
 
-void register_custom_gradient_gradients(GradientRegistry& registry) { registry.add("CustomGradient", custom_gradient_gradient); }
+void register_custom_gradient_gradients(GradientRegistry& registry) {
+  registry.add("CustomGradient", custom_gradient_gradient);
+}
 
 }  // namespace gradus

@@ -65,7 +65,8 @@ TEST(GradusCheck, SelectsOpsByEitherSpellingAndRefusesUnknownOnes) {
   EXPECT_EQ(check_cases(test_cases(), {.ops = {"test_sine"}}).size(), 2u);
   EXPECT_EQ(check_cases(test_cases(), {.ops = {"TestSine", "TestProduct"}, .order = 1}).size(), 3u);
   EXPECT_TRUE(all_ok(check_cases(test_cases(), {.ops = {"TestSine"}})));
-  expect_error(Code::kNotFound, "no op 'TestSin' has cases to check; did you mean TestSine", [] { check_cases(test_cases(), {.ops = {"TestSin"}}); });
+  expect_error(Code::kNotFound, "no op 'TestSin' has cases to check; did you mean TestSine",
+               [] { check_cases(test_cases(), {.ops = {"TestSin"}}); });
   expect_error(Code::kInvalidArgument, "order must be at least 1", [] { check_cases(test_cases(), {.order = 0}); });
 }
 
@@ -88,10 +89,15 @@ TEST(CompareWithReference, FindsTheWorstElementAndNaN) {
   const OpCase c{.op = "TestSine", .name = "vector", .operands = {real({3})}};
   const Tensor expected = Tensor::from<double>({1, 2, 3});
   EXPECT_EQ(compare_with_reference(c, DType::kFloat32, {Tensor::from<float>({1, 2, 3})}, {expected}), "");
-  EXPECT_NE(compare_with_reference(c, DType::kFloat32, {Tensor::from<float>({1, 2.1f, 3.5f})}, {expected}).find("flat index 2"), std::string::npos);
+  EXPECT_NE(compare_with_reference(c, DType::kFloat32, {Tensor::from<float>({1, 2.1f, 3.5f})}, {expected})
+                .find("flat index 2"),
+            std::string::npos);
   const float nan = std::nanf("");
-  EXPECT_NE(compare_with_reference(c, DType::kFloat32, {Tensor::from<float>({1, nan, 3})}, {expected}).find("flat index 1"), std::string::npos);
-  EXPECT_NE(compare_with_reference(c, DType::kFloat32, {Tensor::from<float>({1, 2})}, {expected}).find("shape [2]"), std::string::npos);
+  EXPECT_NE(
+      compare_with_reference(c, DType::kFloat32, {Tensor::from<float>({1, nan, 3})}, {expected}).find("flat index 1"),
+      std::string::npos);
+  EXPECT_NE(compare_with_reference(c, DType::kFloat32, {Tensor::from<float>({1, 2})}, {expected}).find("shape [2]"),
+            std::string::npos);
 }
 
 }  // namespace

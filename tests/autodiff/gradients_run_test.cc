@@ -23,7 +23,7 @@ TEST(GradientValues, ChainRuleTwice) {
   const auto values = session.run({{x, Tensor::scalar(0.5)}}, {y, dy, d2y});
   const double t = std::tanh(0.25), s = 1 - t * t;
   EXPECT_NEAR(values[0].item<double>(), t + 1.5, 1e-15);
-  EXPECT_NEAR(values[1].item<double>(), s + 3, 1e-15);             // 2 x s + 3
+  EXPECT_NEAR(values[1].item<double>(), s + 3, 1e-15);              // 2 x s + 3
   EXPECT_NEAR(values[2].item<double>(), 2 * s - 2 * t * s, 1e-14);  // 2 s - 8 x^2 t s
 }
 
@@ -52,8 +52,9 @@ TEST(GradientValues, BroadcastOperandsGetSums) {
   const Output x = placeholder(graph, DType::kFloat32, {2, 3}, "x"), b = placeholder(graph, DType::kFloat32, {3}, "b");
   const auto grads = gradients(reduce_sum(x * b), {x, b});
   Session session(graph, {.num_threads = 1});
-  const auto values = session.run({{x, Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6})}, {b, Tensor::from<float>({7.f, 8.f, 9.f})}},
-                                  {grads[0], grads[1]});
+  const auto values =
+      session.run({{x, Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6})}, {b, Tensor::from<float>({7.f, 8.f, 9.f})}},
+                  {grads[0], grads[1]});
   EXPECT_TRUE(bit_equal(values[0], Tensor::from<float>({2, 3}, {7, 8, 9, 7, 8, 9})));
   EXPECT_TRUE(bit_equal(values[1], Tensor::from<float>({5.f, 7.f, 9.f})));
 }

@@ -218,7 +218,8 @@ TEST_F(Gradients, AnOpWithoutARuleNamesThePath) {
   const Output loss = reduce_sum(sin(odd, "wave"), {}, false, "loss");
   expect_error(Code::kUnimplemented, "loss -> wave -> odd -> features -> image", [&] { gradients(loss, {image}); });
   expect_error(Code::kUnimplemented, "[TestNoRule 'odd' at gradients_test.cc:", [&] { gradients(loss, {image}); });
-  expect_error(Code::kUnimplemented, "gradient_registry().add(\"TestNoRule\", rule)", [&] { gradients(loss, {image}); });
+  expect_error(Code::kUnimplemented, "gradient_registry().add(\"TestNoRule\", rule)",
+               [&] { gradients(loss, {image}); });
 }
 
 TEST_F(Gradients, AnOpWithoutARuleBesideThePathDoesNoHarm) {
@@ -257,20 +258,25 @@ TEST_F(Gradients, RefuseNothingsAndOtherGraphs) {
 TEST_F(Gradients, RefuseAGradYOfAnotherShapeDTypeOrNumber) {
   const Output x = input("x");
   const std::vector<Output> ys = {x};
-  expect_error(Code::kInvalidArgument, "must be float32 [2,3] like y; got float32 [3]", [&] { gradients(x, {x}, input("a", {3})); });
-  expect_error(Code::kInvalidArgument, "got float64 [2,3]", [&] { gradients(x, {x}, input("b", {2, 3}, DType::kFloat64)); });
+  expect_error(Code::kInvalidArgument, "must be float32 [2,3] like y; got float32 [3]",
+               [&] { gradients(x, {x}, input("a", {3})); });
+  expect_error(Code::kInvalidArgument, "got float64 [2,3]", [&] {
+    gradients(x, {x}, input("b", {2, 3}, DType::kFloat64));
+  });
   expect_error(Code::kInvalidArgument, "one grad_y per y; got 2 for 1", [&] { gradients(ys, {x}, {x, x}); });
 }
 
 TEST_F(Gradients, ARuleOfAWrongShapeIsFound) {
   const Output x = input("x");
   const Output y = graph_.add("TestWrongShape", {x}, {}, "wrong");
-  expect_error(Code::kInvalidArgument, "must be float32 [2,3] like the input; the rule of TestWrongShape returned float32 []",
+  expect_error(Code::kInvalidArgument,
+               "must be float32 [2,3] like the input; the rule of TestWrongShape returned float32 []",
                [&] { gradients(y, {x}); });
 }
 
 TEST(GradientRegistry, RefusesASecondRuleAndANoneWithoutReason) {
-  expect_error(Code::kInvalidArgument, "has a gradient", [] { gradient_registry().add("Tanh", [](GradientContext&) {}); });
+  expect_error(Code::kInvalidArgument, "has a gradient",
+               [] { gradient_registry().add("Tanh", [](GradientContext&) {}); });
   expect_error(Code::kInvalidArgument, "say why", [] { gradient_registry().add_none("NeverRegistered", ""); });
 }
 

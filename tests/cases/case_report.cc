@@ -33,8 +33,9 @@ std::vector<const OpCase*> selected(const std::vector<OpCase>& cases, const std:
   }
   std::vector<const OpCase*> result;
   for (const OpCase& c : cases) {
-    const bool wanted = names.empty() || std::any_of(names.begin(), names.end(),
-                                                     [&](const std::string& name) { return folded(name) == folded(c.op); });
+    const bool wanted = names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+                          return folded(name) == folded(c.op);
+                        });
     if (wanted) result.push_back(&c);
   }
   std::stable_sort(result.begin(), result.end(), [](const OpCase* a, const OpCase* b) { return a->op < b->op; });
@@ -66,7 +67,8 @@ double worst_error(const CaseCheck& check) {
 
 }  // namespace
 
-std::vector<CaseCheck> check_cases(const std::vector<OpCase>& cases, const CheckRequest& request, std::ostream* progress) {
+std::vector<CaseCheck> check_cases(const std::vector<OpCase>& cases, const CheckRequest& request,
+                                   std::ostream* progress) {
   if (request.order < 1) throw invalid_argument(fmt::format("order must be at least 1; got {}", request.order));
   std::vector<CaseCheck> checks;
   for (const OpCase* c : selected(cases, request.ops)) {

@@ -84,7 +84,8 @@ CaseGraph::CaseGraph(const OpCase& op_case, const std::vector<Tensor>& values, c
     } else if (is_real || options.unknown_shapes) {
       // Vectors keep their length: shapes and paddings are vectors, whose length is the rank of something.
       const bool hide = options.unknown_shapes && (is_real || value.shape().rank() != 1);
-      operands.push_back(placeholder(graph, value.dtype(), hide ? Shape::of_rank(value.shape().rank()) : value.shape(), name));
+      operands.push_back(
+          placeholder(graph, value.dtype(), hide ? Shape::of_rank(value.shape().rank()) : value.shape(), name));
       feeds.emplace_back(operands.back(), value);
     } else {
       operands.push_back(constant(graph, value, name));
@@ -110,7 +111,8 @@ std::string compare_with_reference(const OpCase& op_case, DType dtype, const std
     const Tensor& result = results[i];
     const Tensor& expected = reference[i];
     if (!(result.shape() == expected.shape())) {
-      return fmt::format("output {} has shape {}; the reference has {}", i, result.shape().to_string(), expected.shape().to_string());
+      return fmt::format("output {} has shape {}; the reference has {}", i, result.shape().to_string(),
+                         expected.shape().to_string());
     }
     double largest = 1e-3;
     for (std::int64_t k = 0; k < expected.num_elements(); ++k) {
@@ -130,8 +132,9 @@ std::string compare_with_reference(const OpCase& op_case, DType dtype, const std
       }
     }
     if (worst >= 0) {
-      return fmt::format("output {} differs most at flat index {}: {} {:.9g}, reference {:.9g}, allowed difference {:.2e}", i, worst,
-                         dtype_name(result.dtype()), result.at(worst), expected.at(worst), allowed);
+      return fmt::format(
+          "output {} differs most at flat index {}: {} {:.9g}, reference {:.9g}, allowed difference {:.2e}", i, worst,
+          dtype_name(result.dtype()), result.at(worst), expected.at(worst), allowed);
     }
   }
   return "";

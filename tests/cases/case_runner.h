@@ -1,5 +1,5 @@
-// Runs op cases: builds a case's graph, computes it on a device, checks its gradients. Used by the op harness (tests/ops) and by
-// `gradus check`.
+// Runs op cases: builds a case's graph, computes it on a device, checks its gradients. Used by the op harness
+// (tests/ops) and by `gradus check`.
 #pragma once
 
 #include <iosfwd>
@@ -18,8 +18,8 @@ Tensor operand_value(const Operand& operand, std::uint64_t seed);
 std::vector<Tensor> operand_values(const OpCase& op_case, DType dtype, std::uint64_t seed);
 
 struct BuildOptions {
-  // Every operand becomes a placeholder, and every dimension of it unknown, so that shapes are found when the plan is made.
-  // (Otherwise: real operands are placeholders of known shape, the others constants.)
+  // Every operand becomes a placeholder, and every dimension of it unknown, so that shapes are found when the plan is
+  // made. (Otherwise: real operands are placeholders of known shape, the others constants.)
   bool unknown_shapes = false;
 };
 
@@ -28,7 +28,7 @@ struct CaseGraph {
   explicit CaseGraph(const OpCase& op_case, const std::vector<Tensor>& values, const BuildOptions& options = {});
   Graph graph;
   std::vector<Output> operands;
-  std::vector<Output> reals;    // the floating ones that may be differentiated
+  std::vector<Output> reals;  // the floating ones that may be differentiated
   std::vector<Output> outputs;
   Feeds feeds;
 };
@@ -37,8 +37,8 @@ struct CaseGraph {
 std::vector<Tensor> run_case(const OpCase& op_case, const std::vector<Tensor>& values, const SessionOptions& session,
                              const BuildOptions& options = {});
 
-// Empty when the results agree with the reference (computed in float64) within the case's tolerance for `dtype`; otherwise
-// what differs most. Integer and bool results must be equal.
+// Empty when the results agree with the reference (computed in float64) within the case's tolerance for `dtype`;
+// otherwise what differs most. Integer and bool results must be equal.
 std::string compare_with_reference(const OpCase& op_case, DType dtype, const std::vector<Tensor>& results,
                                    const std::vector<Tensor>& reference);
 
@@ -64,7 +64,8 @@ struct CheckRequest {
 };
 
 // Throws NotFound for a name that has no cases, listing the nearest. `progress`, where given, gets a line per case.
-std::vector<CaseCheck> check_cases(const std::vector<OpCase>& cases, const CheckRequest& request, std::ostream* progress = nullptr);
+std::vector<CaseCheck> check_cases(const std::vector<OpCase>& cases, const CheckRequest& request,
+                                   std::ostream* progress = nullptr);
 bool all_ok(const std::vector<CaseCheck>& checks);
 // A line per op; failed cases with their reports.
 std::string checks_to_text(const std::vector<CaseCheck>& checks);

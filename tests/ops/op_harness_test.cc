@@ -1,5 +1,5 @@
-// Every case of every op in every mode: against the reference backend in float64, with poisoned outputs, with 1, 2 and 3
-// threads, with shapes unknown until the run, and its gradients against finite differences.
+// Every case of every op in every mode: against the reference backend in float64, with poisoned outputs, with 1, 2
+// and 3 threads, with shapes unknown until the run, and its gradients against finite differences.
 #include <gtest/gtest.h>
 
 #include <set>

@@ -35,7 +35,8 @@ std::vector<const OpCase*> cases_of(const OpDef& def) {
 }
 
 bool has_real_operand(const OpCase& c) {
-  return std::any_of(c.operands.begin(), c.operands.end(), [](const Operand& o) { return o.kind != Operand::Kind::kFixed; });
+  return std::any_of(c.operands.begin(), c.operands.end(),
+                     [](const Operand& o) { return o.kind != Operand::Kind::kFixed; });
 }
 
 TEST(RegistryAudit, EveryOpHasASummaryAndAShapeFunction) {
@@ -81,12 +82,13 @@ TEST(RegistryAudit, EveryCaseHasKernelsOnBothBackends) {
     for (const DType dtype : c.dtypes) {
       try {
         const CaseGraph built(c, operand_values(c, dtype, 1));
-        const DType selects = def.kernel_dtype == kDTypeOfOutput ? built.outputs.at(0).dtype()
-                                                                  : built.operands.at(static_cast<std::size_t>(def.kernel_dtype)).dtype();
+        const DType selects = def.kernel_dtype == kDTypeOfOutput
+                                  ? built.outputs.at(0).dtype()
+                                  : built.operands.at(static_cast<std::size_t>(def.kernel_dtype)).dtype();
         for (const char* device : {"ref", "cpu"}) {
           EXPECT_NE(kernel_registry().find(c.op, device, selects), nullptr)
-              << c.op << " " << c.name << " has no " << device << " kernel for " << dtype_name(selects) << "; there are "
-              << kernel_registry().describe(c.op);
+              << c.op << " " << c.name << " has no " << device << " kernel for " << dtype_name(selects)
+              << "; there are " << kernel_registry().describe(c.op);
         }
       } catch (const Error& error) {
         ADD_FAILURE() << c.op << " " << c.name << ": " << error.full_text();
@@ -106,7 +108,6 @@ TEST(RegistryAudit, EveryGradientIsCheckedToTheSecondOrderOrSaysWhyNot) {
     EXPECT_TRUE(checked) << def->name << " has a gradient, but no case checks it to order 2";
   }
 }
-
 
 TEST(RegistryAudit, EveryOpHasASectionInTheDocs) {
   std::set<std::string> headings;
