@@ -11,8 +11,8 @@
 namespace gradus {
 
 struct CheckOptions {
-  int order = 2;            // 1: gradients; 2: also gradients of gradients; higher orders likewise
-  std::uint64_t seed = 0;   // of drawn placeholders, random directions, and random ops
+  int order = 2;           // 1: gradients; 2: also gradients of gradients; higher orders likewise
+  std::uint64_t seed = 0;  // of drawn placeholders, random directions, and random ops
   // Values of placeholders, and of any other output. Placeholders among the xs may be left out: they are drawn.
   Feeds feeds = {};
   double tolerance = 1e-7;         // allowed relative error of order 1
@@ -34,21 +34,21 @@ const char* verdict_name(Verdict verdict);  // "pass", "kink", "FAIL"
 
 // The comparison of one Jacobian dy/dx.
 struct GradientCheck {
-  std::string y;     // "loss"; from order 2 on "d(loss)/d(image)"
-  std::string x;     // "image", or "grad_y(loss)" for the gradient that comes in
+  std::string y;  // "loss"; from order 2 on "d(loss)/d(image)"
+  std::string x;  // "image", or "grad_y(loss)" for the gradient that comes in
   int order = 1;
   DType dtype = DType::kFloat64;  // of x in the user's graph; the computation is in float64
   bool full = true;               // the whole Jacobian, or random projections
   std::int64_t compared = 0;      // elements of the Jacobian, or projections
   std::int64_t kinks = 0;         // of them at a kink
   Verdict verdict = Verdict::kPass;
-  std::string reason;             // why not kPass; also "no gradient and no influence"
+  std::string reason;  // why not kPass; also "no gradient and no influence"
 
   // The worst comparison: d y[y_index] / d x[x_index]. y_index is empty where a random combination of y was taken,
   // x_index where a random direction in x was.
   std::vector<std::int64_t> y_index, x_index;
-  double analytic = 0;        // from gradients()
-  double numeric = 0;         // from finite differences
+  double analytic = 0;  // from gradients()
+  double numeric = 0;   // from finite differences
   double absolute_error = 0;
   double relative_error = 0;  // to the larger of both values, but at least to a hundredth of the Jacobian's largest
   double step = 0;            // the change of x that was used
@@ -56,10 +56,10 @@ struct GradientCheck {
 
 struct GradientReport {
   std::vector<GradientCheck> checks;
-  bool ok() const;                     // no check has failed (kinks are no failures)
+  bool ok() const;  // no check has failed (kinks are no failures)
   // The failed one, or the one of the largest relative error; nullptr without checks.
   const GradientCheck* worst() const;
-  std::string to_string() const;       // a line per check, more for a failed one
+  std::string to_string() const;  // a line per check, more for a failed one
   std::string to_json() const;
 };
 std::ostream& operator<<(std::ostream& out, const GradientReport& report);

@@ -27,7 +27,9 @@ class GradientContext {
   Output input(int i) const { return node_->input(i); }
   Output output(int i = 0) const { return node_->output(i); }
   template <class T>
-  const T& attrs() const { return node_->attrs_as<T>(); }
+  const T& attrs() const {
+    return node_->attrs_as<T>();
+  }
 
   // True when the gradient for input i is wanted. Rules build nothing for the others.
   bool needs(int i) const { return needed_.at(static_cast<std::size_t>(i)); }
@@ -59,7 +61,7 @@ class GradientRegistry {
   // docs. The gradient stops here, silently; a forgotten rule in contrast is an error that names the path.
   void add_none(const std::string& op, const std::string& reason);
 
-  const GradientRule* find(std::string_view op) const;       // nullptr when there is no rule
+  const GradientRule* find(std::string_view op) const;        // nullptr when there is no rule
   const std::string* none_reason(std::string_view op) const;  // nullptr unless add_none was called
 
  private:

@@ -11,7 +11,7 @@ namespace gradus {
 struct JacobianJob {
   struct Input {
     Output x;
-    Output gradient;  // (dy/dx)^T grad_y as gradients() built it; invalid for "none"
+    Output gradient;       // (dy/dx)^T grad_y as gradients() built it; invalid for "none"
     std::size_t feed = 0;  // position of x in `feeds`
     GradientCheck check;   // y, x, order and dtype are filled in
   };

@@ -19,14 +19,14 @@ struct Slope {
     kNotFinite,  // f is NaN or infinite at 0, or on one side at every step
   };
   Kind kind = Kind::kSmooth;
-  double value = 0;        // the derivative at 0; at a kink the mean of both sides
+  double value = 0;  // the derivative at 0; at a kink the mean of both sides
   double left = 0, right = 0;
   double step = 0;         // the larger t of the two that were extrapolated
   double uncertainty = 0;  // of value, by rounding and truncation
 };
 
 struct LineOptions {
-  double step = 1e-3;      // first t to try
+  double step = 1e-3;       // first t to try
   double tolerance = 1e-7;  // relative; values this near to the expected slope need no further steps
   double floor = 0;         // slopes count as at least this large when relative errors are formed
   double magnitude = 0.1;   // f's intermediate results are about so large: rounding errors are taken in proportion

@@ -19,7 +19,9 @@ class Printer final : public AttrVisitor {
   void field(const AttrField& f, std::string& v) override { add(f, "'" + v + "'"); }
   void field(const AttrField& f, DType& v) override { add(f, dtype_name(v)); }
   void field(const AttrField& f, Shape& v) override { add(f, v.to_string()); }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override { add(f, fmt::format("[{}]", fmt::join(v, ","))); }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
+    add(f, fmt::format("[{}]", fmt::join(v, ",")));
+  }
   void field(const AttrField& f, EnumValue& v) override { add(f, v.names[static_cast<std::size_t>(v.index)]); }
   void field(const AttrField& f, Tensor& v) override {
     if (!exact_ || !v.defined()) return add(f, v.to_string(8));

@@ -78,8 +78,8 @@ class Attrs {
  public:
   Attrs() : Attrs(NoAttrs{}) {}
   template <class T>
-    requires(!std::is_same_v<std::remove_cvref_t<T>, Attrs>)
-  Attrs(T value)  // NOLINT: implicit by design, so that add_node(..., ConcatAttrs{.axis = 1}) reads well
+  requires(!std::is_same_v<std::remove_cvref_t<T>, Attrs>)
+      Attrs(T value)  // NOLINT: implicit by design, so that add_node(..., ConcatAttrs{.axis = 1}) reads well
       : model_(std::make_shared<const Model<T>>(std::move(value))) {}
 
   // The struct itself; throws Internal when the op's attributes are of another type.
@@ -99,8 +99,8 @@ class Attrs {
   // A copy of these attributes as changed by a writer. The default attributes of an op thus parse any source.
   Attrs edited(AttrVisitor& visitor) const { return Attrs(model_->edited(visitor)); }
 
-  bool empty() const;              // no fields at all
-  std::string to_string() const;   // "strides=[1,2,2,1] padding=SAME"
+  bool empty() const;             // no fields at all
+  std::string to_string() const;  // "strides=[1,2,2,1] padding=SAME"
   std::size_t hash() const;
   friend bool operator==(const Attrs& a, const Attrs& b);
 

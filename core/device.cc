@@ -19,7 +19,8 @@ DeviceName DeviceName::parse(std::string_view text) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), name.index);
     good = good && error == std::errc() && end == digits.data() + digits.size() && name.index >= 0;
   }
-  if (!good) throw invalid_argument(fmt::format("'{}' is not a device; write a type and an index like cpu:0 or ref:0", text));
+  if (!good)
+    throw invalid_argument(fmt::format("'{}' is not a device; write a type and an index like cpu:0 or ref:0", text));
   return name;
 }
 
@@ -56,8 +57,8 @@ std::unique_ptr<Device> BackendRegistry::create(const DeviceName& name, const De
   }
   const auto devices = backend->list();
   if (std::none_of(devices.begin(), devices.end(), [&](const DeviceInfo& d) { return d.name == name; })) {
-    throw not_found(fmt::format("no device '{}' on this machine; there are {} of type {}", name.to_string(), devices.size(),
-                                name.type));
+    throw not_found(fmt::format("no device '{}' on this machine; there are {} of type {}", name.to_string(),
+                                devices.size(), name.type));
   }
   return backend->create(name.index, options);
 }

@@ -32,7 +32,7 @@ class Float16 {
     const std::uint32_t f = std::bit_cast<std::uint32_t>(value);
     const std::uint32_t sign = (f >> 16) & 0x8000u;
     const std::uint32_t magnitude = f & 0x7fffffffu;
-    if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);  // NaN stays NaN
+    if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);   // NaN stays NaN
     if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // rounds to infinity (>= 65520)
     if (magnitude < 0x38800000u) {  // result is subnormal: align to 2^-24 and round
       if (magnitude < 0x33000000u) return static_cast<std::uint16_t>(sign);

@@ -34,8 +34,8 @@ void KernelRegistry::add(KernelDef def) {
     for (int d = 0; d < kDTypeCount; ++d) {
       const DType dtype = static_cast<DType>(d);
       if (k->dtypes.contains(dtype) && def.dtypes.contains(dtype)) {
-        throw invalid_argument(fmt::format("a {} kernel of {} for {} is registered already", def.device_type, def.op,
-                                           dtype_name(dtype)));
+        throw invalid_argument(
+            fmt::format("a {} kernel of {} for {} is registered already", def.device_type, def.op, dtype_name(dtype)));
       }
     }
   }
@@ -73,7 +73,8 @@ std::string KernelRegistry::describe(const std::string& op) const {
   for (const KernelDef* k : for_op(op)) {
     std::string dtypes;
     for (int d = 0; d < kDTypeCount; ++d) {
-      if (k->dtypes.contains(static_cast<DType>(d))) dtypes += (dtypes.empty() ? "" : ", ") + std::string(dtype_name(static_cast<DType>(d)));
+      if (k->dtypes.contains(static_cast<DType>(d)))
+        dtypes += (dtypes.empty() ? "" : ", ") + std::string(dtype_name(static_cast<DType>(d)));
     }
     text += (text.empty() ? "" : "; ") + k->device_type + ": " + dtypes;
   }

@@ -31,21 +31,26 @@ class KernelContext {
   Tensor& mutable_input(int i) { return const_cast<Tensor&>(*inputs_[static_cast<std::size_t>(i)]); }
 
   template <class T>
-  const T& attrs() const { return attrs_->get<T>(); }
+  const T& attrs() const {
+    return attrs_->get<T>();
+  }
   const Attrs& raw_attrs() const { return *attrs_; }
 
   Device& device() { return *device_; }
   // Splits work over the device's threads; runs inline where the device has none.
   void parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body);
   // body(begin, end, worker), worker < num_workers().
-  void parallel_for_worker(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t, int)> body);
+  void parallel_for_worker(std::int64_t total, std::int64_t chunk,
+                           FunctionRef<void(std::int64_t, std::int64_t, int)> body);
   int num_workers() const;
 
   // prepare() only: asks for `bytes` of scratch memory, shared by all steps of the plan, contents undefined at each compute().
   void request_scratch(std::size_t bytes) { scratch_bytes_ = bytes; }
   // compute() only: the scratch memory, 64-byte aligned.
   template <class T>
-  T* scratch() { return static_cast<T*>(scratch_); }
+  T* scratch() {
+    return static_cast<T*>(scratch_);
+  }
   std::size_t scratch_bytes() const { return scratch_bytes_; }
 
   // Whatever prepare() wants to keep for compute().
@@ -78,8 +83,8 @@ struct KernelDef {
   std::string device_type;  // "cpu"
   DTypeSet dtypes;          // of the operand that OpDef::kernel_dtype names
   KernelFn compute = nullptr;
-  KernelFn prepare = nullptr;      // optional
-  std::string description = "";    // optional; shown by explain, e.g. "im2col + GEMM"
+  KernelFn prepare = nullptr;    // optional
+  std::string description = "";  // optional; shown by explain, e.g. "im2col + GEMM"
 };
 
 class KernelRegistry {

@@ -23,7 +23,8 @@ Shape Shape::of_rank(int rank, std::int64_t fill) {
 }
 
 void Shape::set_dim(int axis, std::int64_t size) {
-  if (size < kUnknownDim) throw invalid_argument(fmt::format("a dimension is at least 0, or -1 for unknown; got {}", size));
+  if (size < kUnknownDim)
+    throw invalid_argument(fmt::format("a dimension is at least 0, or -1 for unknown; got {}", size));
   dims_[static_cast<std::size_t>(axis)] = size;
 }
 

@@ -82,7 +82,8 @@ void Tensor::check_single() const {
 
 double Tensor::at(std::int64_t index) const {
   if (index < 0 || index >= count_) throw out_of_range(fmt::format("index {} of {} elements", index, count_));
-  return visit_dtype(dtype_, [&]<class T>(TypeTag<T>) { return static_cast<double>(static_cast<const T*>(data_)[index]); });
+  return visit_dtype(dtype_,
+                     [&]<class T>(TypeTag<T>) { return static_cast<double>(static_cast<const T*>(data_)[index]); });
 }
 
 void Tensor::set(std::int64_t index, double value) {
@@ -112,7 +113,8 @@ Tensor Tensor::cast(DType dtype) const {
 
 Tensor Tensor::reshaped(const Shape& shape) const {
   if (shape.num_elements() != count_) {
-    throw invalid_argument(fmt::format("cannot reshape {} elements of shape {} to {}", count_, shape_.to_string(), shape.to_string()));
+    throw invalid_argument(
+        fmt::format("cannot reshape {} elements of shape {} to {}", count_, shape_.to_string(), shape.to_string()));
   }
   Tensor view = *this;
   view.shape_ = shape;
@@ -142,19 +144,21 @@ void Tensor::fill(double value) {
 
 void Tensor::copy_from(const Tensor& other) {
   if (other.dtype_ != dtype_ || other.count_ != count_) {
-    throw invalid_argument(fmt::format("cannot copy {} {} into {} {}", dtype_name(other.dtype_), other.shape_.to_string(),
-                                       dtype_name(dtype_), shape_.to_string()));
+    throw invalid_argument(fmt::format("cannot copy {} {} into {} {}", dtype_name(other.dtype_),
+                                       other.shape_.to_string(), dtype_name(dtype_), shape_.to_string()));
   }
   if (bytes_ > 0) std::memcpy(data_, other.data_, bytes_);
 }
 
 bool bit_equal(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
 }
 
 double max_abs_difference(const Tensor& a, const Tensor& b) {
   if (!(a.shape() == b.shape())) {
-    throw invalid_argument("max_abs_difference: shapes " + a.shape().to_string() + " and " + b.shape().to_string() + " differ");
+    throw invalid_argument("max_abs_difference: shapes " + a.shape().to_string() + " and " + b.shape().to_string() +
+                           " differ");
   }
   double largest = 0.0;
   for (std::int64_t i = 0; i < a.num_elements(); ++i) {
@@ -170,7 +174,8 @@ double max_abs_difference(const Tensor& a, const Tensor& b) {
 Tensor random_normal_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double mean, double stddev) {
   Tensor t(dtype, shape);
   const PhiloxStream stream(seed, 0);
-  for (std::int64_t i = 0; i < t.num_elements(); ++i) t.set(i, mean + stddev * stream.normal(static_cast<std::uint64_t>(i)));
+  for (std::int64_t i = 0; i < t.num_elements(); ++i)
+    t.set(i, mean + stddev * stream.normal(static_cast<std::uint64_t>(i)));
   return t;
 }
 

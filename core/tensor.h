@@ -55,9 +55,13 @@ class Tensor {
   template <class T>
   const T* data() const;
   template <class T>
-  std::span<T> flat() { return {data<T>(), static_cast<std::size_t>(count_)}; }
+  std::span<T> flat() {
+    return {data<T>(), static_cast<std::size_t>(count_)};
+  }
   template <class T>
-  std::span<const T> flat() const { return {data<T>(), static_cast<std::size_t>(count_)}; }
+  std::span<const T> flat() const {
+    return {data<T>(), static_cast<std::size_t>(count_)};
+  }
   // The only element; throws InvalidArgument when there are more or T is another dtype.
   template <class T>
   T item() const;
@@ -99,7 +103,8 @@ bool bit_equal(const Tensor& a, const Tensor& b);
 double max_abs_difference(const Tensor& a, const Tensor& b);
 
 // Reproducible random tensors for tests, examples and feeds (Philox; the same seed gives the same values on every machine).
-Tensor random_normal_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double mean = 0.0, double stddev = 1.0);
+Tensor random_normal_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double mean = 0.0,
+                            double stddev = 1.0);
 Tensor random_uniform_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double low = 0.0, double high = 1.0);
 
 template <class T>

@@ -56,7 +56,8 @@ std::string Tensor::to_string(int max_elements) const {
       sum += value;
       ++finite;
     }
-    if (finite > 0) text += fmt::format(" min {:.6g} mean {:.6g} max {:.6g}", low, sum / static_cast<double>(finite), high);
+    if (finite > 0)
+      text += fmt::format(" min {:.6g} mean {:.6g} max {:.6g}", low, sum / static_cast<double>(finite), high);
     if (finite < count_) text += fmt::format(" ({} not finite)", count_ - finite);
   }
   text += ": ";

@@ -23,6 +23,7 @@ int main() {
     const float value = session.run({}, {loss}, {train})[0].item<float>();
     if (step % 50 == 0) std::printf("step %3d: loss %.5f\n", step, static_cast<double>(value));
   }
-  std::printf("slope %.3f (true 3), intercept %.3f (true -1)\n", static_cast<double>(session.value(slope).item<float>()),
+  std::printf("slope %.3f (true 3), intercept %.3f (true -1)\n",
+              static_cast<double>(session.value(slope).item<float>()),
               static_cast<double>(session.value(intercept).item<float>()));
 }

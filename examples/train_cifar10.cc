@@ -40,7 +40,10 @@ int main(int argc, char** argv) {
                    .learning_rate = 0.1},
       .l2 = 1e-4,
       // The channels' mean and standard deviation over CIFAR-10's training images, in 0..1.
-      .augmentation = {.crop_padding = 4, .flip = true, .mean = {0.4914F, 0.4822F, 0.4465F}, .stddev = {0.2470F, 0.2435F, 0.2616F}},
+      .augmentation = {.crop_padding = 4,
+                       .flip = true,
+                       .mean = {0.4914F, 0.4822F, 0.4465F},
+                       .stddev = {0.2470F, 0.2435F, 0.2616F}},
       .load = [](const train_program::Options& options) {
         if (!options.data.empty()) return gd::io::load_cifar10(options.data);
         const gd::io::ImageDataset digits = gd::io::synthetic_digits({.seed = 1, .train = 2000, .test = 500});

@@ -10,7 +10,8 @@ constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 constexpr std::array<std::int8_t, 256> kValues = [] {
   std::array<std::int8_t, 256> values{};
   for (auto& v : values) v = -1;
-  for (std::size_t i = 0; i < kDigits.size(); ++i) values[static_cast<unsigned char>(kDigits[i])] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < kDigits.size(); ++i)
+    values[static_cast<unsigned char>(kDigits[i])] = static_cast<std::int8_t>(i);
   return values;
 }();
 
@@ -22,7 +23,8 @@ std::string base64_encode(const void* bytes, std::size_t count) {
   text.reserve((count + 2) / 3 * 4);
   for (std::size_t i = 0; i < count; i += 3) {
     const std::size_t left = count - i;
-    const unsigned group = static_cast<unsigned>(in[i]) << 16 | (left > 1 ? static_cast<unsigned>(in[i + 1]) << 8 : 0u) |
+    const unsigned group = static_cast<unsigned>(in[i]) << 16 |
+                           (left > 1 ? static_cast<unsigned>(in[i + 1]) << 8 : 0u) |
                            (left > 2 ? static_cast<unsigned>(in[i + 2]) : 0u);
     text += kDigits[group >> 18];
     text += kDigits[group >> 12 & 63];

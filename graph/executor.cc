@@ -71,7 +71,8 @@ void Executor::bind(Plan& plan) {
         tensor = Tensor(v.bytes > 0 ? arenas_[root.device] : Buffer(), v.bytes > 0 ? root.offset : 0, v.dtype, v.shape);
       } else {
         const Tensor& memory = tensor_of(plan, root_id);
-        const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) - static_cast<const char*>(memory.buffer().get()));
+        const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) -
+                                                     static_cast<const char*>(memory.buffer().get()));
         tensor = Tensor(memory.buffer(), offset, v.dtype, v.shape);
       }
     }
@@ -90,7 +91,8 @@ void Executor::bind_feeds(Plan& plan, const Feeds& feeds) {
     const int root = plan.root(step.outputs[0]);
     if (plan.value(root).storage != Storage::kFeed) continue;
     const Tensor& memory = plan.value(root).tensor;
-    const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) - static_cast<const char*>(memory.buffer().get()));
+    const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) -
+                                                 static_cast<const char*>(memory.buffer().get()));
     step.context.outputs_[0] = Tensor(memory.buffer(), offset, v.dtype, v.shape);
   }
 }
@@ -141,7 +143,8 @@ void Executor::run_step(Plan& plan, PlanStep& step, std::uint64_t run_number) {
     step.total_ms += took.count() / 1000.0;
     ++step.runs;
     if (trace_.size() < kMaxTraceEvents) {
-      trace_.push_back({step.node->name(), step.is_copy ? "Copy" : step.node->op(), step.device->name().to_string(), from.count(), took.count()});
+      trace_.push_back({step.node->name(), step.is_copy ? "Copy" : step.node->op(), step.device->name().to_string(),
+                        from.count(), took.count()});
     }
   }
 }
@@ -171,8 +174,9 @@ void Executor::check_numerics(const PlanStep& step) const {
       std::string inputs;
       for (std::size_t k = 0; k < step.context.inputs_.size(); ++k) {
         const Tensor& input = *step.context.inputs_[k];
-        inputs += fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node->input(static_cast<int>(k)).name(),
-                              dtype_name(input.dtype()), input.shape().to_string(), range_text(input));
+        inputs +=
+            fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node->input(static_cast<int>(k)).name(),
+                        dtype_name(input.dtype()), input.shape().to_string(), range_text(input));
       }
       throw invalid_argument(fmt::format("{} made {} at element {} of its result {} {}{}", step.where,
                                          std::isnan(value) ? "a NaN" : "an infinity", i, dtype_name(output.dtype()),

@@ -45,8 +45,8 @@ std::vector<TensorInfo> infos_of(const std::vector<Output>& inputs) {
 void check_arity(const OpDef& def, std::size_t given) {
   const std::size_t fixed = def.inputs.size() - (def.variadic_inputs() ? 1 : 0);
   if (def.variadic_inputs() ? given < fixed : given != fixed) {
-    throw invalid_argument(fmt::format("takes {}{} inputs ({}); got {}", def.variadic_inputs() ? "at least " : "", fixed,
-                                       fmt::join(def.inputs, ", "), given));
+    throw invalid_argument(fmt::format("takes {}{} inputs ({}); got {}", def.variadic_inputs() ? "at least " : "",
+                                       fixed, fmt::join(def.inputs, ", "), given));
   }
 }
 
@@ -86,7 +86,8 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
     def = &ops_->get(op);
     check_arity(*def, inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i].valid()) throw invalid_argument(fmt::format("input {} refers to nothing (a default-made Output)", i));
+      if (!inputs[i].valid())
+        throw invalid_argument(fmt::format("input {} refers to nothing (a default-made Output)", i));
       if (&inputs[i].graph() != this) {
         throw invalid_argument(fmt::format("input {} ('{}') belongs to another graph", i, inputs[i].name()));
       }
@@ -97,9 +98,12 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
                                          inputs[i].node().op(), inputs[i].name()));
     }
     const auto operand = [&](int i) { return inputs.at(static_cast<std::size_t>(i)); };
-    const auto value_if = [&](int i, int j, const Shape& shape) { return known_value_if(operand(i), operand(j), shape); };
+    const auto value_if = [&](int i, int j, const Shape& shape) {
+      return known_value_if(operand(i), operand(j), shape);
+    };
     const ConditionalLookup conditional(value_if);
-    outputs = infer_shapes(*def, attrs, infos_of(inputs), [&](int i) { return known_value(operand(i)); }, &conditional);
+    outputs = infer_shapes(
+        *def, attrs, infos_of(inputs), [&](int i) { return known_value(operand(i)); }, &conditional);
   } catch (const Error& error) {
     throw Error(error.code(), fmt::format("[{} '{}' at {}:{}] {}", op, full, file, line, error.what()));
   }
@@ -145,8 +149,10 @@ Output Graph::find_output(std::string_view name) const {
   if (Node* node = find_node(name)) return node->output(0);
   if (colon != std::string_view::npos) {
     const std::string digits(name.substr(colon + 1));
-    const bool number = !digits.empty() && digits.size() < 6 && std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (Node* node = find_node(name.substr(0, colon)); node != nullptr && number) return node->output(std::stoi(digits));
+    const bool number = !digits.empty() && digits.size() < 6 &&
+                        std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (Node* node = find_node(name.substr(0, colon)); node != nullptr && number)
+      return node->output(std::stoi(digits));
   }
   std::vector<std::string> known;
   for (const auto& [node_name, node] : by_name_) known.push_back(node_name);
@@ -171,7 +177,8 @@ std::optional<IntValues> Graph::known_value(const Output& output) const {
                      [&](int i) { return known_value(node.input(i)); });
 }
 
-std::optional<IntValues> Graph::known_value_if(const Output& output, const Output& other, const Shape& shape_of_other) const {
+std::optional<IntValues> Graph::known_value_if(const Output& output, const Output& other,
+                                               const Shape& shape_of_other) const {
   const Node& node = output.node();
   if (output.index() != 0 || output == other) return std::nullopt;
   std::vector<TensorInfo> infos = infos_of(node.inputs());
@@ -183,7 +190,8 @@ std::optional<IntValues> Graph::known_value_if(const Output& output, const Outpu
 }
 
 Output Node::output(int i) {
-  if (i < 0 || i >= num_outputs()) throw invalid_argument(fmt::format("{} has {} outputs; asked for output {}", where(), num_outputs(), i));
+  if (i < 0 || i >= num_outputs())
+    throw invalid_argument(fmt::format("{} has {} outputs; asked for output {}", where(), num_outputs(), i));
   return {this, i};
 }
 

@@ -29,7 +29,9 @@ int order_of(const Node& node) {
   return order;
 }
 
-std::string info(const TensorInfo& output) { return fmt::format("{} {}", dtype_name(output.dtype), output.shape.to_string()); }
+std::string info(const TensorInfo& output) {
+  return fmt::format("{} {}", dtype_name(output.dtype), output.shape.to_string());
+}
 
 const char* style(const Node& node) {
   switch (node.def().kind) {
@@ -37,7 +39,8 @@ const char* style(const Node& node) {
     case OpKind::kVariable: return "shape=ellipse, fillcolor=\"#fbe3b9\"";
     case OpKind::kConstant: return "shape=plain, style=\"\", fontcolor=\"#666666\"";
     case OpKind::kNoOp: return "shape=box, fillcolor=\"#eeeeee\"";
-    default: return node.def().effect == Effect::kNone ? "shape=box, fillcolor=white" : "shape=box, fillcolor=\"#f6d5d5\"";
+    default:
+      return node.def().effect == Effect::kNone ? "shape=box, fillcolor=white" : "shape=box, fillcolor=\"#f6d5d5\"";
   }
 }
 
@@ -52,8 +55,9 @@ class Writer {
   }
 
   std::string write() {
-    text_ = "digraph gradus {\n  rankdir=TB;\n  newrank=true;\n  fontname=\"sans-serif\";\n"
-            "  node [fontname=\"sans-serif\", fontsize=10, style=filled];\n  edge [fontname=\"sans-serif\", fontsize=9];\n";
+    text_ =
+        "digraph gradus {\n  rankdir=TB;\n  newrank=true;\n  fontname=\"sans-serif\";\n"
+        "  node [fontname=\"sans-serif\", fontsize=10, style=filled];\n  edge [fontname=\"sans-serif\", fontsize=9];\n";
     const int highest = orders_.empty() ? 0 : *std::max_element(orders_.begin(), orders_.end());
     for (int order = 0; order <= highest; ++order) write_cluster(order);
     for (int id = 0; id < graph_.num_nodes(); ++id) {
@@ -67,11 +71,15 @@ class Writer {
   int order(const Node& node) const { return orders_[static_cast<std::size_t>(node.id())]; }
 
   void write_cluster(int wanted) {
-    const std::string title = wanted == 0 ? "forward" : wanted == 1 ? "gradients" : fmt::format("gradients of order {}", wanted);
-    text_ += fmt::format("  subgraph cluster_{} {{\n    label=\"{}\";\n    style=rounded;\n    color=\"#999999\";\n", wanted, title);
+    const std::string title = wanted == 0   ? "forward"
+                              : wanted == 1 ? "gradients"
+                                            : fmt::format("gradients of order {}", wanted);
+    text_ += fmt::format("  subgraph cluster_{} {{\n    label=\"{}\";\n    style=rounded;\n    color=\"#999999\";\n",
+                         wanted, title);
     for (int id = 0; id < graph_.num_nodes(); ++id) {
       const Node& node = graph_.node(id);
-      if (order(node) == wanted && drawn(node)) text_ += fmt::format("    n{} [label={}, {}];\n", id, quoted(label(node)), style(node));
+      if (order(node) == wanted && drawn(node))
+        text_ += fmt::format("    n{} [label={}, {}];\n", id, quoted(label(node)), style(node));
     }
     text_ += "  }\n";
   }
@@ -91,13 +99,15 @@ class Writer {
     const Tensor& value = node.attrs_as<ConstantAttrs>().value;
     if (value.shape().rank() > 1 || value.num_elements() > 8) return node.name() + "\n" + info(node.output_info(0));
     std::string text;
-    for (std::int64_t i = 0; i < value.num_elements(); ++i) text += fmt::format("{}{}", i == 0 ? "" : ", ", value.at(i));
+    for (std::int64_t i = 0; i < value.num_elements(); ++i)
+      text += fmt::format("{}{}", i == 0 ? "" : ", ", value.at(i));
     return value.shape().rank() == 0 ? text : "[" + text + "]";
   }
 
   void write_edges(const Node& node) {
     for (const Output& input : node.inputs()) {
-      if (drawn(input.node())) write_edge(input.node(), node, input.index() == 0 ? "" : fmt::format("label=\"{}\", ", input.index()));
+      if (drawn(input.node()))
+        write_edge(input.node(), node, input.index() == 0 ? "" : fmt::format("label=\"{}\", ", input.index()));
     }
     for (const Node* control : node.control_inputs()) {
       if (drawn(*control)) write_edge(*control, node, "style=dotted, ");
@@ -105,7 +115,8 @@ class Writer {
     const Node* forward = node.forward_node();
     const bool computes = node.def().kind != OpKind::kConstant;
     if (options_.forward_links && computes && forward != nullptr && drawn(*forward)) {
-      text_ += fmt::format("  n{} -> n{} [style=dashed, color=\"#7a9cc6\", arrowhead=none, constraint=false];\n", node.id(), forward->id());
+      text_ += fmt::format("  n{} -> n{} [style=dashed, color=\"#7a9cc6\", arrowhead=none, constraint=false];\n",
+                           node.id(), forward->id());
     }
   }
 

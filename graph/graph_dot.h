@@ -10,8 +10,8 @@
 namespace gradus {
 
 struct DotOptions {
-  bool constants = true;     // draw Constant nodes; without them, sizes and axes clutter less
-  bool shapes = true;        // write dtype and shape under each node
+  bool constants = true;      // draw Constant nodes; without them, sizes and axes clutter less
+  bool shapes = true;         // write dtype and shape under each node
   bool forward_links = true;  // draw the dashed lines
 };
 

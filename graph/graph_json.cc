@@ -44,7 +44,9 @@ class AttrWriter final : public AttrVisitor {
     if (!v.defined()) {
       json[f.name] = nullptr;
     } else {
-      json[f.name] = {{"dtype", dtype_name(v.dtype())}, {"shape", shape_to_json(v.shape())}, {"base64", base64_encode(v.raw(), v.bytes())}};
+      json[f.name] = {{"dtype", dtype_name(v.dtype())},
+                      {"shape", shape_to_json(v.shape())},
+                      {"base64", base64_encode(v.raw(), v.bytes())}};
     }
   }
   Json json = Json::object();
@@ -119,7 +121,8 @@ class AttrReader final : public AttrVisitor {
       return;
     }
     const std::string bits = read_.text(value, f.name);
-    if (bits.size() != 18 || bits.rfind("0x", 0) != 0 || bits.find_first_not_of("0123456789abcdef", 2) != std::string::npos) {
+    if (bits.size() != 18 || bits.rfind("0x", 0) != 0 ||
+        bits.find_first_not_of("0123456789abcdef", 2) != std::string::npos) {
       read_.fail(fmt::format("'{}' must be a number or its bits; got '{}'", f.name, bits));
     }
     v = std::bit_cast<double>(static_cast<std::uint64_t>(std::stoull(bits, nullptr, 16)));
@@ -148,9 +151,11 @@ class AttrReader final : public AttrVisitor {
     const std::string text = read_.text(read_.member(json, "base64"), f.name);
     // The text bounds the size before memory is asked for.
     std::int64_t bytes = 0;
-    if (!shape.fully_known() || !checked_multiply(count_of(shape), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
+    if (!shape.fully_known() ||
+        !checked_multiply(count_of(shape), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
         static_cast<std::size_t>(bytes) > text.size()) {
-      read_.fail(fmt::format("'{}' has {} characters of data for {} {}", f.name, text.size(), dtype_name(dtype), shape.to_string()));
+      read_.fail(fmt::format("'{}' has {} characters of data for {} {}", f.name, text.size(), dtype_name(dtype),
+                             shape.to_string()));
     }
     Tensor tensor(dtype, shape);
     if (!base64_decode(text, tensor.raw(), tensor.bytes())) {
@@ -161,7 +166,8 @@ class AttrReader final : public AttrVisitor {
 
   void refuse_unknown_fields(const std::string& op) const {
     for (const auto& [key, value] : json_.items()) {
-      if (!seen_.contains(key)) throw invalid_argument(fmt::format("{}: {} has no attribute '{}'", read_.where(), op, key));
+      if (!seen_.contains(key))
+        throw invalid_argument(fmt::format("{}: {} has no attribute '{}'", read_.where(), op, key));
     }
   }
 
@@ -197,7 +203,8 @@ Json node_to_json(const Node& node) {
   if (node.forward_node() != nullptr) json["forward"] = node.forward_node()->id();
   if (!node.gradient_rule().empty()) json["rule"] = node.gradient_rule();
   for (int i = 0; i < node.num_outputs(); ++i) {
-    json["outputs"].push_back({{"dtype", dtype_name(node.output_info(i).dtype)}, {"shape", shape_to_json(node.output_info(i).shape)}});
+    json["outputs"].push_back(
+        {{"dtype", dtype_name(node.output_info(i).dtype)}, {"shape", shape_to_json(node.output_info(i).shape)}});
   }
   return json;
 }
@@ -226,8 +233,9 @@ void check_outputs(const Node& node, const Json& json, const Reader& read) {
     const DType dtype = read.dtype(read.member(output, "dtype"), "dtype");
     const Shape shape = read.shape(read.member(output, "shape"), "shape");
     if (dtype != info.dtype || shape != info.shape) {
-      throw invalid_argument(fmt::format("{}: output {} is stored as {} {}, but inferred as {} {}", read.where(), i, dtype_name(dtype),
-                                         shape.to_string(), dtype_name(info.dtype), info.shape.to_string()));
+      throw invalid_argument(fmt::format("{}: output {} is stored as {} {}, but inferred as {} {}", read.where(), i,
+                                         dtype_name(dtype), shape.to_string(), dtype_name(info.dtype),
+                                         info.shape.to_string()));
     }
   }
   if (!same) throw invalid_argument(fmt::format("{}: it has {} outputs here", read.where(), node.num_outputs()));
@@ -235,7 +243,8 @@ void check_outputs(const Node& node, const Json& json, const Reader& read) {
 
 void add_node_from_json(const Json& json, Graph& graph) {
   Reader place(fmt::format("node {}", graph.num_nodes()));
-  place.allow_only(json, {"name", "op", "inputs", "control", "attrs", "device", "file", "line", "forward", "rule", "outputs"});
+  place.allow_only(
+      json, {"name", "op", "inputs", "control", "attrs", "device", "file", "line", "forward", "rule", "outputs"});
   const std::string name = place.text(place.member(json, "name"), "name");
   const Reader read(fmt::format("node {} '{}'", graph.num_nodes(), name));
   if (name.empty() || graph.find_node(name) != nullptr) read.fail("a node needs a name of its own");
@@ -248,7 +257,8 @@ void add_node_from_json(const Json& json, Graph& graph) {
     for (const Json& pair : json["inputs"]) inputs.push_back(output_at(graph, pair, read));
   }
   if (json.contains("control")) {
-    for (const std::int64_t id : read.integers(json["control"], "control")) control.emplace_back(&node_at(graph, id, read));
+    for (const std::int64_t id : read.integers(json["control"], "control"))
+      control.emplace_back(&node_at(graph, id, read));
   }
   static const Json no_attrs = Json::object();
   const Json& attrs_json = json.contains("attrs") ? json["attrs"] : no_attrs;
@@ -267,7 +277,8 @@ void add_node_from_json(const Json& json, Graph& graph) {
   }
   const DeviceScope device(graph, json.contains("device") ? read.text(json["device"], "device") : "");
   const ControlScope after(graph, control);
-  const Node& node = graph.add_node(def.name, std::move(inputs), attrs, name, SourceLocation{file.c_str(), static_cast<int>(line)});
+  const Node& node =
+      graph.add_node(def.name, std::move(inputs), attrs, name, SourceLocation{file.c_str(), static_cast<int>(line)});
   check_outputs(node, json, read);
 }
 
@@ -299,7 +310,8 @@ std::string to_json(const Graph& graph) {
 }
 
 void graph_from_json(std::string_view text, Graph& graph) {
-  if (graph.num_nodes() != 0 || !graph.collections().empty()) throw invalid_argument("graph_from_json needs an empty graph");
+  if (graph.num_nodes() != 0 || !graph.collections().empty())
+    throw invalid_argument("graph_from_json needs an empty graph");
   Json document;
   try {
     document = Json::parse(text);
@@ -308,9 +320,12 @@ void graph_from_json(std::string_view text, Graph& graph) {
   }
   const Reader read("graph");
   read.allow_only(document, {"format", "version", "nodes", "collections"});
-  if (read.text(read.member(document, "format"), "format") != "gradus-graph") read.fail("'format' must be gradus-graph");
-  if (const std::int64_t version = read.integer(read.member(document, "version"), "version"); version != kGraphJsonVersion) {
-    throw invalid_argument(fmt::format("graph format version {} is not known here; this build reads version {}", version, kGraphJsonVersion));
+  if (read.text(read.member(document, "format"), "format") != "gradus-graph")
+    read.fail("'format' must be gradus-graph");
+  if (const std::int64_t version = read.integer(read.member(document, "version"), "version");
+      version != kGraphJsonVersion) {
+    throw invalid_argument(fmt::format("graph format version {} is not known here; this build reads version {}",
+                                       version, kGraphJsonVersion));
   }
   if (!read.member(document, "nodes").is_array()) read.fail("'nodes' must be a list");
   // Nodes cannot be removed from a graph, so a first pass into a graph of its own finds every mistake.

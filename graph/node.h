@@ -20,7 +20,9 @@ class Node {
   const OpDef& def() const { return *def_; }
   const Attrs& attrs() const { return attrs_; }
   template <class T>
-  const T& attrs_as() const { return attrs_.get<T>(); }
+  const T& attrs_as() const {
+    return attrs_.get<T>();
+  }
   Graph& graph() const { return *graph_; }
 
   const std::vector<Output>& inputs() const { return inputs_; }

@@ -93,7 +93,8 @@ std::string nearest_names(std::string_view name, const std::vector<std::string>&
   for (const std::string& k : known) ranked.emplace_back(edit_distance(folded(name), folded(k)), k);
   std::sort(ranked.begin(), ranked.end());
   std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(3, ranked.size()); ++i) text += (i == 0 ? "" : ", ") + ranked[i].second;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, ranked.size()); ++i)
+    text += (i == 0 ? "" : ", ") + ranked[i].second;
   return text.empty() ? "" : "; did you mean " + text + "?";
 }
 

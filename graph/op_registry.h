@@ -39,9 +39,13 @@ class ShapeContext {
   virtual std::optional<IntValues> input_value(int i) = 0;
   // What input_value(i) would be if operand j had the shape `shape_of_j`; nullopt where this cannot be said. It lets a shape
   // function find out which unknown values are really operand j's unknown dimensions.
-  virtual std::optional<IntValues> input_value_if(int /*i*/, int /*j*/, const Shape& /*shape_of_j*/) { return std::nullopt; }
+  virtual std::optional<IntValues> input_value_if(int /*i*/, int /*j*/, const Shape& /*shape_of_j*/) {
+    return std::nullopt;
+  }
   template <class T>
-  const T& attrs() const { return attrs_->get<T>(); }
+  const T& attrs() const {
+    return attrs_->get<T>();
+  }
   const Attrs& raw_attrs() const { return *attrs_; }
 
   // Outputs are set in order 0, 1, ...; their number is the node's number of outputs.
@@ -76,9 +80,9 @@ enum class OpKind {
 };
 
 enum class Effect {
-  kNone,      // a function of its inputs: may be folded, shared, dropped
-  kRandom,    // differs from run to run: never shared or folded
-  kMutates,   // overwrites the variables that are its first inputs (OpDef::mutable_inputs) and returns input 0's new value
+  kNone,    // a function of its inputs: may be folded, shared, dropped
+  kRandom,  // differs from run to run: never shared or folded
+  kMutates,  // overwrites the variables that are its first inputs (OpDef::mutable_inputs) and returns input 0's new value
   kExternal,  // prints or checks: never shared, folded or dropped once it is asked for
 };
 
@@ -89,8 +93,8 @@ struct OpDef {
   std::vector<std::string> inputs;   // operand names; a last one ending in "..." takes any number: {"values..."}
   std::vector<std::string> outputs;  // result names; likewise
   ShapeFn shape = nullptr;
-  Attrs attrs = NoAttrs{};           // the defaults; they describe the fields
-  std::string summary;               // one sentence with the formula
+  Attrs attrs = NoAttrs{};  // the defaults; they describe the fields
+  std::string summary;      // one sentence with the formula
   ValueFn value = nullptr;
   OpKind kind = OpKind::kCompute;
   Effect effect = Effect::kNone;

@@ -51,7 +51,7 @@ struct PlanValue {
   int alias_of = -1;   // value whose memory this one shares (a view, an in-place result, a variable's new value)
   int first_use = -1;  // in run order, of the memory (roots only)
   int last_use = -1;
-  std::size_t offset = 0;  // in the arena
+  std::size_t offset = 0;        // in the arena
   const Node* source = nullptr;  // the node it comes from (placeholder, constant, variable or computing node)
   Tensor tensor = {};            // feeds and constants
   VariableState* variable = nullptr;
@@ -66,7 +66,7 @@ struct PlanStep {
   std::vector<int> inputs = {};   // values
   std::vector<int> outputs = {};  // values
   std::vector<int> after = {};    // steps that must come first besides the producers of the inputs
-  bool aliased = false;      // a view that shares its input's memory: nothing runs
+  bool aliased = false;           // a view that shares its input's memory: nothing runs
   bool needed = false;
   std::string where = {};
   KernelContext context = {};
@@ -90,10 +90,10 @@ struct Plan {
 
   std::vector<PlanValue> values;
   std::vector<PlanStep> steps;
-  std::vector<int> order;          // steps in run order
-  std::vector<int> feed_values;    // value of each feed, -1 when unused
-  std::vector<int> fetch_values;   // value of each fetch
-  std::vector<Node*> variables;    // that must have a value before the first run
+  std::vector<int> order;         // steps in run order
+  std::vector<int> feed_values;   // value of each feed, -1 when unused
+  std::vector<int> fetch_values;  // value of each fetch
+  std::vector<Node*> variables;   // that must have a value before the first run
   std::vector<PlanNote> notes;
   std::map<Device*, std::size_t> arena_bytes;
   std::map<Device*, std::size_t> scratch_bytes;
@@ -129,9 +129,9 @@ struct CompileRequest {
 std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
 
 // The phases of compile_plan that have files of their own.
-void order_steps(Plan& plan);                                                 // plan_order.cc
-void assign_memory(Plan& plan, const SessionOptions& options);                // plan_memory.cc
-std::string explain_plan(const Plan& plan, const SessionOptions& options);    // plan_explain.cc
+void order_steps(Plan& plan);                                               // plan_order.cc
+void assign_memory(Plan& plan, const SessionOptions& options);              // plan_memory.cc
+std::string explain_plan(const Plan& plan, const SessionOptions& options);  // plan_explain.cc
 
 // The seed of a random node: a function of the session's seed and the node's name.
 std::uint64_t node_seed(std::uint64_t session_seed, const std::string& name);

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/constant_attrs.h"
+#include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/plan.h"
 #include "gradus/graph/plan_infer.h"
 
@@ -48,7 +48,8 @@ class PlanBuilder {
   }
 
   void check_owner(const Node& node) const {
-    if (&node.graph() != &r_.graph) throw invalid_argument(node.where() + " belongs to another graph than this session's");
+    if (&node.graph() != &r_.graph)
+      throw invalid_argument(node.where() + " belongs to another graph than this session's");
   }
 
   // Everything that fetches and targets depend on, inputs first (ids grow along edges).
@@ -159,17 +160,18 @@ class PlanBuilder {
     }
     if (node.def().kind == OpKind::kNoOp) return {&r_.devices.get(name), nullptr, reason};
     const DType dtype = node.def().kernel_dtype == kDTypeOfOutput ? node.output_info(0).dtype
-                                                                   : node.input(node.def().kernel_dtype).dtype();
+                                                                  : node.input(node.def().kernel_dtype).dtype();
     Device* device = &r_.devices.get(name);
     const KernelDef* kernel = kernel_registry().find(node.op(), name.type, dtype);
-    if (const std::string* why = kernel_registry().cpu_only_reason(node.op(), name.type); kernel == nullptr && why != nullptr) {
+    if (const std::string* why = kernel_registry().cpu_only_reason(node.op(), name.type);
+        kernel == nullptr && why != nullptr) {
       kernel = kernel_registry().find(node.op(), "cpu", dtype);
       device = &r_.devices.get({"cpu", 0});
       reason = "no " + name.type + " kernel: " + *why;
     }
     if (kernel == nullptr) {
-      throw unimplemented(fmt::format("{} has no kernel for {} on {}; kernels that exist: {}", node.where(), dtype_name(dtype),
-                                      name.to_string(), kernel_registry().describe(node.op())));
+      throw unimplemented(fmt::format("{} has no kernel for {} on {}; kernels that exist: {}", node.where(),
+                                      dtype_name(dtype), name.to_string(), kernel_registry().describe(node.op())));
     }
     return {device, kernel, reason};
   }
@@ -215,15 +217,17 @@ class PlanBuilder {
       throw invalid_argument(consumer.where() + " changes variables on different devices");
     }
     int& copy = copies_[{id, device}];
-    if (copy == 0) copy = add_copy(id, device, "copy from " + (from.device != nullptr ? from.device->name().to_string() : "the host"));
+    if (copy == 0)
+      copy =
+          add_copy(id, device, "copy from " + (from.device != nullptr ? from.device->name().to_string() : "the host"));
     return copy;
   }
 
   // --- folding and sharing ---
 
   bool is_pure(const Node& node) const {
-    return r_.options.optimize && node.def().effect == Effect::kNone && node.control_inputs().empty() && node.num_outputs() > 0 &&
-           node.def().kind != OpKind::kNoOp;
+    return r_.options.optimize && node.def().effect == Effect::kNone && node.control_inputs().empty() &&
+           node.num_outputs() > 0 && node.def().kind != OpKind::kNoOp;
   }
 
   // Sizes and shapes: their values are known although their operands are not.
@@ -232,11 +236,12 @@ class PlanBuilder {
     const TensorInfo info = inference_.info_of_node(Output(const_cast<Node*>(&node), 0));
     std::vector<TensorInfo> infos;
     for (int i : inputs) infos.push_back({value(i).dtype, value(i).shape});
-    const auto known = infer_value(node.def(), node.attrs(), std::move(infos), info, [&](int i) -> std::optional<IntValues> {
-      const PlanValue& v = value(inputs[static_cast<std::size_t>(i)]);
-      if (v.storage != Storage::kConstant || v.tensor.num_elements() > kMaxTrackedValues) return std::nullopt;
-      return integers_of(v.tensor);
-    });
+    const auto known =
+        infer_value(node.def(), node.attrs(), std::move(infos), info, [&](int i) -> std::optional<IntValues> {
+          const PlanValue& v = value(inputs[static_cast<std::size_t>(i)]);
+          if (v.storage != Storage::kConstant || v.tensor.num_elements() > kMaxTrackedValues) return std::nullopt;
+          return integers_of(v.tensor);
+        });
     if (!known || std::find(known->begin(), known->end(), kUnknownValue) != known->end()) return false;
     value_of_[Output(const_cast<Node*>(&node), 0)] = add_constant(node, tensor_of(*known, info.dtype, info.shape));
     plan_->notes.push_back({&node, "folded: its value is known from shapes and constants"});
@@ -314,8 +319,10 @@ class PlanBuilder {
   // A fetched variable that this plan changes: its value is copied at its place among the assignments.
   int snapshot(int id) {
     const PlanValue v = value(id);
-    const bool new_value_of_variable = v.producer >= 0 && is_mutator(plan_->steps[static_cast<std::size_t>(v.producer)]);
-    const bool changes = std::any_of(plan_->steps.begin(), plan_->steps.end(), [](const PlanStep& s) { return is_mutator(s); });
+    const bool new_value_of_variable =
+        v.producer >= 0 && is_mutator(plan_->steps[static_cast<std::size_t>(v.producer)]);
+    const bool changes =
+        std::any_of(plan_->steps.begin(), plan_->steps.end(), [](const PlanStep& s) { return is_mutator(s); });
     if (!changes || (v.storage != Storage::kVariable && !new_value_of_variable)) return id;
     return add_copy(id, v.device, "kept for the fetch, before later assignments");
   }
@@ -367,7 +374,8 @@ class PlanBuilder {
       for (int input : step.inputs) {
         PlanValue& v = value(input);
         if (v.producer >= 0) {
-          c.inputs_.push_back(&plan_->steps[static_cast<std::size_t>(v.producer)].context.outputs_[static_cast<std::size_t>(v.output)]);
+          c.inputs_.push_back(
+              &plan_->steps[static_cast<std::size_t>(v.producer)].context.outputs_[static_cast<std::size_t>(v.output)]);
         } else {
           if (v.storage == Storage::kFeed) v.tensor = Tensor(nothing, 0, v.dtype, v.shape);
           c.inputs_.push_back(v.storage == Storage::kVariable ? &v.variable->tensor : &v.tensor);
@@ -393,7 +401,8 @@ class PlanBuilder {
 }  // namespace
 
 int Plan::root(int value) const {
-  while (values[static_cast<std::size_t>(value)].alias_of >= 0) value = values[static_cast<std::size_t>(value)].alias_of;
+  while (values[static_cast<std::size_t>(value)].alias_of >= 0)
+    value = values[static_cast<std::size_t>(value)].alias_of;
   return value;
 }
 

@@ -11,7 +11,9 @@ std::string place_of(const Plan& plan, int id) {
   const int root_id = plan.root(id);
   const PlanValue& root = plan.value(root_id);
   if (root_id != id) {
-    const char* what = root.storage == Storage::kVariable ? "in variable" : root.storage == Storage::kFeed ? "in feed" : "in memory of";
+    const char* what = root.storage == Storage::kVariable ? "in variable"
+                       : root.storage == Storage::kFeed   ? "in feed"
+                                                          : "in memory of";
     return fmt::format("{} '{}'{}", what, root.source->name(),
                        root.storage == Storage::kArena ? fmt::format(" @{}", root.offset) : "");
   }
@@ -33,7 +35,8 @@ std::string line_of(const Plan& plan, const PlanStep& step, const SessionOptions
     text += fmt::format(" | kernel: {}", step.kernel->description.empty() ? step.kernel->op : step.kernel->description);
     if (step.context.scratch_bytes_ > 0) text += fmt::format(", scratch {} bytes", step.context.scratch_bytes_);
   }
-  if (options.profile && step.runs > 0) text += fmt::format(" | {:.4f} ms", step.total_ms / static_cast<double>(step.runs));
+  if (options.profile && step.runs > 0)
+    text += fmt::format(" | {:.4f} ms", step.total_ms / static_cast<double>(step.runs));
   return text;
 }
 
@@ -44,18 +47,21 @@ std::string explain_plan(const Plan& plan, const SessionOptions& options) {
   for (const int id : plan.feed_values) {
     if (id < 0) continue;
     const PlanValue& v = plan.value(id);
-    text += fmt::format("{:<28} fed: {} {} {} bytes\n", v.source->name(), dtype_name(v.dtype), v.shape.to_string(), v.bytes);
+    text += fmt::format("{:<28} fed: {} {} {} bytes\n", v.source->name(), dtype_name(v.dtype), v.shape.to_string(),
+                        v.bytes);
   }
   for (const Node* node : plan.variables) {
     const TensorInfo& info = node->output_info(0);
     const std::size_t bytes = static_cast<std::size_t>(info.shape.num_elements()) * dtype_size(info.dtype);
-    text += fmt::format("{:<28} variable: {} {} {} bytes\n", node->name(), dtype_name(info.dtype), info.shape.to_string(), bytes);
+    text += fmt::format("{:<28} variable: {} {} {} bytes\n", node->name(), dtype_name(info.dtype),
+                        info.shape.to_string(), bytes);
   }
   for (const int s : plan.order) text += line_of(plan, plan.step(s), options) + "\n";
   for (const PlanNote& note : plan.notes) {
     text += fmt::format("{:<28} {:<24} {}\n", note.node->name(), note.node->op(), note.text);
   }
-  for (const auto& [device, bytes] : plan.arena_bytes) text += fmt::format("arena on {}: {} bytes\n", device->name().to_string(), bytes);
+  for (const auto& [device, bytes] : plan.arena_bytes)
+    text += fmt::format("arena on {}: {} bytes\n", device->name().to_string(), bytes);
   return text;
 }
 

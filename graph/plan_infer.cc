@@ -31,8 +31,10 @@ IntValues integers_of(const Tensor& tensor) {
 Tensor tensor_of(const IntValues& values, DType dtype, const Shape& shape) {
   Tensor tensor(dtype, shape);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (dtype == DType::kInt32) tensor.data<std::int32_t>()[i] = static_cast<std::int32_t>(values[i]);
-    else tensor.data<std::int64_t>()[i] = values[i];
+    if (dtype == DType::kInt32)
+      tensor.data<std::int32_t>()[i] = static_cast<std::int32_t>(values[i]);
+    else
+      tensor.data<std::int64_t>()[i] = values[i];
   }
   return tensor;
 }
@@ -44,8 +46,8 @@ PlanInference::PlanInference(const Feeds& feeds) : feeds_(feeds) {
     if (!tensor.defined()) throw invalid_argument("the tensor fed for '" + output.name() + "' has no value");
     if (tensor.dtype() != output.dtype() || !tensor.shape().compatible_with(output.shape())) {
       throw invalid_argument(fmt::format("{} cannot be fed with {} {}; it takes {} {}", output.node().where(),
-                                         dtype_name(tensor.dtype()), tensor.shape().to_string(), dtype_name(output.dtype()),
-                                         output.shape().to_string()));
+                                         dtype_name(tensor.dtype()), tensor.shape().to_string(),
+                                         dtype_name(output.dtype()), output.shape().to_string()));
     }
   }
 }
@@ -100,14 +102,16 @@ std::optional<IntValues> PlanInference::value(const Output& output) {
   std::optional<IntValues> result;
   if (const int i = feed_index(output); i >= 0) {
     const Tensor& tensor = feeds_[static_cast<std::size_t>(i)].second;
-    if (tensor.num_elements() <= kMaxTrackedValues && (tensor.dtype() == DType::kInt32 || tensor.dtype() == DType::kInt64)) {
+    if (tensor.num_elements() <= kMaxTrackedValues &&
+        (tensor.dtype() == DType::kInt32 || tensor.dtype() == DType::kInt64)) {
       value_feeds_.insert(static_cast<std::size_t>(i));
       result = integers_of(tensor);
     }
   } else if (output.index() == 0 && infos_.contains(&output.node())) {
     const Node& node = output.node();
     if (node.def().kind != OpKind::kVariable) {
-      result = infer_value(node.def(), node.attrs(), inputs_of(node), info(output), [&](int k) { return value(node.input(k)); });
+      result = infer_value(node.def(), node.attrs(), inputs_of(node), info(output),
+                           [&](int k) { return value(node.input(k)); });
     }
   }
   values_[output] = result;

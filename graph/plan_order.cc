@@ -105,10 +105,11 @@ void order_steps(Plan& plan) {
   if (static_cast<int>(plan.order.size()) != needed) {
     std::string names;
     for (int s = 0; s < count; ++s) {
-      if (plan.step(s).needed && pending[static_cast<std::size_t>(s)] > 0 && is_mutator(plan.step(s))) names += " " + plan.step(s).where;
+      if (plan.step(s).needed && pending[static_cast<std::size_t>(s)] > 0 && is_mutator(plan.step(s)))
+        names += " " + plan.step(s).where;
     }
-    throw invalid_argument("these assignments and the reads of their variables wait for each other in a circle:" + names +
-                           "; order them with a ControlScope");
+    throw invalid_argument("these assignments and the reads of their variables wait for each other in a circle:" +
+                           names + "; order them with a ControlScope");
   }
 }
 

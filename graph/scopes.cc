@@ -23,15 +23,20 @@ DeviceScope::DeviceScope(Graph& graph, std::string_view device) : graph_(graph),
   graph.device_ = device.empty() ? "" : DeviceName::parse(device).to_string();
 }
 
-ControlScope::ControlScope(Graph& graph, const std::vector<Operation>& operations) : graph_(graph), saved_(graph.control_) {
+ControlScope::ControlScope(Graph& graph, const std::vector<Operation>& operations)
+    : graph_(graph), saved_(graph.control_) {
   for (const Operation& operation : operations) {
-    if (&operation.node().graph() != &graph) throw invalid_argument("'" + operation.name() + "' belongs to another graph");
+    if (&operation.node().graph() != &graph)
+      throw invalid_argument("'" + operation.name() + "' belongs to another graph");
   }
   for (const Operation& operation : operations) graph.control_.push_back(&operation.node());
 }
 
 GradientScope::GradientScope(Graph& graph, const Node& forward, std::string_view rule)
-    : graph_(graph), saved_forward_(graph.forward_node_), saved_rule_(graph.gradient_rule_), saved_device_(graph.device_) {
+    : graph_(graph),
+      saved_forward_(graph.forward_node_),
+      saved_rule_(graph.gradient_rule_),
+      saved_device_(graph.device_) {
   graph.forward_node_ = &forward;
   graph.gradient_rule_ = rule;
   graph.device_ = forward.device();

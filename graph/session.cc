@@ -7,8 +7,8 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/executor.h"
+#include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/plan.h"
 
 namespace gradus {
@@ -32,14 +32,18 @@ std::string best_device() {
 class Session::Impl {
  public:
   Impl(const Graph& graph, SessionOptions options)
-      : graph_(graph), options_(std::move(options)), devices_(checked_threads(options_.num_threads)), executor_(options_) {
+      : graph_(graph),
+        options_(std::move(options)),
+        devices_(checked_threads(options_.num_threads)),
+        executor_(options_) {
     if (options_.device.empty()) options_.device = best_device();
     const DeviceName name = DeviceName::parse(options_.device);
     options_.device = name.to_string();
     devices_.get(name);  // fails here, at the user's line, when the device cannot be used
   }
 
-  std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+  std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
+                          const std::vector<Operation>& targets) {
     const std::lock_guard lock(mutex_);
     Plan& plan = plan_for(feeds, fetches, targets);
     initialize(plan.variables);
@@ -131,7 +135,8 @@ class Session::Impl {
     return *plans_.back();
   }
 
-  std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+  std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches,
+                                const std::vector<Operation>& targets) {
     return compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_});
   }
 
@@ -150,7 +155,8 @@ class Session::Impl {
 
   VariableState& state_of(const Output& variable) {
     Node& node = variable.node();
-    if (&node.graph() != &graph_) throw invalid_argument(node.where() + " belongs to another graph than this session's");
+    if (&node.graph() != &graph_)
+      throw invalid_argument(node.where() + " belongs to another graph than this session's");
     if (node.def().kind != OpKind::kVariable) throw invalid_argument(node.where() + " is not a variable");
     if (!variables_.contains(&node)) compile({}, {variable}, {});  // makes its state, on its device
     return *variables_.at(&node);
@@ -164,10 +170,10 @@ class Session::Impl {
 
   void check_fits(const Output& variable, const Tensor& value) const {
     if (!value.defined() || value.dtype() != variable.dtype() || !(value.shape() == variable.shape())) {
-      throw invalid_argument(fmt::format("{} holds {} {}; got {}", variable.node().where(), dtype_name(variable.dtype()),
-                                         variable.shape().to_string(),
-                                         value.defined() ? fmt::format("{} {}", dtype_name(value.dtype()), value.shape().to_string())
-                                                         : "a tensor without value"));
+      throw invalid_argument(fmt::format(
+          "{} holds {} {}; got {}", variable.node().where(), dtype_name(variable.dtype()), variable.shape().to_string(),
+          value.defined() ? fmt::format("{} {}", dtype_name(value.dtype()), value.shape().to_string())
+                          : "a tensor without value"));
     }
   }
 
@@ -192,8 +198,14 @@ void Session::Impl::write_trace(const std::string& path) const {
   if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
   nlohmann::json events = nlohmann::json::array();
   for (const TraceEvent& e : executor_.trace()) {
-    events.push_back({{"name", e.name}, {"cat", e.op}, {"ph", "X"}, {"ts", e.start_us}, {"dur", e.duration_us}, {"pid", 1},
-                      {"tid", e.device}, {"args", {{"op", e.op}}}});
+    events.push_back({{"name", e.name},
+                      {"cat", e.op},
+                      {"ph", "X"},
+                      {"ts", e.start_us},
+                      {"dur", e.duration_us},
+                      {"pid", 1},
+                      {"tid", e.device},
+                      {"args", {{"op", e.op}}}});
   }
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump() << '\n';
@@ -201,10 +213,12 @@ void Session::Impl::write_trace(const std::string& path) const {
   if (!file) throw Error(Code::kNotFound, "cannot write the trace to '" + path + "'");
 }
 
-Session::Session(const Graph& graph, SessionOptions options) : impl_(std::make_unique<Impl>(graph, std::move(options))) {}
+Session::Session(const Graph& graph, SessionOptions options)
+    : impl_(std::make_unique<Impl>(graph, std::move(options))) {}
 Session::~Session() = default;
 
-std::vector<Tensor> Session::run(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+std::vector<Tensor> Session::run(const Feeds& feeds, const std::vector<Output>& fetches,
+                                 const std::vector<Operation>& targets) {
   return impl_->run(feeds, fetches, targets);
 }
 Tensor Session::value(const Output& variable) { return impl_->value(variable); }
@@ -220,7 +234,8 @@ void Session::set_run_number(std::uint64_t number) {
   impl_->run_number_ = number;
 }
 std::string Session::explain(const Output& fetch, const Feeds& feeds) { return impl_->explain(feeds, {fetch}, {}); }
-std::string Session::explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+std::string Session::explain(const Feeds& feeds, const std::vector<Output>& fetches,
+                             const std::vector<Operation>& targets) {
   return impl_->explain(feeds, fetches, targets);
 }
 void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }

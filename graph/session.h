@@ -16,13 +16,13 @@
 namespace gradus {
 
 struct SessionOptions {
-  std::string device = "";           // for nodes without a DeviceScope, "cpu:0"; empty means best_device()
-  std::uint64_t seed = 0;            // of all random ops; the same seed gives the same bits, whatever the number of threads
-  int num_threads = 0;               // of each CPU device; 0 means one per processor
-  bool check_numerics = false;       // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
-  bool profile = false;              // measure the time of every node, for explain() and write_trace()
-  bool optimize = true;              // fold constants, share equal subexpressions, reuse and alias memory
-  bool poison_outputs = false;       // fill each output with NaN (integers: 0xA5) before its kernel runs; for tests
+  std::string device = "";      // for nodes without a DeviceScope, "cpu:0"; empty means best_device()
+  std::uint64_t seed = 0;       // of all random ops; the same seed gives the same bits, whatever the number of threads
+  int num_threads = 0;          // of each CPU device; 0 means one per processor
+  bool check_numerics = false;  // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
+  bool profile = false;         // measure the time of every node, for explain() and write_trace()
+  bool optimize = true;         // fold constants, share equal subexpressions, reuse and alias memory
+  bool poison_outputs = false;  // fill each output with NaN (integers: 0xA5) before its kernel runs; for tests
 };
 
 using Feeds = std::vector<std::pair<Output, Tensor>>;
@@ -42,7 +42,8 @@ class Session {
   // targets are run for their effects. Variables that are needed for the first time get their initial values first.
   // Throws InvalidArgument (placeholder not fed, wrong dtype or shape), Unimplemented (no kernel), and what kernels throw.
   // When a run throws, variables may keep the changes that were made before the failing node.
-  std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets = {});
+  std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
+                          const std::vector<Operation>& targets = {});
   std::vector<Tensor> run(const std::vector<Output>& fetches) { return run({}, fetches, {}); }
 
   // The value of a Variable's output; a variable without value is initialised first.
@@ -60,7 +61,8 @@ class Session {
   // Per node of the plan that computes `fetches`: device and why, kernel, dtype, shape, bytes, buffer offset, what it shares or
   // was folded with, and the mean time where the session profiles. Feeds give the shapes of placeholders, as in run().
   std::string explain(const Output& fetch, const Feeds& feeds = {});
-  std::string explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets = {});
+  std::string explain(const Feeds& feeds, const std::vector<Output>& fetches,
+                      const std::vector<Operation>& targets = {});
   // The profiled runs as Chrome trace JSON (chrome://tracing, Perfetto). Throws InvalidArgument unless options.profile.
   void write_trace(const std::string& path) const;
 

@@ -14,8 +14,9 @@ Output batch_norm(const Output& x, const BatchNormOptions& o, std::string_view n
   const int axis = o.data_format == DataFormat::kNHWC ? x.shape().rank() - 1 : 1;
   if (x.shape().rank() < 2 || x.shape()[axis] == kUnknownDim) {
     const std::string_view file = location.file;
-    throw invalid_argument(fmt::format("[nn::batch_norm '{}' at {}:{}] needs rank 2 or more and a known number of channels; got shape {}",
-                                       name, file.substr(file.find_last_of('/') + 1), location.line, x.shape().to_string()));
+    throw invalid_argument(
+        fmt::format("[nn::batch_norm '{}' at {}:{}] needs rank 2 or more and a known number of channels; got shape {}",
+                    name, file.substr(file.find_last_of('/') + 1), location.line, x.shape().to_string()));
   }
   if (!(o.momentum >= 0.0 && o.momentum < 1.0)) {
     throw invalid_argument(fmt::format("batch_norm: momentum must be in [0, 1); got {}", o.momentum));
@@ -26,14 +27,16 @@ Output batch_norm(const Output& x, const BatchNormOptions& o, std::string_view n
   const Output gamma = get_variable(graph, "gamma", x.dtype(), channels, ones(), {}, location);
   const Output beta = get_variable(graph, "beta", x.dtype(), channels, zeros(), {}, location);
   const Output mean = get_variable(graph, "moving_mean", x.dtype(), channels, zeros(), {.trainable = false}, location);
-  const Output variance = get_variable(graph, "moving_variance", x.dtype(), channels, ones(), {.trainable = false}, location);
+  const Output variance =
+      get_variable(graph, "moving_variance", x.dtype(), channels, ones(), {.trainable = false}, location);
   const BatchNormAttrs attrs{.epsilon = o.epsilon, .is_training = o.training, .data_format = o.data_format};
   if (!o.training) return fused_batch_norm(x, gamma, beta, mean, variance, attrs, "batch_norm", location).y;
 
   const BatchNormOutputs result = fused_batch_norm(x, gamma, beta, attrs, "batch_norm", location);
   const double rate = 1.0 - o.momentum;
   graph.add_to_collection(kUpdateOps, assign_sub(mean, rate * (mean - result.batch_mean), "update_mean", location));
-  graph.add_to_collection(kUpdateOps, assign_sub(variance, rate * (variance - result.batch_variance), "update_variance", location));
+  graph.add_to_collection(kUpdateOps,
+                          assign_sub(variance, rate * (variance - result.batch_variance), "update_variance", location));
   return result.y;
 }
 

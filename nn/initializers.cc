@@ -78,7 +78,8 @@ Initializer normal(double mean, double stddev) {
 
 Initializer truncated_normal(double mean, double stddev) {
   return [=](Graph& graph, DType dtype, const Shape& shape) {
-    return gradus::truncated_normal(graph, shape.dims(), {.dtype = dtype, .mean = mean, .stddev = stddev}, "initial_value");
+    return gradus::truncated_normal(graph, shape.dims(), {.dtype = dtype, .mean = mean, .stddev = stddev},
+                                    "initial_value");
   };
 }
 
@@ -100,7 +101,8 @@ Initializer orthogonal(double gain, std::uint64_t seed) {
     Tensor value(dtype, shape);
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t c = 0; c < columns; ++c) {
-        value.set(r * columns + c, gain * q[static_cast<std::size_t>(rows <= columns ? r * length + c : c * length + r)]);
+        value.set(r * columns + c,
+                  gain * q[static_cast<std::size_t>(rows <= columns ? r * length + c : c * length + r)]);
       }
     }
     return gradus::constant(graph, value, "initial_value");

@@ -22,7 +22,7 @@ Fans fans_of(const Shape& shape);
 Initializer zeros();
 Initializer ones();
 Initializer constant(double value);
-Initializer uniform(double low, double high);                          // [low, high)
+Initializer uniform(double low, double high);  // [low, high)
 Initializer normal(double mean = 0.0, double stddev = 0.05);
 Initializer truncated_normal(double mean = 0.0, double stddev = 0.05);  // redrawn beyond 2 standard deviations
 // Glorot and Bengio, AISTATS 2010: variance 2 / (fan_in + fan_out).

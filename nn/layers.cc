@@ -26,11 +26,13 @@ std::vector<std::int64_t> per_dimension(const std::vector<std::int64_t>& rows_co
 }
 
 // Checks what all window layers share and returns the number of input channels.
-std::int64_t check_image(const char* layer, std::string_view name, SourceLocation location, const Output& x, DataFormat format,
-                         std::initializer_list<const std::vector<std::int64_t>*> pairs) {
+std::int64_t check_image(const char* layer, std::string_view name, SourceLocation location, const Output& x,
+                         DataFormat format, std::initializer_list<const std::vector<std::int64_t>*> pairs) {
   if (x.shape().rank() != 4) fail(layer, name, location, "needs images of rank 4; got shape " + x.shape().to_string());
   for (const auto* pair : pairs) {
-    if (pair->size() != 2) fail(layer, name, location, fmt::format("kernel, strides and dilations are 2 values (rows, columns); got {}", pair->size()));
+    if (pair->size() != 2)
+      fail(layer, name, location,
+           fmt::format("kernel, strides and dilations are 2 values (rows, columns); got {}", pair->size()));
   }
   const std::int64_t channels = x.shape()[image_axes(format).channels];
   if (channels == kUnknownDim) {
@@ -39,8 +41,8 @@ std::int64_t check_image(const char* layer, std::string_view name, SourceLocatio
   return channels;
 }
 
-Conv2DAttrs conv_attrs(const std::vector<std::int64_t>& strides, const std::vector<std::int64_t>& dilations, Padding padding,
-                       DataFormat format, bool use_cudnn_on_gpu) {
+Conv2DAttrs conv_attrs(const std::vector<std::int64_t>& strides, const std::vector<std::int64_t>& dilations,
+                       Padding padding, DataFormat format, bool use_cudnn_on_gpu) {
   return {.strides = per_dimension(strides, format),
           .padding = padding,
           .use_cudnn_on_gpu = use_cudnn_on_gpu,
@@ -51,25 +53,31 @@ Conv2DAttrs conv_attrs(const std::vector<std::int64_t>& strides, const std::vect
 }  // namespace
 
 Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, SourceLocation location) {
-  const std::int64_t channels = check_image("conv2d", name, location, x, o.data_format, {&o.kernel, &o.strides, &o.dilations});
+  const std::int64_t channels =
+      check_image("conv2d", name, location, x, o.data_format, {&o.kernel, &o.strides, &o.dilations});
   if (o.filters < 1) fail("conv2d", name, location, fmt::format("filters must be at least 1; got {}", o.filters));
   if (o.groups < 1 || channels % o.groups != 0 || o.filters % o.groups != 0) {
-    fail("conv2d", name, location, fmt::format("groups must divide the {} channels and the {} filters; got {}", channels, o.filters, o.groups));
+    fail("conv2d", name, location,
+         fmt::format("groups must divide the {} channels and the {} filters; got {}", channels, o.filters, o.groups));
   }
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
   const Shape kernel_shape{o.kernel[0], o.kernel[1], channels / o.groups, o.filters};
-  const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, o.kernel_initializer, {.l2 = o.l2}, location);
-  const Output y = gradus::conv2d(x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, o.use_cudnn_on_gpu),
-                                  "conv", location);
+  const Output kernel =
+      get_variable(graph, "kernel", x.dtype(), kernel_shape, o.kernel_initializer, {.l2 = o.l2}, location);
+  const Output y = gradus::conv2d(
+      x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, o.use_cudnn_on_gpu), "conv", location);
   if (!o.use_bias) return y;
   const Output bias = get_variable(graph, "bias", x.dtype(), {o.filters}, o.bias_initializer, {}, location);
   return bias_add(y, bias, {.data_format = o.data_format}, "bias_add", location);
 }
 
-Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::string_view name, SourceLocation location) {
-  const std::int64_t channels = check_image("depthwise_conv2d", name, location, x, o.data_format, {&o.kernel, &o.strides, &o.dilations});
-  if (o.multiplier < 1) fail("depthwise_conv2d", name, location, fmt::format("multiplier must be at least 1; got {}", o.multiplier));
+Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::string_view name,
+                        SourceLocation location) {
+  const std::int64_t channels =
+      check_image("depthwise_conv2d", name, location, x, o.data_format, {&o.kernel, &o.strides, &o.dilations});
+  if (o.multiplier < 1)
+    fail("depthwise_conv2d", name, location, fmt::format("multiplier must be at least 1; got {}", o.multiplier));
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
   // Every output channel sees one input channel, so a tap's fan-in is rows * columns.
@@ -80,20 +88,24 @@ Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::s
     return reshape(flat, kernel_shape.dims());
   };
   const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, initializer, {.l2 = o.l2}, location);
-  const Output y = gradus::depthwise_conv2d(x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, true), "conv", location);
+  const Output y = gradus::depthwise_conv2d(
+      x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, true), "conv", location);
   if (!o.use_bias) return y;
-  const Output bias = get_variable(graph, "bias", x.dtype(), {channels * o.multiplier}, o.bias_initializer, {}, location);
+  const Output bias =
+      get_variable(graph, "bias", x.dtype(), {channels * o.multiplier}, o.bias_initializer, {}, location);
   return bias_add(y, bias, {.data_format = o.data_format}, "bias_add", location);
 }
 
 Output dense(const Output& x, const DenseOptions& o, std::string_view name, SourceLocation location) {
   if (o.units < 1) fail("dense", name, location, fmt::format("units must be at least 1; got {}", o.units));
   if (x.shape().rank() != 2 || x.shape()[1] == kUnknownDim) {
-    fail("dense", name, location, "needs [batch, features] with known features (flatten() images first); got shape " + x.shape().to_string());
+    fail("dense", name, location,
+         "needs [batch, features] with known features (flatten() images first); got shape " + x.shape().to_string());
   }
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
-  const Output kernel = get_variable(graph, "kernel", x.dtype(), {x.shape()[1], o.units}, o.kernel_initializer, {.l2 = o.l2}, location);
+  const Output kernel =
+      get_variable(graph, "kernel", x.dtype(), {x.shape()[1], o.units}, o.kernel_initializer, {.l2 = o.l2}, location);
   const Output y = matmul(x, kernel, {}, "matmul", location);
   if (!o.use_bias) return y;
   const Output bias = get_variable(graph, "bias", x.dtype(), {o.units}, o.bias_initializer, {}, location);
@@ -108,7 +120,8 @@ Output flatten(const Output& x, std::string_view name, SourceLocation location) 
   if (x.shape().rank() < 1) fail("flatten", name, location, "needs a batch dimension; got a scalar");
   std::int64_t features = 1;
   for (int i = 1; i < x.shape().rank(); ++i) {
-    if (x.shape()[i] == kUnknownDim) fail("flatten", name, location, "only the batch may be unknown; got shape " + x.shape().to_string());
+    if (x.shape()[i] == kUnknownDim)
+      fail("flatten", name, location, "only the batch may be unknown; got shape " + x.shape().to_string());
     features *= x.shape()[i];
   }
   return reshape(x, {-1, features}, name, location);

@@ -12,7 +12,7 @@
 namespace gradus::nn {
 
 struct Conv2DOptions {
-  std::int64_t filters = 0;                 // output channels; must be given
+  std::int64_t filters = 0;                   // output channels; must be given
   std::vector<std::int64_t> kernel = {3, 3};  // rows, columns
   std::vector<std::int64_t> strides = {1, 1};
   std::vector<std::int64_t> dilations = {1, 1};
@@ -42,7 +42,8 @@ struct DepthwiseConv2DOptions {
   double l2 = 0.0;
 };
 // x [N, H, W, C] -> [N, OH, OW, C * multiplier]; variables kernel [rows, columns, C, multiplier] and bias.
-Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& options, std::string_view name = "depthwise_conv2d",
+Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& options,
+                        std::string_view name = "depthwise_conv2d",
                         SourceLocation location = SourceLocation::current());
 
 struct DenseOptions {
@@ -57,8 +58,8 @@ Output dense(const Output& x, const DenseOptions& options, std::string_view name
              SourceLocation location = SourceLocation::current());
 
 struct BatchNormOptions {
-  bool training = true;     // normalise by the batch and update the moving averages; else by the moving averages
-  double momentum = 0.99;   // moving = momentum * moving + (1 - momentum) * batch
+  bool training = true;    // normalise by the batch and update the moving averages; else by the moving averages
+  double momentum = 0.99;  // moving = momentum * moving + (1 - momentum) * batch
   double epsilon = 1e-3;
   DataFormat data_format = DataFormat::kNHWC;
 };

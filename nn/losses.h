@@ -8,7 +8,8 @@
 namespace gradus::nn {
 
 // mean((prediction - target)^2) over all elements.
-Output mean_squared_error(const Output& targets, const Output& predictions, std::string_view name = "mean_squared_error",
+Output mean_squared_error(const Output& targets, const Output& predictions,
+                          std::string_view name = "mean_squared_error",
                           SourceLocation location = SourceLocation::current());
 
 struct SoftmaxLossOptions {

@@ -4,21 +4,24 @@
 
 #include "gradus/graph/scopes.h"
 #include "gradus/ops/argmax.h"
-#include "gradus/ops/unary.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/reduction.h"
+#include "gradus/ops/unary.h"
 
 namespace gradus::nn {
 
 Output accuracy(const Output& labels, const Output& logits, std::string_view name, SourceLocation location) {
   const NameScope scope(logits.graph(), name);
   const Output predictions = argmax(logits, -1, labels.dtype(), "predictions", location);
-  return reduce_mean(cast(equal(predictions, labels, "correct", location), DType::kFloat32), {}, false, "mean", location);
+  return reduce_mean(cast(equal(predictions, labels, "correct", location), DType::kFloat32), {}, false, "mean",
+                     location);
 }
 
-Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, std::string_view name, SourceLocation location) {
+Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, std::string_view name,
+                      SourceLocation location) {
   const NameScope scope(logits.graph(), name);
-  return reduce_mean(cast(in_top_k(logits, labels, k, "in_top_k", location), DType::kFloat32), {}, false, "mean", location);
+  return reduce_mean(cast(in_top_k(logits, labels, k, "in_top_k", location), DType::kFloat32), {}, false, "mean",
+                     location);
 }
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
@@ -28,7 +31,8 @@ ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
 
 void ConfusionMatrix::add(const Tensor& labels, const Tensor& predictions) {
   if (!(labels.shape() == predictions.shape())) {
-    throw invalid_argument("labels " + labels.shape().to_string() + " and predictions " + predictions.shape().to_string() + " differ in shape");
+    throw invalid_argument("labels " + labels.shape().to_string() + " and predictions " +
+                           predictions.shape().to_string() + " differ in shape");
   }
   const auto check = [&](const char* what, double value, std::int64_t i) {
     if (value < 0 || value >= static_cast<double>(classes_)) {
@@ -40,7 +44,8 @@ void ConfusionMatrix::add(const Tensor& labels, const Tensor& predictions) {
     check("prediction", predictions.at(i), i);
   }
   for (std::int64_t i = 0; i < labels.num_elements(); ++i) {
-    ++counts_[static_cast<std::size_t>(static_cast<std::int64_t>(labels.at(i)) * classes_ + static_cast<std::int64_t>(predictions.at(i)))];
+    ++counts_[static_cast<std::size_t>(static_cast<std::int64_t>(labels.at(i)) * classes_ +
+                                       static_cast<std::int64_t>(predictions.at(i)))];
   }
 }
 

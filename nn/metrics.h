@@ -15,8 +15,8 @@ namespace gradus::nn {
 Output accuracy(const Output& labels, const Output& logits, std::string_view name = "accuracy",
                 SourceLocation location = SourceLocation::current());
 // Share of rows whose label is among the k largest.
-Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, std::string_view name = "top_k_accuracy",
-                      SourceLocation location = SourceLocation::current());
+Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k,
+                      std::string_view name = "top_k_accuracy", SourceLocation location = SourceLocation::current());
 
 // Weighted mean: add(batch mean, batch size).
 class Mean {

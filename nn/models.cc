@@ -15,12 +15,15 @@ namespace {
 Output conv_bn(const Output& x, std::int64_t filters, std::int64_t kernel, std::int64_t stride, const ModelOptions& o,
                std::string_view name) {
   const NameScope scope(x.graph(), name);
-  const Output y = conv2d(x, {.filters = filters, .kernel = {kernel, kernel}, .strides = {stride, stride}, .use_bias = false, .l2 = o.l2}, "conv");
+  const Output y = conv2d(
+      x, {.filters = filters, .kernel = {kernel, kernel}, .strides = {stride, stride}, .use_bias = false, .l2 = o.l2},
+      "conv");
   return batch_norm(y, {.training = o.training, .momentum = 0.9, .epsilon = 1e-5}, "bn");
 }
 
 // relu(x' + F(x)), x' the shortcut.
-Output residual_block(const Output& x, std::int64_t filters, std::int64_t stride, const ModelOptions& o, std::string_view name) {
+Output residual_block(const Output& x, std::int64_t filters, std::int64_t stride, const ModelOptions& o,
+                      std::string_view name) {
   const NameScope scope(x.graph(), name);
   Output y = relu(conv_bn(x, filters, 3, stride, o, "a"));
   y = conv_bn(y, filters, 3, 1, o, "b");
@@ -28,7 +31,8 @@ Output residual_block(const Output& x, std::int64_t filters, std::int64_t stride
   return relu(shortcut + y);
 }
 
-constexpr std::array<std::pair<const char*, ModelFn>, 3> kModels = {{{"lenet5", lenet5}, {"deep_mnist", deep_mnist}, {"resnet20", resnet20}}};
+constexpr std::array<std::pair<const char*, ModelFn>, 3> kModels = {
+    {{"lenet5", lenet5}, {"deep_mnist", deep_mnist}, {"resnet20", resnet20}}};
 
 }  // namespace
 

@@ -10,7 +10,8 @@ namespace gradus::nn {
 
 ExponentialMovingAverage::ExponentialMovingAverage(Graph& graph, double decay, const std::vector<Output>& variables)
     : graph_(graph), decay_(decay), variables_(variables.empty() ? graph.collection(kTrainableVariables) : variables) {
-  if (!(decay >= 0.0 && decay < 1.0)) throw invalid_argument(fmt::format("the decay of a moving average must be in [0, 1); got {}", decay));
+  if (!(decay >= 0.0 && decay < 1.0))
+    throw invalid_argument(fmt::format("the decay of a moving average must be in [0, 1); got {}", decay));
   if (variables_.empty()) throw invalid_argument("a moving average needs variables; the graph has no trainable ones");
   for (const Output& v : variables_) {
     const DeviceScope device(graph, v.node().device());

@@ -6,13 +6,13 @@
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/binary.h"
-#include "gradus/ops/unary.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/optimizer_updates.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
+#include "gradus/ops/unary.h"
 
 namespace gradus::nn {
 namespace {
@@ -37,8 +37,9 @@ Optimizer adam_like(const char* name, const AdamWOptions& o) {
   check_rate("beta1", o.beta1);
   check_rate("beta2", o.beta2);
   return {name, o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
-            return apply_adam(v, slot(v, "adam_m"), slot(v, "adam_v"), rate, g, update_number(v.graph()),
-                              {.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
+            return apply_adam(
+                v, slot(v, "adam_m"), slot(v, "adam_v"), rate, g, update_number(v.graph()),
+                {.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
           }};
 }
 
@@ -46,7 +47,8 @@ Optimizer adam_like(const char* name, const AdamWOptions& o) {
 
 Output LearningRate::as(Graph& graph, DType dtype) const {
   if (!schedule_.valid()) return scalar(graph, value_, dtype, "learning_rate");
-  if (schedule_.shape().rank() != 0) throw invalid_argument("a learning rate is a scalar; got shape " + schedule_.shape().to_string());
+  if (schedule_.shape().rank() != 0)
+    throw invalid_argument("a learning rate is a scalar; got shape " + schedule_.shape().to_string());
   return schedule_.dtype() == dtype ? schedule_ : cast(schedule_, dtype);
 }
 
@@ -60,20 +62,23 @@ Operation Optimizer::minimize(const Output& loss, const std::vector<Output>& var
     const std::string text = error.what();
     if (text.starts_with("[")) throw;
     const std::string_view file = location.file;
-    throw Error(error.code(), fmt::format("[minimize '{}' at {}:{}] {}", loss.name(), file.substr(file.find_last_of('/') + 1), location.line, text));
+    throw Error(error.code(), fmt::format("[minimize '{}' at {}:{}] {}", loss.name(),
+                                          file.substr(file.find_last_of('/') + 1), location.line, text));
   }
 }
 
 GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables) const {
-  if (loss.shape().rank() != 0) throw invalid_argument("the loss must be a scalar (reduce_mean it?); got shape " + loss.shape().to_string());
+  if (loss.shape().rank() != 0)
+    throw invalid_argument("the loss must be a scalar (reduce_mean it?); got shape " + loss.shape().to_string());
   const std::vector<Output> xs = variables.empty() ? loss.graph().collection(kTrainableVariables) : variables;
   if (xs.empty()) throw invalid_argument("the graph has no trainable variables");
   std::vector<Output> gradients = gradus::gradients(loss, xs);
   for (std::size_t i = 0; i < xs.size(); ++i) {
     if (!gradients[i].valid()) {
-      throw invalid_argument(fmt::format("the loss does not depend on the variable {}; pass the variables to train, or make it "
-                                         "trainable = false",
-                                         xs[i].node().where()));
+      throw invalid_argument(
+          fmt::format("the loss does not depend on the variable {}; pass the variables to train, or make it "
+                      "trainable = false",
+                      xs[i].node().where()));
     }
   }
   const NameScope scope(loss.graph(), "clipping");
@@ -110,13 +115,15 @@ Operation Optimizer::apply_gradients(const GradientsAndVariables& gradients) con
 }
 
 Optimizer sgd(const SgdOptions& o) {
-  return {"sgd", o.learning_rate, o.clipping, [](const Output& v, const Output& g, const Output& rate) { return apply_gradient_descent(v, rate, g); }};
+  return {"sgd", o.learning_rate, o.clipping,
+          [](const Output& v, const Output& g, const Output& rate) { return apply_gradient_descent(v, rate, g); }};
 }
 
 Optimizer momentum(const MomentumOptions& o) {
   check_rate("momentum", o.momentum);
   return {"momentum", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
-            return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, v.dtype()), {.use_nesterov = o.nesterov});
+            return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, v.dtype()),
+                                  {.use_nesterov = o.nesterov});
           }};
 }
 
@@ -124,19 +131,24 @@ Optimizer rms_prop(const RmsPropOptions& o) {
   check_rate("rho", o.rho);
   check_rate("momentum", o.momentum);
   return {"rms_prop", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
-            return apply_rms_prop(v, slot(v, "mean_square"), slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, v.dtype()),
-                                  {.rho = o.rho, .epsilon = o.epsilon});
+            return apply_rms_prop(v, slot(v, "mean_square"), slot(v, "momentum"), rate, g,
+                                  scalar(v.graph(), o.momentum, v.dtype()), {.rho = o.rho, .epsilon = o.epsilon});
           }};
 }
 
 Optimizer adam(const AdamOptions& o) {
-  return adam_like("adam", {.learning_rate = o.learning_rate, .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon,
-                            .weight_decay = 0.0, .clipping = o.clipping});
+  return adam_like("adam", {.learning_rate = o.learning_rate,
+                            .beta1 = o.beta1,
+                            .beta2 = o.beta2,
+                            .epsilon = o.epsilon,
+                            .weight_decay = 0.0,
+                            .clipping = o.clipping});
 }
 Optimizer adamw(const AdamWOptions& o) { return adam_like("adamw", o); }
 
 std::vector<Output> clip_by_global_norm(const std::vector<Output>& gradients, double max_norm) {
-  if (!(max_norm > 0.0)) throw invalid_argument(fmt::format("clip_by_global_norm: the norm must be positive; got {}", max_norm));
+  if (!(max_norm > 0.0))
+    throw invalid_argument(fmt::format("clip_by_global_norm: the norm must be positive; got {}", max_norm));
   if (gradients.empty()) return {};
   std::vector<Output> half_squares;
   for (const Output& g : gradients) half_squares.push_back(l2_loss(g));

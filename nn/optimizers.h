@@ -16,7 +16,7 @@ namespace gradus::nn {
 // A number, or a scalar node such as a schedule's.
 class LearningRate {
  public:
-  LearningRate(double value) : value_(value) {}                // NOLINT: implicit by design
+  LearningRate(double value) : value_(value) {}                  // NOLINT: implicit by design
   LearningRate(const Output& schedule) : schedule_(schedule) {}  // NOLINT: implicit by design
   // The rate as a scalar of `dtype` in `graph`.
   Output as(Graph& graph, DType dtype) const;

@@ -6,17 +6,18 @@
 
 #include "gradus/graph/scopes.h"
 #include "gradus/ops/binary.h"
-#include "gradus/ops/unary.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/source_ops.h"
+#include "gradus/ops/unary.h"
 
 namespace gradus::nn {
 namespace {
 
 Output real_step(const Output& step) {
   if (!is_integer(step.dtype()) || step.shape().rank() != 0) {
-    throw invalid_argument(fmt::format("a schedule needs an integer scalar as step; got {} {}", dtype_name(step.dtype()), step.shape().to_string()));
+    throw invalid_argument(fmt::format("a schedule needs an integer scalar as step; got {} {}",
+                                       dtype_name(step.dtype()), step.shape().to_string()));
   }
   return cast(step, DType::kFloat64);
 }
@@ -33,16 +34,19 @@ Output half_cosine(const Output& fraction, double high, double low) {
 
 }  // namespace
 
-Output piecewise_constant(const Output& step, const std::vector<std::int64_t>& boundaries, const std::vector<double>& values) {
+Output piecewise_constant(const Output& step, const std::vector<std::int64_t>& boundaries,
+                          const std::vector<double>& values) {
   if (values.size() != boundaries.size() + 1) {
-    throw invalid_argument(fmt::format("piecewise_constant needs one more value than boundaries; got {} values, {} boundaries",
-                                       values.size(), boundaries.size()));
+    throw invalid_argument(
+        fmt::format("piecewise_constant needs one more value than boundaries; got {} values, {} boundaries",
+                    values.size(), boundaries.size()));
   }
   const NameScope scope(step.graph(), "piecewise_constant");
   const Output s = real_step(step);
   Output rate = scalar(step.graph(), values[0], DType::kFloat64);
   for (std::size_t i = 0; i < boundaries.size(); ++i) {
-    if (i > 0 && boundaries[i] <= boundaries[i - 1]) throw invalid_argument("piecewise_constant: boundaries must increase");
+    if (i > 0 && boundaries[i] <= boundaries[i - 1])
+      throw invalid_argument("piecewise_constant: boundaries must increase");
     rate = where(less(s, static_cast<double>(boundaries[i])), rate, values[i + 1]);
   }
   return rate;

@@ -11,9 +11,11 @@
 namespace gradus::nn {
 
 // values[i] for boundaries[i-1] <= step < boundaries[i]; one more value than boundaries.
-Output piecewise_constant(const Output& step, const std::vector<std::int64_t>& boundaries, const std::vector<double>& values);
+Output piecewise_constant(const Output& step, const std::vector<std::int64_t>& boundaries,
+                          const std::vector<double>& values);
 // rate * decay_rate^(step / decay_steps); with staircase the exponent is rounded down.
-Output exponential_decay(const Output& step, double rate, double decay_steps, double decay_rate, bool staircase = false);
+Output exponential_decay(const Output& step, double rate, double decay_steps, double decay_rate,
+                         bool staircase = false);
 // From rate to final_rate along half a cosine in decay_steps, then final_rate (Loshchilov and Hutter, ICLR 2017, one cycle).
 Output cosine_decay(const Output& step, double rate, double decay_steps, double final_rate = 0.0);
 // rate(step) * min(1, (step + 1) / warmup_steps): a linear start for any schedule.

@@ -21,19 +21,20 @@ std::string collection_of(const std::string& path) { return "nn/variable:" + pat
 ReuseVariables::ReuseVariables(Graph& graph) : graph_(&graph), outer_(innermost_reuse) { innermost_reuse = this; }
 ReuseVariables::~ReuseVariables() { innermost_reuse = outer_; }
 
-Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shape& shape, const Initializer& initializer,
-                    const VariableOptions& options, SourceLocation location) {
+Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shape& shape,
+                    const Initializer& initializer, const VariableOptions& options, SourceLocation location) {
   const std::string path = graph.scope_path() + std::string(name);
   if (ReuseVariables* reuse = innermost_reuse; reuse != nullptr && reuse->graph_ == &graph) {
     const std::vector<Output> made = graph.collection(collection_of(path));
     const std::size_t index = reuse->taken_[path]++;
     if (index >= made.size()) {
-      throw not_found(fmt::format("no variable '{}' to reuse ({} of that name exist); was the model built before?", path, made.size()));
+      throw not_found(fmt::format("no variable '{}' to reuse ({} of that name exist); was the model built before?",
+                                  path, made.size()));
     }
     if (made[index].dtype() != dtype || !(made[index].shape() == shape)) {
-      throw invalid_argument(fmt::format("the variable to reuse, {}, is {} {}; this layer needs {} {}", made[index].node().where(),
-                                         dtype_name(made[index].dtype()), made[index].shape().to_string(), dtype_name(dtype),
-                                         shape.to_string()));
+      throw invalid_argument(fmt::format("the variable to reuse, {}, is {} {}; this layer needs {} {}",
+                                         made[index].node().where(), dtype_name(made[index].dtype()),
+                                         made[index].shape().to_string(), dtype_name(dtype), shape.to_string()));
     }
     return made[index];
   }

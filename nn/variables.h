@@ -18,8 +18,9 @@ struct VariableOptions {
 
 // A variable called `name` in the open name scopes. While a ReuseVariables is alive, the one that was made before under the
 // same scopes and name (NotFound when there is none, InvalidArgument when its dtype or shape differ).
-Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shape& shape, const Initializer& initializer,
-                    const VariableOptions& options = {}, SourceLocation location = SourceLocation::current());
+Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shape& shape,
+                    const Initializer& initializer, const VariableOptions& options = {},
+                    SourceLocation location = SourceLocation::current());
 
 // While alive, layers on `graph` take the variables that exist instead of making new ones, in the order in which they were
 // made where a name repeats:

@@ -27,8 +27,8 @@ struct Channels {
     const std::int64_t length = c.input_shape(i)[0];
     if (count == kUnknownDim) count = length;
     if (length != kUnknownDim && length != count) {
-      c.fail(fmt::format("{} has {} elements but there are {} channels: x {} {}", name, length, count, image.to_string(),
-                         data_format_name(c.attrs<BatchNormAttrs>().data_format)));
+      c.fail(fmt::format("{} has {} elements but there are {} channels: x {} {}", name, length, count,
+                         image.to_string(), data_format_name(c.attrs<BatchNormAttrs>().data_format)));
     }
   }
   Shape full() const {
@@ -71,8 +71,8 @@ BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Ou
   return {node.output(0), node.output(1), node.output(2), node.output(3), node.output(4)};
 }
 
-BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const BatchNormAttrs& attrs,
-                                  std::string_view name, SourceLocation location) {
+BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset,
+                                  const BatchNormAttrs& attrs, std::string_view name, SourceLocation location) {
   if (!attrs.is_training) throw invalid_argument("fused_batch_norm needs mean and variance unless attrs.is_training");
   const Output unused = zeros_like(offset, "", location);
   return fused_batch_norm(x, scale, offset, unused, unused, attrs, name, location);
@@ -80,20 +80,29 @@ BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Ou
 
 BatchNormGradOutputs fused_batch_norm_grad(const Output& y_backprop, const Output& x, const Output& scale,
                                            const Output& saved_mean, const Output& saved_inv_std,
-                                           const BatchNormAttrs& attrs, std::string_view name, SourceLocation location) {
-  Node& node = x.graph().add_node("FusedBatchNormGrad", {y_backprop, x, scale, saved_mean, saved_inv_std}, attrs, name, location);
+                                           const BatchNormAttrs& attrs, std::string_view name,
+                                           SourceLocation location) {
+  Node& node = x.graph().add_node("FusedBatchNormGrad", {y_backprop, x, scale, saved_mean, saved_inv_std}, attrs, name,
+                                  location);
   return {node.output(0), node.output(1), node.output(2)};
 }
 
 void register_batch_norm_ops(OpRegistry& registry) {
-  registry.add({.name = "FusedBatchNorm", .inputs = {"x", "scale", "offset", "mean", "variance"},
-                .outputs = {"y", "batch_mean", "batch_variance", "saved_mean", "saved_inv_std"}, .shape = batch_norm_shape,
+  registry.add(
+      {.name = "FusedBatchNorm",
+       .inputs = {"x", "scale", "offset", "mean", "variance"},
+       .outputs = {"y", "batch_mean", "batch_variance", "saved_mean", "saved_inv_std"},
+       .shape = batch_norm_shape,
+       .attrs = BatchNormAttrs{},
+       .summary =
+           "(x - mean) / sqrt(variance + epsilon) * scale + offset per channel, in training with the batch's own "
+           "mean and variance"});
+  registry.add({.name = "FusedBatchNormGrad",
+                .inputs = {"y_backprop", "x", "scale", "saved_mean", "saved_inv_std"},
+                .outputs = {"x_backprop", "scale_backprop", "offset_backprop"},
+                .shape = batch_norm_grad_shape,
                 .attrs = BatchNormAttrs{},
-                .summary = "(x - mean) / sqrt(variance + epsilon) * scale + offset per channel, in training with the batch's own "
-                           "mean and variance"});
-  registry.add({.name = "FusedBatchNormGrad", .inputs = {"y_backprop", "x", "scale", "saved_mean", "saved_inv_std"},
-                .outputs = {"x_backprop", "scale_backprop", "offset_backprop"}, .shape = batch_norm_grad_shape,
-                .attrs = BatchNormAttrs{}, .summary = "The gradients of FusedBatchNorm's y with respect to x, scale and offset."});
+                .summary = "The gradients of FusedBatchNorm's y with respect to x, scale and offset."});
 }
 
 }  // namespace gradus

@@ -29,11 +29,12 @@ struct BatchNormAttrs {
 };
 
 struct BatchNormOutputs {
-  Output y;               // shape of x
-  Output batch_mean;      // training: of the batch; otherwise the operand. A vector, as all that follow
-  Output batch_variance;  // training: of the batch, unbiased (divided by n - 1), for a moving average; otherwise the operand
-  Output saved_mean;      // what y was computed with; the gradient op takes both
-  Output saved_inv_std;   // likewise 1 / sqrt(variance + epsilon), in training with the biased variance (divided by n)
+  Output y;           // shape of x
+  Output batch_mean;  // training: of the batch; otherwise the operand. A vector, as all that follow
+  Output
+      batch_variance;  // training: of the batch, unbiased (divided by n - 1), for a moving average; otherwise the operand
+  Output saved_mean;     // what y was computed with; the gradient op takes both
+  Output saved_inv_std;  // likewise 1 / sqrt(variance + epsilon), in training with the biased variance (divided by n)
 };
 
 // scale, offset, mean and variance are vectors with one element per channel. All five results are differentiable in all
@@ -42,8 +43,9 @@ BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Ou
                                   const Output& variance, const BatchNormAttrs& attrs = {}, std::string_view name = "",
                                   SourceLocation location = SourceLocation::current());
 // For training, where mean and variance operands have no influence (attrs.is_training must be true).
-BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const BatchNormAttrs& attrs = {},
-                                  std::string_view name = "", SourceLocation location = SourceLocation::current());
+BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset,
+                                  const BatchNormAttrs& attrs = {}, std::string_view name = "",
+                                  SourceLocation location = SourceLocation::current());
 
 struct BatchNormGradOutputs {
   Output x_backprop, scale_backprop, offset_backprop;

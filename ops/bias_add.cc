@@ -52,15 +52,25 @@ Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& att
   return value.graph().add("BiasAdd", {value, bias}, attrs, name, location);
 }
 
-Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs, std::string_view name, SourceLocation location) {
+Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs, std::string_view name,
+                     SourceLocation location) {
   return out_backprop.graph().add("BiasAddGrad", {out_backprop}, attrs, name, location);
 }
 
 void register_bias_add_ops(OpRegistry& registry) {
-  registry.add({.name = "BiasAdd", .inputs = {"value", "bias"}, .outputs = {"output"}, .shape = bias_add_shape,
-                .attrs = BiasAddAttrs{}, .summary = "value + bias, one bias per channel", .inplace_inputs = {0}});
-  registry.add({.name = "BiasAddGrad", .inputs = {"out_backprop"}, .outputs = {"output"}, .shape = bias_add_grad_shape,
-                .attrs = BiasAddAttrs{}, .summary = "The sum of out_backprop over everything but the channels."});
+  registry.add({.name = "BiasAdd",
+                .inputs = {"value", "bias"},
+                .outputs = {"output"},
+                .shape = bias_add_shape,
+                .attrs = BiasAddAttrs{},
+                .summary = "value + bias, one bias per channel",
+                .inplace_inputs = {0}});
+  registry.add({.name = "BiasAddGrad",
+                .inputs = {"out_backprop"},
+                .outputs = {"output"},
+                .shape = bias_add_grad_shape,
+                .attrs = BiasAddAttrs{},
+                .summary = "The sum of out_backprop over everything but the channels."});
 }
 
 }  // namespace gradus

@@ -43,7 +43,8 @@ inline std::int64_t checked_index(const KernelContext& c, const Tensor& indices,
     position = std::to_string(rest % indices.shape()[d]) + (position.empty() ? "" : ",") + position;
     rest /= indices.shape()[d];
   }
-  c.fail(Code::kOutOfRange, "indices[" + position + "] is " + std::to_string(value) + ", outside [0, " + std::to_string(dim) + ")");
+  c.fail(Code::kOutOfRange,
+         "indices[" + position + "] is " + std::to_string(value) + ", outside [0, " + std::to_string(dim) + ")");
 }
 
 }  // namespace gradus

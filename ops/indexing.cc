@@ -36,7 +36,8 @@ std::optional<IntValues> gather_value(ShapeContext& c) {
   if (!params || !indices) return std::nullopt;
   IntValues values;
   for (const std::int64_t i : *indices) {
-    if (i != kUnknownValue && (i < 0 || i >= static_cast<std::int64_t>(params->size()))) return std::nullopt;  // the run says so
+    if (i != kUnknownValue && (i < 0 || i >= static_cast<std::int64_t>(params->size())))
+      return std::nullopt;  // the run says so
     values.push_back(i == kUnknownValue ? kUnknownValue : (*params)[static_cast<std::size_t>(i)]);
   }
   return values;
@@ -55,7 +56,8 @@ void gather_grad_shape(ShapeContext& c) {
 void one_hot_shape(ShapeContext& c) {
   const auto& attrs = c.attrs<OneHotAttrs>();
   const Shape& indices = c.input_shape(0);
-  if (!is_integer(c.input_dtype(0))) c.fail(fmt::format("indices must be uint8, int32 or int64; got {}", dtype_name(c.input_dtype(0))));
+  if (!is_integer(c.input_dtype(0)))
+    c.fail(fmt::format("indices must be uint8, int32 or int64; got {}", dtype_name(c.input_dtype(0))));
   if (attrs.depth < 0) c.fail(fmt::format("depth must be at least 0; got {}", attrs.depth));
   std::vector<std::int64_t> dims = indices.dims();
   dims.insert(dims.begin() + normalize_axis(attrs.axis, indices.rank() + 1), attrs.depth);
@@ -64,11 +66,12 @@ void one_hot_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output gather(const Output& params, const Output& indices, std::int64_t axis, std::string_view name, SourceLocation location) {
+Output gather(const Output& params, const Output& indices, std::int64_t axis, std::string_view name,
+              SourceLocation location) {
   return params.graph().add("Gather", {params, indices}, GatherAttrs{axis}, name, location);
 }
-Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis, std::string_view name,
-                   SourceLocation location) {
+Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis,
+                   std::string_view name, SourceLocation location) {
   return dy.graph().add("GatherGrad", {dy, indices, shape}, GatherAttrs{axis}, name, location);
 }
 Output one_hot(const Output& indices, const OneHotAttrs& attrs, std::string_view name, SourceLocation location) {
@@ -79,12 +82,24 @@ Output one_hot(const Output& indices, std::int64_t depth, DType dtype, std::stri
 }
 
 void register_indexing_ops(OpRegistry& registry) {
-  registry.add({.name = "Gather", .inputs = {"params", "indices"}, .outputs = {"y"}, .shape = gather_shape,
-                .attrs = GatherAttrs{}, .summary = "The slices of params at the indices along one dimension.",
+  registry.add({.name = "Gather",
+                .inputs = {"params", "indices"},
+                .outputs = {"y"},
+                .shape = gather_shape,
+                .attrs = GatherAttrs{},
+                .summary = "The slices of params at the indices along one dimension.",
                 .value = gather_value});
-  registry.add({.name = "GatherGrad", .inputs = {"dy", "indices", "shape"}, .outputs = {"dparams"}, .shape = gather_grad_shape,
-                .attrs = GatherAttrs{}, .summary = "Zeros to which every slice of dy is added at its index."});
-  registry.add({.name = "OneHot", .inputs = {"indices"}, .outputs = {"y"}, .shape = one_hot_shape, .attrs = OneHotAttrs{},
+  registry.add({.name = "GatherGrad",
+                .inputs = {"dy", "indices", "shape"},
+                .outputs = {"dparams"},
+                .shape = gather_grad_shape,
+                .attrs = GatherAttrs{},
+                .summary = "Zeros to which every slice of dy is added at its index."});
+  registry.add({.name = "OneHot",
+                .inputs = {"indices"},
+                .outputs = {"y"},
+                .shape = one_hot_shape,
+                .attrs = OneHotAttrs{},
                 .summary = "on_value at each index of a new dimension, off_value elsewhere.",
                 .kernel_dtype = kDTypeOfOutput});
 }

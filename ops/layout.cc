@@ -24,7 +24,9 @@ void transpose_shape(ShapeContext& c) {
     good = perm[i] >= 0 && perm[i] < x.rank() && !seen[static_cast<std::size_t>(perm[i])];
     if (good) seen[static_cast<std::size_t>(perm[i])] = true;
   }
-  if (!good) c.fail(fmt::format("perm must be a permutation of the dimensions of {}; got [{}]", x.to_string(), fmt::join(perm, ",")));
+  if (!good)
+    c.fail(fmt::format("perm must be a permutation of the dimensions of {}; got [{}]", x.to_string(),
+                       fmt::join(perm, ",")));
   Shape result;
   for (int i = 0; i < x.rank(); ++i) {
     result.push_back(x[perm.empty() ? x.rank() - 1 - i : static_cast<int>(perm[static_cast<std::size_t>(i)])]);
@@ -84,7 +86,9 @@ void concat_grad_shape(ShapeContext& c) {
       if (d != axis && piece[d] == kUnknownDim) piece.set_dim(d, dy[d]);
       fits = d == axis || dy[d] == kUnknownDim || piece[d] == dy[d];
     }
-    if (!fits) c.fail(fmt::format("piece {} of shape {} does not fit into dy {} along axis {}", i - 1, piece.to_string(), dy.to_string(), axis));
+    if (!fits)
+      c.fail(fmt::format("piece {} of shape {} does not fit into dy {} along axis {}", i - 1, piece.to_string(),
+                         dy.to_string(), axis));
     total = total == kUnknownDim || piece[axis] == kUnknownDim ? kUnknownDim : total + piece[axis];
     c.set_output(i - 1, c.input_dtype(0), piece);
   }
@@ -102,7 +106,8 @@ void split_shape(ShapeContext& c) {
                                       fmt::join(attrs.sizes, ","), axis, x.to_string());
   std::vector<std::int64_t> sizes = attrs.sizes;
   if (sizes.empty()) {
-    if (attrs.num_splits < 1 || attrs.num_splits > (1 << 20)) c.fail("num_splits must be at least 1, or sizes be given" + got);
+    if (attrs.num_splits < 1 || attrs.num_splits > (1 << 20))
+      c.fail("num_splits must be at least 1, or sizes be given" + got);
     if (dim != kUnknownDim && dim % attrs.num_splits != 0) c.fail("num_splits must divide the dimension" + got);
     sizes.assign(static_cast<std::size_t>(attrs.num_splits), dim == kUnknownDim ? kUnknownDim : dim / attrs.num_splits);
   } else {
@@ -110,10 +115,13 @@ void split_shape(ShapeContext& c) {
     std::int64_t* rest = nullptr;
     for (std::int64_t& size : sizes) {
       if (size < -1 || (size == -1 && rest != nullptr)) c.fail("sizes must be at least 0, or -1 once" + got);
-      if (size == -1) rest = &size;
-      else if (__builtin_add_overflow(total, size, &total)) c.fail("the sizes do not fit in 63 bits" + got);
+      if (size == -1)
+        rest = &size;
+      else if (__builtin_add_overflow(total, size, &total))
+        c.fail("the sizes do not fit in 63 bits" + got);
     }
-    if (dim != kUnknownDim && (rest == nullptr ? total != dim : total > dim)) c.fail("sizes must add up to the dimension" + got);
+    if (dim != kUnknownDim && (rest == nullptr ? total != dim : total > dim))
+      c.fail("sizes must add up to the dimension" + got);
     if (dim != kUnknownDim && rest != nullptr) *rest = dim - total;
   }
   Shape piece = x;
@@ -185,7 +193,9 @@ std::optional<IntValues> sliced_values(ShapeContext& c, const SliceWindow& windo
   }
   return taken;
 }
-bool all_known(const IntValues& values) { return std::find(values.begin(), values.end(), kUnknownValue) == values.end(); }
+bool all_known(const IntValues& values) {
+  return std::find(values.begin(), values.end(), kUnknownValue) == values.end();
+}
 std::optional<IntValues> slice_value(ShapeContext& c) {
   return sliced_values(c, window_of_slice(c), all_known(vector_operand(c, 1, "begin")));
 }
@@ -197,7 +207,8 @@ void slice_grad_shape(ShapeContext& c) {
   const Shape x = shape_operand(c, 2, "shape");
   const IntValues begin = vector_operand(c, 1, "begin");
   if (x.rank() != c.input_shape(0).rank()) {
-    c.fail(fmt::format("dy must have the rank of the sliced tensor; got {} for shape {}", c.input_shape(0).to_string(), x.to_string()));
+    c.fail(fmt::format("dy must have the rank of the sliced tensor; got {} for shape {}", c.input_shape(0).to_string(),
+                       x.to_string()));
   }
   slice_window(x, begin, shape_values(c.input_shape(0)));
   c.set_output(0, c.input_dtype(0), x);
@@ -227,10 +238,11 @@ void mirror_pad_grad_shape(ShapeContext& c) {
 // multiples, checked against the rank of operand 0.
 IntValues multiples_operand(ShapeContext& c) {
   const IntValues multiples = vector_operand(c, 1, "multiples");
-  const bool negative = std::any_of(multiples.begin(), multiples.end(), [](auto m) { return m < 0 && m != kUnknownValue; });
+  const bool negative =
+      std::any_of(multiples.begin(), multiples.end(), [](auto m) { return m < 0 && m != kUnknownValue; });
   if (negative || multiples.size() != static_cast<std::size_t>(c.input_shape(0).rank())) {
-    c.fail(fmt::format("multiples must have one element >= 0 per dimension of {}; got [{}]", c.input_shape(0).to_string(),
-                       fmt::join(multiples, ",")));
+    c.fail(fmt::format("multiples must have one element >= 0 per dimension of {}; got [{}]",
+                       c.input_shape(0).to_string(), fmt::join(multiples, ",")));
   }
   return multiples;
 }
@@ -241,7 +253,8 @@ void tile_shape(ShapeContext& c) {
   for (int i = 0; i < result.rank(); ++i) {
     const std::int64_t m = multiples[static_cast<std::size_t>(i)];
     std::int64_t size = kUnknownDim;
-    if (m == 0 || result[i] == 0) size = 0;
+    if (m == 0 || result[i] == 0)
+      size = 0;
     else if (m != kUnknownValue && result[i] != kUnknownDim && !checked_multiply(m, result[i], &size)) {
       c.fail(fmt::format("dimension {} of {} times {} does not fit in 63 bits", i, result.to_string(), m));
     }
@@ -268,8 +281,8 @@ void tile_grad_shape(ShapeContext& c) {
     }
   }
   if (!fits) {
-    c.fail(fmt::format("dy must have the tiled shape; got {} for shape {} times [{}]", dy.to_string(), result.to_string(),
-                       fmt::join(multiples, ",")));
+    c.fail(fmt::format("dy must have the tiled shape; got {} for shape {} times [{}]", dy.to_string(),
+                       result.to_string(), fmt::join(multiples, ",")));
   }
   c.set_output(0, c.input_dtype(0), result);
 }
@@ -277,37 +290,95 @@ void tile_grad_shape(ShapeContext& c) {
 }  // namespace
 
 void register_layout_ops(OpRegistry& registry) {
-  registry.add({.name = "Transpose", .inputs = {"x"}, .outputs = {"y"}, .shape = transpose_shape, .attrs = TransposeAttrs{},
+  registry.add({.name = "Transpose",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = transpose_shape,
+                .attrs = TransposeAttrs{},
                 .summary = "x with its dimensions permuted."});
-  registry.add({.name = "Concat", .inputs = {"values..."}, .outputs = {"y"}, .shape = concat_shape, .attrs = ConcatAttrs{},
-                .summary = "The values one after another along one dimension.", .value = concat_value});
-  registry.add({.name = "ConcatGrad", .inputs = {"dy", "shapes..."}, .outputs = {"pieces..."}, .shape = concat_grad_shape,
-                .attrs = ConcatAttrs{}, .summary = "dy cut along one dimension into pieces of the given shapes."});
-  registry.add({.name = "Split", .inputs = {"x"}, .outputs = {"pieces..."}, .shape = split_shape, .attrs = SplitAttrs{},
+  registry.add({.name = "Concat",
+                .inputs = {"values..."},
+                .outputs = {"y"},
+                .shape = concat_shape,
+                .attrs = ConcatAttrs{},
+                .summary = "The values one after another along one dimension.",
+                .value = concat_value});
+  registry.add({.name = "ConcatGrad",
+                .inputs = {"dy", "shapes..."},
+                .outputs = {"pieces..."},
+                .shape = concat_grad_shape,
+                .attrs = ConcatAttrs{},
+                .summary = "dy cut along one dimension into pieces of the given shapes."});
+  registry.add({.name = "Split",
+                .inputs = {"x"},
+                .outputs = {"pieces..."},
+                .shape = split_shape,
+                .attrs = SplitAttrs{},
                 .summary = "x cut along one dimension."});
-  registry.add({.name = "Stack", .inputs = {"values..."}, .outputs = {"y"}, .shape = stack_shape, .attrs = StackAttrs{},
-                .summary = "Values of one shape as the slices of a tensor with one more dimension.", .value = stack_value});
-  registry.add({.name = "Unstack", .inputs = {"x"}, .outputs = {"values..."}, .shape = unstack_shape, .attrs = UnstackAttrs{},
+  registry.add({.name = "Stack",
+                .inputs = {"values..."},
+                .outputs = {"y"},
+                .shape = stack_shape,
+                .attrs = StackAttrs{},
+                .summary = "Values of one shape as the slices of a tensor with one more dimension.",
+                .value = stack_value});
+  registry.add({.name = "Unstack",
+                .inputs = {"x"},
+                .outputs = {"values..."},
+                .shape = unstack_shape,
+                .attrs = UnstackAttrs{},
                 .summary = "The slices of x along one dimension, which goes away."});
-  registry.add({.name = "Slice", .inputs = {"x", "begin", "size"}, .outputs = {"y"}, .shape = slice_shape,
-                .summary = "x[begin : begin + size] per dimension.", .value = slice_value});
-  registry.add({.name = "SliceGrad", .inputs = {"dy", "begin", "shape"}, .outputs = {"dx"}, .shape = slice_grad_shape,
+  registry.add({.name = "Slice",
+                .inputs = {"x", "begin", "size"},
+                .outputs = {"y"},
+                .shape = slice_shape,
+                .summary = "x[begin : begin + size] per dimension.",
+                .value = slice_value});
+  registry.add({.name = "SliceGrad",
+                .inputs = {"dy", "begin", "shape"},
+                .outputs = {"dx"},
+                .shape = slice_grad_shape,
                 .summary = "Zeros of the given shape with dy where the slice was taken."});
-  registry.add({.name = "StridedSlice", .inputs = {"x", "begin", "end", "strides"}, .outputs = {"y"},
-                .shape = strided_slice_shape, .attrs = StridedSliceAttrs{},
-                .summary = "x[begin : end : strides] per dimension, with masks.", .value = strided_slice_value});
-  registry.add({.name = "StridedSliceGrad", .inputs = {"dy", "shape", "begin", "end", "strides"}, .outputs = {"dx"},
-                .shape = strided_slice_grad_shape, .attrs = StridedSliceAttrs{},
+  registry.add({.name = "StridedSlice",
+                .inputs = {"x", "begin", "end", "strides"},
+                .outputs = {"y"},
+                .shape = strided_slice_shape,
+                .attrs = StridedSliceAttrs{},
+                .summary = "x[begin : end : strides] per dimension, with masks.",
+                .value = strided_slice_value});
+  registry.add({.name = "StridedSliceGrad",
+                .inputs = {"dy", "shape", "begin", "end", "strides"},
+                .outputs = {"dx"},
+                .shape = strided_slice_grad_shape,
+                .attrs = StridedSliceAttrs{},
                 .summary = "Zeros of the given shape with dy where the strided slice was taken."});
-  registry.add({.name = "Pad", .inputs = {"x"}, .outputs = {"y"}, .shape = pad_shape, .attrs = PadAttrs{},
+  registry.add({.name = "Pad",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = pad_shape,
+                .attrs = PadAttrs{},
                 .summary = "x with a constant around it."});
-  registry.add({.name = "MirrorPad", .inputs = {"x"}, .outputs = {"y"}, .shape = mirror_pad_shape, .attrs = MirrorPadAttrs{},
+  registry.add({.name = "MirrorPad",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = mirror_pad_shape,
+                .attrs = MirrorPadAttrs{},
                 .summary = "x with its own elements around it, mirrored at the border element."});
-  registry.add({.name = "MirrorPadGrad", .inputs = {"dy"}, .outputs = {"dx"}, .shape = mirror_pad_grad_shape,
-                .attrs = MirrorPadAttrs{}, .summary = "dy without its paddings, which are added to what they mirror."});
-  registry.add({.name = "Tile", .inputs = {"x", "multiples"}, .outputs = {"y"}, .shape = tile_shape,
+  registry.add({.name = "MirrorPadGrad",
+                .inputs = {"dy"},
+                .outputs = {"dx"},
+                .shape = mirror_pad_grad_shape,
+                .attrs = MirrorPadAttrs{},
+                .summary = "dy without its paddings, which are added to what they mirror."});
+  registry.add({.name = "Tile",
+                .inputs = {"x", "multiples"},
+                .outputs = {"y"},
+                .shape = tile_shape,
                 .summary = "x repeated along each dimension."});
-  registry.add({.name = "TileGrad", .inputs = {"dy", "multiples", "shape"}, .outputs = {"dx"}, .shape = tile_grad_shape,
+  registry.add({.name = "TileGrad",
+                .inputs = {"dy", "multiples", "shape"},
+                .outputs = {"dx"},
+                .shape = tile_grad_shape,
                 .summary = "The sum of dy's tiles, each of the given shape."});
 }
 

@@ -120,7 +120,8 @@ Output strided_slice(const Output& x, const std::vector<std::int64_t>& begin, co
 // x with paddings {before_0, after_0, before_1, ...} around it: constant_value, or x's own elements mirrored at the border
 // without repeating it (reflect; then paddings must be smaller than their dimension). Throws InvalidArgument.
 Output pad(const Output& x, const std::vector<std::int64_t>& paddings, PadMode mode = PadMode::kConstant,
-           double constant_value = 0.0, std::string_view name = "", SourceLocation location = SourceLocation::current());
+           double constant_value = 0.0, std::string_view name = "",
+           SourceLocation location = SourceLocation::current());
 
 // x repeated multiples[i] times along dimension i. `multiples` is an int32 or int64 vector, one element >= 0 per dimension.
 Output tile(const Output& x, const Output& multiples, std::string_view name = "",
@@ -135,8 +136,8 @@ std::vector<Output> concat_grad(const Output& dy, const std::vector<Output>& sha
 // slice_grad, strided_slice_grad: zeros of `shape`, with dy where the slice was taken.
 Output slice_grad(const Output& dy, const Output& begin, const Output& shape, std::string_view name = "",
                   SourceLocation location = SourceLocation::current());
-Output strided_slice_grad(const Output& dy, const Output& shape, const Output& begin, const Output& end, const Output& strides,
-                          const StridedSliceAttrs& attrs, std::string_view name = "",
+Output strided_slice_grad(const Output& dy, const Output& shape, const Output& begin, const Output& end,
+                          const Output& strides, const StridedSliceAttrs& attrs, std::string_view name = "",
                           SourceLocation location = SourceLocation::current());
 // mirror_pad_grad: dy without the paddings, whose elements are added to those they mirror.
 Output mirror_pad_grad(const Output& dy, const MirrorPadAttrs& attrs, std::string_view name = "",

@@ -21,7 +21,8 @@ std::string_view prefix(std::string_view name, std::string_view op) { return nam
 
 }  // namespace
 
-Output transpose(const Output& x, const std::vector<std::int64_t>& perm, std::string_view name, SourceLocation location) {
+Output transpose(const Output& x, const std::vector<std::int64_t>& perm, std::string_view name,
+                 SourceLocation location) {
   return x.graph().add("Transpose", {x}, TransposeAttrs{perm}, name, location);
 }
 
@@ -52,8 +53,8 @@ Output slice(const Output& x, const Output& begin, const Output& size, std::stri
 Output slice(const Output& x, const std::vector<std::int64_t>& begin, const std::vector<std::int64_t>& size,
              std::string_view name, SourceLocation location) {
   const std::string_view p = prefix(name, "Slice");
-  return slice(x, sizes_constant(x.graph(), begin, p, "begin", location), sizes_constant(x.graph(), size, p, "size", location),
-               name, location);
+  return slice(x, sizes_constant(x.graph(), begin, p, "begin", location),
+               sizes_constant(x.graph(), size, p, "size", location), name, location);
 }
 
 Output strided_slice(const Output& x, const Output& begin, const Output& end, const Output& strides,
@@ -68,7 +69,8 @@ Output strided_slice(const Output& x, const std::vector<std::int64_t>& begin, co
   const auto operand = [&](const std::vector<std::int64_t>& values, const char* part) {
     return sizes_constant(x.graph(), values, p, part, location);
   };
-  return strided_slice(x, operand(begin, "begin"), operand(end, "end"), operand(steps, "strides"), attrs, name, location);
+  return strided_slice(x, operand(begin, "begin"), operand(end, "end"), operand(steps, "strides"), attrs, name,
+                       location);
 }
 
 Output pad(const Output& x, const std::vector<std::int64_t>& paddings, PadMode mode, double constant_value,
@@ -80,21 +82,24 @@ Output pad(const Output& x, const std::vector<std::int64_t>& paddings, PadMode m
 Output tile(const Output& x, const Output& multiples, std::string_view name, SourceLocation location) {
   return x.graph().add("Tile", {x, multiples}, {}, name, location);
 }
-Output tile(const Output& x, const std::vector<std::int64_t>& multiples, std::string_view name, SourceLocation location) {
+Output tile(const Output& x, const std::vector<std::int64_t>& multiples, std::string_view name,
+            SourceLocation location) {
   return tile(x, sizes_constant(x.graph(), multiples, prefix(name, "Tile"), "multiples", location), name, location);
 }
 
-std::vector<Output> concat_grad(const Output& dy, const std::vector<Output>& shapes, std::int64_t axis, std::string_view name,
-                                SourceLocation location) {
+std::vector<Output> concat_grad(const Output& dy, const std::vector<Output>& shapes, std::int64_t axis,
+                                std::string_view name, SourceLocation location) {
   std::vector<Output> inputs{dy};
   inputs.insert(inputs.end(), shapes.begin(), shapes.end());
   return all_outputs(dy.graph().add_node("ConcatGrad", inputs, ConcatAttrs{axis}, name, location));
 }
-Output slice_grad(const Output& dy, const Output& begin, const Output& shape, std::string_view name, SourceLocation location) {
+Output slice_grad(const Output& dy, const Output& begin, const Output& shape, std::string_view name,
+                  SourceLocation location) {
   return dy.graph().add("SliceGrad", {dy, begin, shape}, {}, name, location);
 }
-Output strided_slice_grad(const Output& dy, const Output& shape, const Output& begin, const Output& end, const Output& strides,
-                          const StridedSliceAttrs& attrs, std::string_view name, SourceLocation location) {
+Output strided_slice_grad(const Output& dy, const Output& shape, const Output& begin, const Output& end,
+                          const Output& strides, const StridedSliceAttrs& attrs, std::string_view name,
+                          SourceLocation location) {
   return dy.graph().add("StridedSliceGrad", {dy, shape, begin, end, strides}, attrs, name, location);
 }
 Output mirror_pad_grad(const Output& dy, const MirrorPadAttrs& attrs, std::string_view name, SourceLocation location) {

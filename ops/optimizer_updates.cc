@@ -15,8 +15,8 @@ void require_like_variable(ShapeContext& c, int i, const char* name) {
 
 void require_scalar(ShapeContext& c, int i, DType dtype, const char* name) {
   if (c.input_dtype(i) != dtype || c.input_shape(i).rank() != 0) {
-    c.fail(fmt::format("{} must be {} {} scalar; got {} {}", name, dtype == DType::kInt64 ? "an" : "a", dtype_name(dtype),
-                       dtype_name(c.input_dtype(i)), c.input_shape(i).to_string()));
+    c.fail(fmt::format("{} must be {} {} scalar; got {} {}", name, dtype == DType::kInt64 ? "an" : "a",
+                       dtype_name(dtype), dtype_name(c.input_dtype(i)), c.input_shape(i).to_string()));
   }
 }
 
@@ -75,8 +75,8 @@ Output apply_momentum(const Output& var, const Output& accum, const Output& lear
   return var.graph().add("ApplyMomentum", {var, accum, learning_rate, grad, momentum}, attrs, name, location);
 }
 
-Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate, const Output& grad,
-                      const Output& momentum, const ApplyRMSPropAttrs& attrs, std::string_view name,
+Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate,
+                      const Output& grad, const Output& momentum, const ApplyRMSPropAttrs& attrs, std::string_view name,
                       SourceLocation location) {
   return var.graph().add("ApplyRMSProp", {var, ms, mom, learning_rate, grad, momentum}, attrs, name, location);
 }
@@ -87,21 +87,38 @@ Output apply_adam(const Output& var, const Output& m, const Output& v, const Out
 }
 
 void register_optimizer_update_ops(OpRegistry& registry) {
-  registry.add({.name = "ApplyGradientDescent", .inputs = {"var", "learning_rate", "grad"}, .outputs = {"new_value"},
-                .shape = gradient_descent_shape, .summary = "var -= learning_rate * grad", .effect = Effect::kMutates});
-  registry.add({.name = "ApplyMomentum", .inputs = {"var", "accum", "learning_rate", "grad", "momentum"},
-                .outputs = {"new_value"}, .shape = momentum_shape, .attrs = ApplyMomentumAttrs{},
+  registry.add({.name = "ApplyGradientDescent",
+                .inputs = {"var", "learning_rate", "grad"},
+                .outputs = {"new_value"},
+                .shape = gradient_descent_shape,
+                .summary = "var -= learning_rate * grad",
+                .effect = Effect::kMutates});
+  registry.add({.name = "ApplyMomentum",
+                .inputs = {"var", "accum", "learning_rate", "grad", "momentum"},
+                .outputs = {"new_value"},
+                .shape = momentum_shape,
+                .attrs = ApplyMomentumAttrs{},
                 .summary = "accum = momentum * accum + grad; var -= learning_rate * accum",
-                .effect = Effect::kMutates, .mutable_inputs = 2});
-  registry.add({.name = "ApplyRMSProp", .inputs = {"var", "ms", "mom", "learning_rate", "grad", "momentum"},
-                .outputs = {"new_value"}, .shape = rms_prop_shape, .attrs = ApplyRMSPropAttrs{},
+                .effect = Effect::kMutates,
+                .mutable_inputs = 2});
+  registry.add({.name = "ApplyRMSProp",
+                .inputs = {"var", "ms", "mom", "learning_rate", "grad", "momentum"},
+                .outputs = {"new_value"},
+                .shape = rms_prop_shape,
+                .attrs = ApplyRMSPropAttrs{},
                 .summary = "ms = rho * ms + (1 - rho) * grad^2; mom = momentum * mom + learning_rate * grad / "
                            "sqrt(ms + epsilon); var -= mom",
-                .effect = Effect::kMutates, .mutable_inputs = 3});
-  registry.add({.name = "ApplyAdam", .inputs = {"var", "m", "v", "learning_rate", "grad", "step"}, .outputs = {"new_value"},
-                .shape = adam_shape, .attrs = ApplyAdamAttrs{},
-                .summary = "Adam (and AdamW): var -= learning_rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * var)",
-                .effect = Effect::kMutates, .mutable_inputs = 3});
+                .effect = Effect::kMutates,
+                .mutable_inputs = 3});
+  registry.add(
+      {.name = "ApplyAdam",
+       .inputs = {"var", "m", "v", "learning_rate", "grad", "step"},
+       .outputs = {"new_value"},
+       .shape = adam_shape,
+       .attrs = ApplyAdamAttrs{},
+       .summary = "Adam (and AdamW): var -= learning_rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * var)",
+       .effect = Effect::kMutates,
+       .mutable_inputs = 3});
 }
 
 }  // namespace gradus

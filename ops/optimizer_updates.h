@@ -40,13 +40,14 @@ struct ApplyAdamAttrs {
     v("beta1", beta1, "decay of the mean of gradients");
     v("beta2", beta2, "decay of the mean of squared gradients");
     v("epsilon", epsilon, "added to the root of the corrected mean square");
-    v("weight_decay", weight_decay, "decoupled weight decay (AdamW): var loses learning_rate * weight_decay * var as well");
+    v("weight_decay", weight_decay,
+      "decoupled weight decay (AdamW): var loses learning_rate * weight_decay * var as well");
   }
 };
 
 // var -= learning_rate * grad
-Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad, std::string_view name = "",
-                              SourceLocation location = SourceLocation::current());
+Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad,
+                              std::string_view name = "", SourceLocation location = SourceLocation::current());
 
 // accum = momentum * accum + grad;  var -= learning_rate * accum.
 // With use_nesterov: var -= learning_rate * (grad + momentum * accum). As TensorFlow's ApplyMomentum
@@ -57,9 +58,9 @@ Output apply_momentum(const Output& var, const Output& accum, const Output& lear
 
 // ms = rho * ms + (1 - rho) * grad^2;  mom = momentum * mom + learning_rate * grad / sqrt(ms + epsilon);  var -= mom.
 // As TensorFlow's ApplyRMSProp (Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012).
-Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate, const Output& grad,
-                      const Output& momentum, const ApplyRMSPropAttrs& attrs = {}, std::string_view name = "",
-                      SourceLocation location = SourceLocation::current());
+Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate,
+                      const Output& grad, const Output& momentum, const ApplyRMSPropAttrs& attrs = {},
+                      std::string_view name = "", SourceLocation location = SourceLocation::current());
 
 // m = beta1 * m + (1 - beta1) * grad;  v = beta2 * v + (1 - beta2) * grad^2;
 // var -= learning_rate * ((m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon) + weight_decay * var).

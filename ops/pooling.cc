@@ -65,27 +65,31 @@ WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image) {
   check_per_dimension("ksize", attrs.ksize, attrs.data_format);
   const ImageAxes axes = image_axes(attrs.data_format);
   const auto height = static_cast<std::size_t>(axes.height), width = static_cast<std::size_t>(axes.width);
-  const WindowPlacement placement{.strides = attrs.strides, .dilations = {}, .padding = attrs.padding,
-                                  .explicit_paddings = attrs.explicit_paddings, .data_format = attrs.data_format};
+  const WindowPlacement placement{.strides = attrs.strides,
+                                  .dilations = {},
+                                  .padding = attrs.padding,
+                                  .explicit_paddings = attrs.explicit_paddings,
+                                  .data_format = attrs.data_format};
   check_placement(placement);
   for (const std::size_t axis : {height, width}) {
     if (attrs.padding != Padding::kExplicit) break;
     for (const std::size_t side : {2 * axis, 2 * axis + 1}) {
       if (attrs.explicit_paddings[side] < attrs.ksize[axis]) continue;
-      throw invalid_argument(fmt::format("explicit paddings must be smaller than the window; got explicit_paddings [{}] for ksize "
-                                         "[{}] {}", fmt::join(attrs.explicit_paddings, ","), fmt::join(attrs.ksize, ","),
-                                         data_format_name(attrs.data_format)));
+      throw invalid_argument(fmt::format(
+          "explicit paddings must be smaller than the window; got explicit_paddings [{}] for ksize "
+          "[{}] {}",
+          fmt::join(attrs.explicit_paddings, ","), fmt::join(attrs.ksize, ","), data_format_name(attrs.data_format)));
     }
   }
-  const std::string operands = fmt::format("input {}, ksize [{}]", image_text(image, attrs.data_format), fmt::join(attrs.ksize, ","));
+  const std::string operands =
+      fmt::format("input {}, ksize [{}]", image_text(image, attrs.data_format), fmt::join(attrs.ksize, ","));
   return window_geometry(placement, image, attrs.ksize[height], attrs.ksize[width], "window", operands);
 }
 
 PoolAttrs square_pool(std::int64_t size, std::int64_t stride, Padding padding, DataFormat data_format) {
-  const auto per_dimension = [&](std::int64_t value) {
-    return image_shape(data_format, 1, value, value, 1).dims();
-  };
-  return {.ksize = per_dimension(size), .strides = per_dimension(stride), .padding = padding, .data_format = data_format};
+  const auto per_dimension = [&](std::int64_t value) { return image_shape(data_format, 1, value, value, 1).dims(); };
+  return {
+      .ksize = per_dimension(size), .strides = per_dimension(stride), .padding = padding, .data_format = data_format};
 }
 
 Output max_pool(const Output& input, const PoolAttrs& attrs, std::string_view name, SourceLocation location) {
@@ -102,8 +106,8 @@ Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAtt
                           SourceLocation location) {
   return input.graph().add("MaxPoolGradGrad", {input, grad}, attrs, name, location);
 }
-Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs, std::string_view name,
-                     SourceLocation location) {
+Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs,
+                     std::string_view name, SourceLocation location) {
   return out_backprop.graph().add("AvgPoolGrad", {input_sizes, out_backprop}, attrs, name, location);
 }
 
@@ -114,19 +118,37 @@ Output global_avg_pool(const Output& input, DataFormat data_format, bool keep_di
 }
 
 void register_pooling_ops(OpRegistry& registry) {
-  registry.add({.name = "MaxPool", .inputs = {"input"}, .outputs = {"output"}, .shape = pool_shape, .attrs = PoolAttrs{},
+  registry.add({.name = "MaxPool",
+                .inputs = {"input"},
+                .outputs = {"output"},
+                .shape = pool_shape,
+                .attrs = PoolAttrs{},
                 .summary = "The maximum over each window; the first of equal ones, NaN if there is one."});
-  registry.add({.name = "MaxPoolGrad", .inputs = {"input", "out_backprop"}, .outputs = {"input_backprop"},
-                .shape = max_pool_grad_shape, .attrs = PoolAttrs{},
+  registry.add({.name = "MaxPoolGrad",
+                .inputs = {"input", "out_backprop"},
+                .outputs = {"input_backprop"},
+                .shape = max_pool_grad_shape,
+                .attrs = PoolAttrs{},
                 .summary = "Adds out_backprop of each window to the pixel that is its maximum."});
-  registry.add({.name = "MaxPoolGradGrad", .inputs = {"input", "grad"}, .outputs = {"output"},
-                .shape = max_pool_grad_grad_shape, .attrs = PoolAttrs{},
+  registry.add({.name = "MaxPoolGradGrad",
+                .inputs = {"input", "grad"},
+                .outputs = {"output"},
+                .shape = max_pool_grad_grad_shape,
+                .attrs = PoolAttrs{},
                 .summary = "For each window the element of grad where input has its maximum."});
-  registry.add({.name = "AvgPool", .inputs = {"input"}, .outputs = {"output"}, .shape = pool_shape, .attrs = PoolAttrs{},
+  registry.add({.name = "AvgPool",
+                .inputs = {"input"},
+                .outputs = {"output"},
+                .shape = pool_shape,
+                .attrs = PoolAttrs{},
                 .summary = "The mean of the real pixels under each window."});
-  registry.add({.name = "AvgPoolGrad", .inputs = {"input_sizes", "out_backprop"}, .outputs = {"input_backprop"},
-                .shape = avg_pool_grad_shape, .attrs = PoolAttrs{},
-                .summary = "Spreads out_backprop of each window evenly over its real pixels.", .kernel_dtype = 1});
+  registry.add({.name = "AvgPoolGrad",
+                .inputs = {"input_sizes", "out_backprop"},
+                .outputs = {"input_backprop"},
+                .shape = avg_pool_grad_shape,
+                .attrs = PoolAttrs{},
+                .summary = "Spreads out_backprop of each window evenly over its real pixels.",
+                .kernel_dtype = 1});
 }
 
 }  // namespace gradus

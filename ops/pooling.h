@@ -32,7 +32,8 @@ struct PoolAttrs {
     v("ksize", ksize, "size of the window per dimension, in data_format order; 1 for batch and depth");
     v("strides", strides, "step between windows per dimension, in data_format order; 1 for batch and depth");
     v("padding", padding, "SAME, VALID or EXPLICIT");
-    v("explicit_paddings", explicit_paddings, "with EXPLICIT: 8 values, [before, after] per dimension in data_format order");
+    v("explicit_paddings", explicit_paddings,
+      "with EXPLICIT: 8 values, [before, after] per dimension in data_format order");
     v("data_format", data_format, "order of the image's dimensions, NHWC or NCHW");
   }
 };
@@ -53,8 +54,8 @@ Output avg_pool(const Output& input, const PoolAttrs& attrs, std::string_view na
 
 // The gradient of max_pool(input) with respect to input: every pixel receives out_backprop from each window whose (first)
 // maximum it is. Result: shape of input. Linear in out_backprop.
-Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs, std::string_view name = "",
-                     SourceLocation location = SourceLocation::current());
+Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs,
+                     std::string_view name = "", SourceLocation location = SourceLocation::current());
 // The gradient of max_pool_grad with respect to out_backprop: from `grad` (shape of input), the element at each window's
 // (first) maximum of input. Result: shape of max_pool(input). Linear in grad, and the transpose of max_pool_grad.
 Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAttrs& attrs, std::string_view name = "",

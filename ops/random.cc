@@ -39,7 +39,8 @@ Output shape_constant(Graph& graph, const std::vector<std::int64_t>& shape, std:
 
 }  // namespace
 
-Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs, std::string_view name, SourceLocation location) {
+Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs, std::string_view name,
+                      SourceLocation location) {
   return shape.graph().add("RandomUniform", {shape}, attrs, name, location);
 }
 Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, const RandomUniformAttrs& attrs,
@@ -47,7 +48,8 @@ Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, cons
   return random_uniform(shape_constant(graph, shape, name, "RandomUniform", location), attrs, name, location);
 }
 
-Output random_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name, SourceLocation location) {
+Output random_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name,
+                     SourceLocation location) {
   return shape.graph().add("RandomNormal", {shape}, attrs, name, location);
 }
 Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs,
@@ -55,7 +57,8 @@ Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const
   return random_normal(shape_constant(graph, shape, name, "RandomNormal", location), attrs, name, location);
 }
 
-Output truncated_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name, SourceLocation location) {
+Output truncated_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name,
+                        SourceLocation location) {
   return shape.graph().add("TruncatedNormal", {shape}, attrs, name, location);
 }
 Output truncated_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs,
@@ -68,19 +71,38 @@ Output dropout(const Output& x, const DropoutAttrs& attrs, std::string_view name
 }
 
 void register_random_ops(OpRegistry& registry) {
-  registry.add({.name = "RandomUniform", .inputs = {"shape"}, .outputs = {"output"}, .shape = uniform_shape,
-                .attrs = RandomUniformAttrs{}, .summary = "Independent uniform values in [low, high).",
-                .effect = Effect::kRandom, .kernel_dtype = kDTypeOfOutput});
-  registry.add({.name = "RandomNormal", .inputs = {"shape"}, .outputs = {"output"}, .shape = normal_shape,
-                .attrs = RandomNormalAttrs{}, .summary = "Independent normal values.",
-                .effect = Effect::kRandom, .kernel_dtype = kDTypeOfOutput});
-  registry.add({.name = "TruncatedNormal", .inputs = {"shape"}, .outputs = {"output"}, .shape = normal_shape,
+  registry.add({.name = "RandomUniform",
+                .inputs = {"shape"},
+                .outputs = {"output"},
+                .shape = uniform_shape,
+                .attrs = RandomUniformAttrs{},
+                .summary = "Independent uniform values in [low, high).",
+                .effect = Effect::kRandom,
+                .kernel_dtype = kDTypeOfOutput});
+  registry.add({.name = "RandomNormal",
+                .inputs = {"shape"},
+                .outputs = {"output"},
+                .shape = normal_shape,
+                .attrs = RandomNormalAttrs{},
+                .summary = "Independent normal values.",
+                .effect = Effect::kRandom,
+                .kernel_dtype = kDTypeOfOutput});
+  registry.add({.name = "TruncatedNormal",
+                .inputs = {"shape"},
+                .outputs = {"output"},
+                .shape = normal_shape,
                 .attrs = RandomNormalAttrs{},
                 .summary = "Independent normal values, redrawn where they are 2 or more standard deviations off.",
-                .effect = Effect::kRandom, .kernel_dtype = kDTypeOfOutput});
-  registry.add({.name = "Dropout", .inputs = {"x"}, .outputs = {"y", "mask"}, .shape = dropout_shape,
-                .attrs = DropoutAttrs{}, .summary = "y = x * mask; mask is 0 with probability rate, else 1 / (1 - rate)",
-                .effect = Effect::kRandom, .inplace_inputs = {0}});
+                .effect = Effect::kRandom,
+                .kernel_dtype = kDTypeOfOutput});
+  registry.add({.name = "Dropout",
+                .inputs = {"x"},
+                .outputs = {"y", "mask"},
+                .shape = dropout_shape,
+                .attrs = DropoutAttrs{},
+                .summary = "y = x * mask; mask is 0 with probability rate, else 1 / (1 - rate)",
+                .effect = Effect::kRandom,
+                .inplace_inputs = {0}});
 }
 
 }  // namespace gradus

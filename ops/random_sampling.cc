@@ -46,7 +46,8 @@ void sample_truncated_normal(KernelContext& c, std::int64_t begin, std::int64_t 
   fill(c, begin, end, [&]<class T>(TypeTag<T>, std::uint64_t i) {
     // Attempt j of element i uses block i + 2^48 j. One attempt in 22 fails, so 2^16 of them never do.
     double z = stream.normal(i);
-    for (std::uint64_t attempt = 1; std::abs(z) >= 2.0 && attempt < 65536; ++attempt) z = stream.normal(i + (attempt << 48));
+    for (std::uint64_t attempt = 1; std::abs(z) >= 2.0 && attempt < 65536; ++attempt)
+      z = stream.normal(i + (attempt << 48));
     return static_cast<T>(attrs.mean + attrs.stddev * z);
   });
 }

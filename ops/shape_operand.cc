@@ -14,7 +14,8 @@ IntValues vector_operand(ShapeContext& c, int i, const char* name) {
   }
   if (shape[0] == kUnknownDim) c.fail(fmt::format("{} must have a known length; got {}", name, shape.to_string()));
   if (auto values = c.input_value(i)) return *values;
-  if (shape[0] > kMaxTrackedValues) c.fail(fmt::format("{} has {} elements; at most {} are possible", name, shape[0], kMaxTrackedValues));
+  if (shape[0] > kMaxTrackedValues)
+    c.fail(fmt::format("{} has {} elements; at most {} are possible", name, shape[0], kMaxTrackedValues));
   return IntValues(static_cast<std::size_t>(shape[0]), kUnknownValue);
 }
 
@@ -25,7 +26,8 @@ Shape shape_operand(ShapeContext& c, int i, const char* name) {
   }
   Shape result;
   for (const std::int64_t v : values) {
-    if (v < 0 && v != kUnknownValue) c.fail(fmt::format("sizes must be at least 0; got {} [{}]", name, fmt::join(values, ",")));
+    if (v < 0 && v != kUnknownValue)
+      c.fail(fmt::format("sizes must be at least 0; got {} [{}]", name, fmt::join(values, ",")));
     result.push_back(v == kUnknownValue ? kUnknownDim : v);
   }
   return result;

@@ -44,7 +44,8 @@ std::optional<IntValues> same_value(ShapeContext& c) { return c.input_value(0); 
 Shape reshaped(ShapeContext& c, const Shape& x, const IntValues& target) {
   const auto mismatch = [&](const char* rule) {
     std::string text;
-    for (const std::int64_t v : target) text += (text.empty() ? "" : ",") + (v == kUnknownValue ? "?" : std::to_string(v));
+    for (const std::int64_t v : target)
+      text += (text.empty() ? "" : ",") + (v == kUnknownValue ? "?" : std::to_string(v));
     c.fail(fmt::format("{}; got shape {} to [{}]", rule, x.to_string(), text));
   };
   int inferred = -1;  // the -1
@@ -110,7 +111,8 @@ std::int64_t probed_size(ShapeContext& c, const Shape& x, const IntValues& targe
 void reshape_shape(ShapeContext& c) {
   const Shape& x = c.input_shape(0);
   const IntValues target = vector_operand(c, 1, "target");
-  if (target.size() > Shape::kMaxRank) c.fail(fmt::format("the target has {} sizes; a tensor has at most {} dimensions", target.size(), Shape::kMaxRank));
+  if (target.size() > Shape::kMaxRank)
+    c.fail(fmt::format("the target has {} sizes; a tensor has at most {} dimensions", target.size(), Shape::kMaxRank));
   Shape result = reshaped(c, x, target);
   const bool has_unknown = std::find(target.begin(), target.end(), kUnknownValue) != target.end();
   const auto inferred = std::find(target.begin(), target.end(), -1);
@@ -128,7 +130,8 @@ void expand_dims_shape(ShapeContext& c) {
   const std::int64_t axis = c.attrs<ExpandDimsAttrs>().axis;
   const int rank = x.rank() + 1;
   if (axis < -rank || axis >= rank) {
-    c.fail(fmt::format("axis must lie in [-{}, {}] for a tensor of shape {}; got {}", rank, rank - 1, x.to_string(), axis));
+    c.fail(fmt::format("axis must lie in [-{}, {}] for a tensor of shape {}; got {}", rank, rank - 1, x.to_string(),
+                       axis));
   }
   std::vector<std::int64_t> dims = x.dims();
   dims.insert(dims.begin() + (axis < 0 ? axis + rank : axis), 1);
@@ -248,8 +251,10 @@ Output rank(const Output& x, std::string_view name, SourceLocation location) {
 Output reshape(const Output& x, const Output& target, std::string_view name, SourceLocation location) {
   return x.graph().add("Reshape", {x, target}, {}, name, location);
 }
-Output reshape(const Output& x, const std::vector<std::int64_t>& target, std::string_view name, SourceLocation location) {
-  return reshape(x, sizes_constant(x.graph(), target, name.empty() ? "Reshape" : name, "target", location), name, location);
+Output reshape(const Output& x, const std::vector<std::int64_t>& target, std::string_view name,
+               SourceLocation location) {
+  return reshape(x, sizes_constant(x.graph(), target, name.empty() ? "Reshape" : name, "target", location), name,
+                 location);
 }
 Output reshape_like(const Output& x, const Output& like, std::string_view name, SourceLocation location) {
   const Shape& wanted = like.shape();
@@ -278,19 +283,23 @@ Output ones_like(const Output& x, std::string_view name, SourceLocation location
 Output fill(const Output& dims, const Output& value, std::string_view name, SourceLocation location) {
   return value.graph().add("Fill", {dims, value}, {}, name, location);
 }
-Output fill(const std::vector<std::int64_t>& dims, const Output& value, std::string_view name, SourceLocation location) {
-  return fill(sizes_constant(value.graph(), dims, name.empty() ? "Fill" : name, "dims", location), value, name, location);
+Output fill(const std::vector<std::int64_t>& dims, const Output& value, std::string_view name,
+            SourceLocation location) {
+  return fill(sizes_constant(value.graph(), dims, name.empty() ? "Fill" : name, "dims", location), value, name,
+              location);
 }
 
 Output broadcast_to(const Output& x, const Output& target, std::string_view name, SourceLocation location) {
   return x.graph().add("BroadcastTo", {x, target}, {}, name, location);
 }
-Output broadcast_to(const Output& x, const std::vector<std::int64_t>& target, std::string_view name, SourceLocation location) {
+Output broadcast_to(const Output& x, const std::vector<std::int64_t>& target, std::string_view name,
+                    SourceLocation location) {
   const Output sizes = sizes_constant(x.graph(), target, name.empty() ? "BroadcastTo" : name, "target", location);
   return broadcast_to(x, sizes, name, location);
 }
 
-Output range(const Output& start, const Output& limit, const Output& delta, std::string_view name, SourceLocation location) {
+Output range(const Output& start, const Output& limit, const Output& delta, std::string_view name,
+             SourceLocation location) {
   return start.graph().add("Range", {start, limit, delta}, {}, name, location);
 }
 Output range(Graph& graph, std::int32_t start, std::int32_t limit, std::int32_t delta, std::string_view name,
@@ -303,32 +312,78 @@ Output range(Graph& graph, std::int32_t start, std::int32_t limit, std::int32_t 
 }
 
 void register_shape_ops(OpRegistry& registry) {
-  registry.add({.name = "Shape", .inputs = {"x"}, .outputs = {"shape"}, .shape = shape_shape,
-                .summary = "The shape of x as an int32 vector.", .value = shape_value});
-  registry.add({.name = "Size", .inputs = {"x"}, .outputs = {"size"}, .shape = size_shape,
-                .summary = "The number of elements of x as an int32 scalar.", .value = size_value});
-  registry.add({.name = "Rank", .inputs = {"x"}, .outputs = {"rank"}, .shape = rank_shape,
-                .summary = "The number of dimensions of x as an int32 scalar.", .value = rank_value});
-  registry.add({.name = "Reshape", .inputs = {"x", "target"}, .outputs = {"y"}, .shape = reshape_shape,
-                .summary = "The elements of x in row-major order under another shape.", .value = same_value,
+  registry.add({.name = "Shape",
+                .inputs = {"x"},
+                .outputs = {"shape"},
+                .shape = shape_shape,
+                .summary = "The shape of x as an int32 vector.",
+                .value = shape_value});
+  registry.add({.name = "Size",
+                .inputs = {"x"},
+                .outputs = {"size"},
+                .shape = size_shape,
+                .summary = "The number of elements of x as an int32 scalar.",
+                .value = size_value});
+  registry.add({.name = "Rank",
+                .inputs = {"x"},
+                .outputs = {"rank"},
+                .shape = rank_shape,
+                .summary = "The number of dimensions of x as an int32 scalar.",
+                .value = rank_value});
+  registry.add({.name = "Reshape",
+                .inputs = {"x", "target"},
+                .outputs = {"y"},
+                .shape = reshape_shape,
+                .summary = "The elements of x in row-major order under another shape.",
+                .value = same_value,
                 .kind = OpKind::kView});
-  registry.add({.name = "ExpandDims", .inputs = {"x"}, .outputs = {"y"}, .shape = expand_dims_shape,
-                .attrs = ExpandDimsAttrs{}, .summary = "x with a new dimension of size 1.", .value = same_value,
+  registry.add({.name = "ExpandDims",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = expand_dims_shape,
+                .attrs = ExpandDimsAttrs{},
+                .summary = "x with a new dimension of size 1.",
+                .value = same_value,
                 .kind = OpKind::kView});
-  registry.add({.name = "Squeeze", .inputs = {"x"}, .outputs = {"y"}, .shape = squeeze_shape, .attrs = SqueezeAttrs{},
-                .summary = "x without dimensions of size 1.", .value = same_value, .kind = OpKind::kView});
-  registry.add({.name = "ZerosLike", .inputs = {"x"}, .outputs = {"y"}, .shape = like_shape,
-                .summary = "Zeros of x's shape and dtype.", .value = like_value<0>});
-  registry.add({.name = "OnesLike", .inputs = {"x"}, .outputs = {"y"}, .shape = like_shape,
-                .summary = "Ones of x's shape and dtype.", .value = like_value<1>});
-  registry.add({.name = "Fill", .inputs = {"dims", "value"}, .outputs = {"y"}, .shape = fill_shape,
-                .summary = "A tensor of shape dims, every element the scalar value.", .value = fill_value,
+  registry.add({.name = "Squeeze",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = squeeze_shape,
+                .attrs = SqueezeAttrs{},
+                .summary = "x without dimensions of size 1.",
+                .value = same_value,
+                .kind = OpKind::kView});
+  registry.add({.name = "ZerosLike",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = like_shape,
+                .summary = "Zeros of x's shape and dtype.",
+                .value = like_value<0>});
+  registry.add({.name = "OnesLike",
+                .inputs = {"x"},
+                .outputs = {"y"},
+                .shape = like_shape,
+                .summary = "Ones of x's shape and dtype.",
+                .value = like_value<1>});
+  registry.add({.name = "Fill",
+                .inputs = {"dims", "value"},
+                .outputs = {"y"},
+                .shape = fill_shape,
+                .summary = "A tensor of shape dims, every element the scalar value.",
+                .value = fill_value,
                 .kernel_dtype = 1});
-  registry.add({.name = "BroadcastTo", .inputs = {"x", "target"}, .outputs = {"y"}, .shape = broadcast_to_shape,
+  registry.add({.name = "BroadcastTo",
+                .inputs = {"x", "target"},
+                .outputs = {"y"},
+                .shape = broadcast_to_shape,
                 .summary = "x repeated to the shape target by NumPy's broadcasting rule.",
                 .kind = OpKind::kView});  // x itself where nothing is repeated
-  registry.add({.name = "Range", .inputs = {"start", "limit", "delta"}, .outputs = {"y"}, .shape = range_shape,
-                .summary = "start, start + delta, ... before limit.", .value = range_value});
+  registry.add({.name = "Range",
+                .inputs = {"start", "limit", "delta"},
+                .outputs = {"y"},
+                .shape = range_shape,
+                .summary = "start, start + delta, ... before limit.",
+                .value = range_value});
 }
 
 }  // namespace gradus

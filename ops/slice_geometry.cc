@@ -11,7 +11,8 @@ namespace {
 
 std::string listed(std::span<const std::int64_t> values) {
   std::string text;
-  for (const std::int64_t v : values) text += (text.empty() ? "" : ",") + (v == kUnknownValue ? "?" : std::to_string(v));
+  for (const std::int64_t v : values)
+    text += (text.empty() ? "" : ",") + (v == kUnknownValue ? "?" : std::to_string(v));
   return "[" + text + "]";
 }
 
@@ -37,7 +38,9 @@ AxisSlice strided_elements(std::int64_t dim, const std::int64_t* begin, const st
   if (dim == kUnknownDim || step == kUnknownValue || unknown(begin) || unknown(end)) return {0, 1, kUnknownDim};
   const std::int64_t lowest = step > 0 ? 0 : -1;
   const std::int64_t highest = step > 0 ? dim : dim - 1;
-  const auto position = [&](std::int64_t bound) { return std::clamp(bound < 0 ? bound + dim : bound, lowest, highest); };
+  const auto position = [&](std::int64_t bound) {
+    return std::clamp(bound < 0 ? bound + dim : bound, lowest, highest);
+  };
   const std::int64_t first = begin != nullptr ? position(*begin) : step > 0 ? lowest : highest;
   const std::int64_t last = end != nullptr ? position(*end) : step > 0 ? highest : lowest;
   const std::int64_t distance = step > 0 ? last - first : first - last;
@@ -60,8 +63,9 @@ SizeList::SizeList(const Tensor& operand) : count_(operand.num_elements()) {
 SliceWindow slice_window(const Shape& x, std::span<const std::int64_t> begin, std::span<const std::int64_t> size) {
   const auto rank = static_cast<std::size_t>(x.rank());
   if (begin.size() != rank || size.size() != rank) {
-    throw invalid_argument(fmt::format("begin and size must have one element per dimension of shape {}; got begin {}, size {}",
-                                       x.to_string(), listed(begin), listed(size)));
+    throw invalid_argument(
+        fmt::format("begin and size must have one element per dimension of shape {}; got begin {}, size {}",
+                    x.to_string(), listed(begin), listed(size)));
   }
   SliceWindow window;
   window.rank = x.rank();
@@ -69,8 +73,9 @@ SliceWindow slice_window(const Shape& x, std::span<const std::int64_t> begin, st
     const std::int64_t dim = x[static_cast<int>(i)];
     const std::int64_t b = begin[i], s = size[i];
     if ((b < 0 && b != kUnknownValue) || (s < -1 && s != kUnknownValue)) {
-      throw invalid_argument(fmt::format("begin must be at least 0, and size at least 0 or -1; got begin {}, size {} for shape {}",
-                                         listed(begin), listed(size), x.to_string()));
+      throw invalid_argument(
+          fmt::format("begin must be at least 0, and size at least 0 or -1; got begin {}, size {} for shape {}",
+                      listed(begin), listed(size), x.to_string()));
     }
     const bool known = b != kUnknownValue && dim != kUnknownDim;
     const std::int64_t taken = s == kUnknownValue ? kUnknownDim : s != -1 ? s : known ? dim - b : kUnknownDim;
@@ -89,14 +94,17 @@ SliceWindow slice_window(const Shape& x, std::span<const std::int64_t> begin, st
 SliceWindow strided_slice_window(const Shape& x, std::span<const std::int64_t> begin, std::span<const std::int64_t> end,
                                  std::span<const std::int64_t> strides, const StridedSliceAttrs& attrs) {
   if (begin.size() != end.size() || begin.size() != strides.size() || begin.size() > kMaxSliceEntries) {
-    throw invalid_argument(fmt::format("begin, end and strides must have the same length, at most {}; got {}, {} and {}",
-                                       kMaxSliceEntries, listed(begin), listed(end), listed(strides)));
+    throw invalid_argument(
+        fmt::format("begin, end and strides must have the same length, at most {}; got {}, {} and {}", kMaxSliceEntries,
+                    listed(begin), listed(end), listed(strides)));
   }
   int named = 0;  // axes that entries name
   int ellipses = 0;
   for (std::size_t i = 0; i < begin.size(); ++i) {
-    if (bit(attrs.ellipsis_mask, i)) ++ellipses;
-    else if (!bit(attrs.new_axis_mask, i)) ++named;
+    if (bit(attrs.ellipsis_mask, i))
+      ++ellipses;
+    else if (!bit(attrs.new_axis_mask, i))
+      ++named;
   }
   if (named > x.rank()) throw invalid_argument(fmt::format("{} indices for shape {}", named, x.to_string()));
   if (ellipses > 1) throw invalid_argument("ellipsis_mask may have one bit");
@@ -120,12 +128,13 @@ SliceWindow strided_slice_window(const Shape& x, std::span<const std::int64_t> b
     } else if (bit(attrs.new_axis_mask, i)) {
       window.output.push_back(1);
     } else if (strides[i] == 0 || (bit(attrs.shrink_axis_mask, i) && strides[i] < 0 && strides[i] != kUnknownValue)) {
-      throw invalid_argument(fmt::format("strides must not be 0, nor negative where an axis shrinks; got {}", listed(strides)));
+      throw invalid_argument(
+          fmt::format("strides must not be 0, nor negative where an axis shrinks; got {}", listed(strides)));
     } else if (bit(attrs.shrink_axis_mask, i)) {
       take(single_element(x[axis], begin[i], axis, x), false);
     } else {
-      take(strided_elements(x[axis], bit(attrs.begin_mask, i) ? nullptr : &begin[i], bit(attrs.end_mask, i) ? nullptr : &end[i],
-                            strides[i]),
+      take(strided_elements(x[axis], bit(attrs.begin_mask, i) ? nullptr : &begin[i],
+                            bit(attrs.end_mask, i) ? nullptr : &end[i], strides[i]),
            true);
     }
   }
@@ -137,7 +146,8 @@ Shape padded_shape(const Shape& x, const std::vector<std::int64_t>& paddings, bo
   const auto fail = [&](const char* rule) {
     throw invalid_argument(fmt::format("{}; got paddings {} for shape {}", rule, listed(paddings), x.to_string()));
   };
-  if (paddings.size() != 2 * static_cast<std::size_t>(x.rank())) fail("paddings must have two elements per dimension, before and after");
+  if (paddings.size() != 2 * static_cast<std::size_t>(x.rank()))
+    fail("paddings must have two elements per dimension, before and after");
   Shape result;
   for (int i = 0; i < x.rank(); ++i) {
     const std::int64_t before = paddings[2 * static_cast<std::size_t>(i)];

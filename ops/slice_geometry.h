@@ -23,9 +23,11 @@ struct StridedSliceAttrs {
   void visit(V& v) {
     v("begin_mask", begin_mask, "bit i: begin[i] is ignored, the slice starts at the first element of its direction");
     v("end_mask", end_mask, "bit i: end[i] is ignored, the slice goes to the last element of its direction");
-    v("ellipsis_mask", ellipsis_mask, "bit i (one at most): entry i stands for all dimensions that no other entry names");
+    v("ellipsis_mask", ellipsis_mask,
+      "bit i (one at most): entry i stands for all dimensions that no other entry names");
     v("new_axis_mask", new_axis_mask, "bit i: entry i inserts a dimension of size 1");
-    v("shrink_axis_mask", shrink_axis_mask, "bit i: the slice is the one element begin[i], and the dimension goes away");
+    v("shrink_axis_mask", shrink_axis_mask,
+      "bit i: the slice is the one element begin[i], and the dimension goes away");
   }
 };
 

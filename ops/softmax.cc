@@ -23,7 +23,8 @@ Shape without_last(const Shape& shape) {
 
 // loss: one per row; backprop: the gradient of the loss with respect to logits, at no extra cost.
 void set_losses(ShapeContext& c, const Shape& logits, const Shape& rows) {
-  if (logits[logits.rank() - 1] == 0) c.fail(fmt::format("there must be at least one class; got logits {}", logits.to_string()));
+  if (logits[logits.rank() - 1] == 0)
+    c.fail(fmt::format("there must be at least one class; got logits {}", logits.to_string()));
   c.set_output(0, c.input_dtype(1), rows);
   c.set_output(1, c.input_dtype(1), logits);
 }
@@ -48,8 +49,9 @@ void sparse_cross_entropy_shape(ShapeContext& c) {
   }
   Shape rows = without_last(logits);
   if (!labels.compatible_with(rows)) {
-    c.fail(fmt::format("labels must have the shape of logits without its last dimension, {}; got labels {} and logits {}",
-                       rows.to_string(), labels.to_string(), logits.to_string()));
+    c.fail(
+        fmt::format("labels must have the shape of logits without its last dimension, {}; got labels {} and logits {}",
+                    rows.to_string(), labels.to_string(), logits.to_string()));
   }
   rows = rows.merged_with(labels);
   Shape both = rows;
@@ -82,17 +84,29 @@ Output sparse_softmax_cross_entropy_with_logits(const Output& labels, const Outp
 }
 
 void register_softmax_ops(OpRegistry& registry) {
-  registry.add({.name = "Softmax", .inputs = {"logits"}, .outputs = {"softmax"}, .shape = softmax_shape,
-                .summary = "exp(x) / sum(exp(x)) along the last dimension", .inplace_inputs = {0}});
-  registry.add({.name = "LogSoftmax", .inputs = {"logits"}, .outputs = {"log_softmax"}, .shape = softmax_shape,
+  registry.add({.name = "Softmax",
+                .inputs = {"logits"},
+                .outputs = {"softmax"},
+                .shape = softmax_shape,
+                .summary = "exp(x) / sum(exp(x)) along the last dimension",
+                .inplace_inputs = {0}});
+  registry.add({.name = "LogSoftmax",
+                .inputs = {"logits"},
+                .outputs = {"log_softmax"},
+                .shape = softmax_shape,
                 .summary = "x - log(sum(exp(x))) along the last dimension"});
-  registry.add({.name = "SoftmaxCrossEntropyWithLogits", .inputs = {"labels", "logits"}, .outputs = {"loss", "backprop"},
+  registry.add({.name = "SoftmaxCrossEntropyWithLogits",
+                .inputs = {"labels", "logits"},
+                .outputs = {"loss", "backprop"},
                 .shape = cross_entropy_shape,
                 .summary = "-sum(labels * log_softmax(logits)) per row, and its gradient with respect to logits",
                 .kernel_dtype = 1});
-  registry.add({.name = "SparseSoftmaxCrossEntropyWithLogits", .inputs = {"labels", "logits"},
-                .outputs = {"loss", "backprop"}, .shape = sparse_cross_entropy_shape,
-                .summary = "-log_softmax(logits)[label] per row, and its gradient with respect to logits", .kernel_dtype = 1});
+  registry.add({.name = "SparseSoftmaxCrossEntropyWithLogits",
+                .inputs = {"labels", "logits"},
+                .outputs = {"loss", "backprop"},
+                .shape = sparse_cross_entropy_shape,
+                .summary = "-log_softmax(logits)[label] per row, and its gradient with respect to logits",
+                .kernel_dtype = 1});
 }
 
 }  // namespace gradus

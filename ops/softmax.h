@@ -14,7 +14,8 @@ namespace gradus {
 Output softmax(const Output& logits, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
 // log(softmax(x)), without the loss of accuracy of taking the logarithm afterwards.
-Output log_softmax(const Output& logits, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output log_softmax(const Output& logits, std::string_view name = "",
+                   SourceLocation location = SourceLocation::current());
 
 // loss[r] = - sum over k of labels[r, k] * log_softmax(logits)[r, k]. labels are usually a distribution per row but may be any
 // numbers; they have the shape and dtype of logits (InvalidArgument otherwise). The result has one dimension less.

@@ -42,8 +42,8 @@ void variable_shape(ShapeContext& c) {
 void assign_shape(ShapeContext& c) {
   c.require_same_dtype(0, 1);
   if (!c.input_shape(1).compatible_with(c.input_shape(0))) {
-    c.fail(fmt::format("the value's shape must be the variable's; got value {} for variable {}", c.input_shape(1).to_string(),
-                       c.input_shape(0).to_string()));
+    c.fail(fmt::format("the value's shape must be the variable's; got value {} for variable {}",
+                       c.input_shape(1).to_string(), c.input_shape(0).to_string()));
   }
   c.set_output(0, c.input_dtype(0), c.input_shape(0));
 }
@@ -75,7 +75,8 @@ Output variable(const Output& initial_value, std::string_view name, bool trainab
   return result;
 }
 
-Output variable(Graph& graph, const Tensor& initial_value, std::string_view name, bool trainable, SourceLocation location) {
+Output variable(Graph& graph, const Tensor& initial_value, std::string_view name, bool trainable,
+                SourceLocation location) {
   const std::string constant_name = std::string(name.empty() ? "Variable" : name) + "/initial_value";
   return variable(constant(graph, initial_value, constant_name, location), name, trainable, location);
 }
@@ -110,25 +111,55 @@ Output stop_gradient(const Output& x, std::string_view name, SourceLocation loca
 }
 
 void register_source_ops(OpRegistry& registry) {
-  registry.add({.name = "Placeholder", .inputs = {}, .outputs = {"output"}, .shape = placeholder_shape,
-                .attrs = PlaceholderAttrs{}, .summary = "A value that every run must feed.",
-                .kind = OpKind::kPlaceholder, .kernel_dtype = kDTypeOfOutput});
-  registry.add({.name = "Constant", .inputs = {}, .outputs = {"output"}, .shape = constant_shape,
-                .attrs = ConstantAttrs{}, .summary = "A tensor that never changes.", .value = constant_value,
-                .kind = OpKind::kConstant, .kernel_dtype = kDTypeOfOutput});
-  registry.add({.name = "Variable", .inputs = {"initial_value"}, .outputs = {"value"}, .shape = variable_shape,
-                .attrs = VariableAttrs{}, .summary = "State of the session; its value before the run's assignments.",
+  registry.add({.name = "Placeholder",
+                .inputs = {},
+                .outputs = {"output"},
+                .shape = placeholder_shape,
+                .attrs = PlaceholderAttrs{},
+                .summary = "A value that every run must feed.",
+                .kind = OpKind::kPlaceholder,
+                .kernel_dtype = kDTypeOfOutput});
+  registry.add({.name = "Constant",
+                .inputs = {},
+                .outputs = {"output"},
+                .shape = constant_shape,
+                .attrs = ConstantAttrs{},
+                .summary = "A tensor that never changes.",
+                .value = constant_value,
+                .kind = OpKind::kConstant,
+                .kernel_dtype = kDTypeOfOutput});
+  registry.add({.name = "Variable",
+                .inputs = {"initial_value"},
+                .outputs = {"value"},
+                .shape = variable_shape,
+                .attrs = VariableAttrs{},
+                .summary = "State of the session; its value before the run's assignments.",
                 .kind = OpKind::kVariable});
-  for (const auto& [name, summary] : {std::pair{"Assign", "variable = value"}, {"AssignAdd", "variable += value"},
+  for (const auto& [name, summary] : {std::pair{"Assign", "variable = value"},
+                                      {"AssignAdd", "variable += value"},
                                       {"AssignSub", "variable -= value"}}) {
-    registry.add({.name = name, .inputs = {"variable", "value"}, .outputs = {"new_value"}, .shape = assign_shape,
-                  .summary = summary, .effect = Effect::kMutates});
+    registry.add({.name = name,
+                  .inputs = {"variable", "value"},
+                  .outputs = {"new_value"},
+                  .shape = assign_shape,
+                  .summary = summary,
+                  .effect = Effect::kMutates});
   }
-  registry.add({.name = "NoOp", .inputs = {}, .outputs = {}, .shape = no_op_shape,
-                .summary = "Does nothing; joins control dependencies.", .kind = OpKind::kNoOp, .kernel_dtype = kDTypeOfOutput});
+  registry.add({.name = "NoOp",
+                .inputs = {},
+                .outputs = {},
+                .shape = no_op_shape,
+                .summary = "Does nothing; joins control dependencies.",
+                .kind = OpKind::kNoOp,
+                .kernel_dtype = kDTypeOfOutput});
   for (const auto& [name, summary] : {std::pair{"Identity", "y = x"}, {"StopGradient", "y = x, without a gradient"}}) {
-    registry.add({.name = name, .inputs = {"x"}, .outputs = {"y"}, .shape = same_shape, .summary = summary,
-                  .value = same_value, .kind = OpKind::kView});
+    registry.add({.name = name,
+                  .inputs = {"x"},
+                  .outputs = {"y"},
+                  .shape = same_shape,
+                  .summary = summary,
+                  .value = same_value,
+                  .kind = OpKind::kView});
   }
 }
 

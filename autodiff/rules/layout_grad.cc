@@ -8,14 +8,13 @@ namespace gradus {
 namespace {
 
 // shape(x) as an operand: a constant where it is known, so that x need not stay in memory for it.
-Output shape_of(const Output& x) {
-  return x.shape().fully_known() ? constant(x.graph(), x.shape().dims()) : shape(x);
-}
+Output shape_of(const Output& x) { return x.shape().fully_known() ? constant(x.graph(), x.shape().dims()) : shape(x); }
 
 void transpose_gradient(GradientContext& c) {
   const auto& perm = c.attrs<TransposeAttrs>().perm;
   std::vector<std::int64_t> inverse(perm.size());
-  for (std::size_t i = 0; i < perm.size(); ++i) inverse[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < perm.size(); ++i)
+    inverse[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
   if (c.needs(0)) c.set(0, transpose(c.grad(), inverse));
 }
 

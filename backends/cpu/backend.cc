@@ -12,7 +12,8 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
                 .list =
                     [] {
                       const std::string threads = std::to_string(std::thread::hardware_concurrency());
-                      std::vector<DeviceInfo> devices(1);  // filled in place: GCC 12 warns falsely about a braced list here
+                      std::vector<DeviceInfo> devices(
+                          1);  // filled in place: GCC 12 warns falsely about a braced list here
                       devices[0].description = threads + " hardware threads";
                       return devices;
                     },

@@ -79,14 +79,16 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
 template <class Row, class Run>
 void for_channel_runs(KernelContext& c, const ChannelExtents& e, Row&& row, Run&& run) {
   if (e.inner == 1) {
-    c.parallel_for(e.outer, kChannelChunk / std::max<std::int64_t>(e.channels, 1) + 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o) row(o * e.channels);
-    });
+    c.parallel_for(e.outer, kChannelChunk / std::max<std::int64_t>(e.channels, 1) + 1,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t o = begin; o < end; ++o) row(o * e.channels);
+                   });
     return;
   }
-  c.parallel_for(e.outer * e.channels, kChannelChunk / std::max<std::int64_t>(e.inner, 1) + 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) run(r * e.inner, (r + 1) * e.inner, r % e.channels);
-  });
+  c.parallel_for(e.outer * e.channels, kChannelChunk / std::max<std::int64_t>(e.inner, 1) + 1,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t r = begin; r < end; ++r) run(r * e.inner, (r + 1) * e.inner, r % e.channels);
+                 });
 }
 
 }  // namespace gradus::cpu

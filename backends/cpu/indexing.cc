@@ -25,8 +25,10 @@ void gather_rows(KernelContext& c, const GatherGeometry& g) {
     for (std::int64_t row = begin; row < end; ++row) {
       const T* source = from + (row / g.count * g.dim + index_value(indices, row % g.count)) * g.inner;
       T* target = to + row * g.inner;
-      if (g.inner >= 16) std::memcpy(target, source, static_cast<std::size_t>(g.inner) * sizeof(T));
-      else for (std::int64_t b = 0; b < g.inner; ++b) target[b] = source[b];
+      if (g.inner >= 16)
+        std::memcpy(target, source, static_cast<std::size_t>(g.inner) * sizeof(T));
+      else
+        for (std::int64_t b = 0; b < g.inner; ++b) target[b] = source[b];
     }
   });
 }
@@ -50,18 +52,21 @@ void add_rows(KernelContext& c, const GatherGeometry& g, const T* dy, S* sums) {
   const Tensor& indices = c.input(1);
   const std::int64_t blocks = (g.inner + kColumns - 1) / kColumns;
   const std::int64_t work = std::max<std::int64_t>(1, std::min(g.inner, kColumns) * std::max(g.count, g.dim));
-  c.parallel_for(g.outer * blocks, std::max<std::int64_t>(1, kCopyChunk / work), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t a = task / blocks, first = task % blocks * kColumns;
-      const std::int64_t width = std::min(kColumns, g.inner - first);
-      for (std::int64_t d = 0; d < g.dim; ++d) std::fill_n(sums + (a * g.dim + d) * g.inner + first, width, S{});
-      for (std::int64_t k = 0; k < g.count; ++k) {
-        S* target = sums + (a * g.dim + index_value(indices, k)) * g.inner + first;
-        const T* source = dy + (a * g.count + k) * g.inner + first;
-        for (std::int64_t b = 0; b < width; ++b) target[b] = static_cast<S>(target[b] + static_cast<S>(source[b]));
-      }
-    }
-  });
+  c.parallel_for(g.outer * blocks, std::max<std::int64_t>(1, kCopyChunk / work),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t task = begin; task < end; ++task) {
+                     const std::int64_t a = task / blocks, first = task % blocks * kColumns;
+                     const std::int64_t width = std::min(kColumns, g.inner - first);
+                     for (std::int64_t d = 0; d < g.dim; ++d)
+                       std::fill_n(sums + (a * g.dim + d) * g.inner + first, width, S{});
+                     for (std::int64_t k = 0; k < g.count; ++k) {
+                       S* target = sums + (a * g.dim + index_value(indices, k)) * g.inner + first;
+                       const T* source = dy + (a * g.count + k) * g.inner + first;
+                       for (std::int64_t b = 0; b < width; ++b)
+                         target[b] = static_cast<S>(target[b] + static_cast<S>(source[b]));
+                     }
+                   }
+                 });
 }
 
 void gather_grad(KernelContext& c) {
@@ -83,7 +88,8 @@ void gather_grad(KernelContext& c) {
 
 // float16 gradients are summed in float32.
 void prepare_gather_grad(KernelContext& c) {
-  if (c.output(0).dtype() == DType::kFloat16) c.request_scratch(static_cast<std::size_t>(c.output(0).num_elements()) * sizeof(float));
+  if (c.output(0).dtype() == DType::kFloat16)
+    c.request_scratch(static_cast<std::size_t>(c.output(0).num_elements()) * sizeof(float));
 }
 
 void one_hot(KernelContext& c) {

@@ -75,7 +75,8 @@ void cut(KernelContext& c) {
 }
 
 // Offset of the window's first element in a tensor of shape x, and its strides there.
-std::int64_t window_strides(const SliceWindow& window, const Shape& x, std::array<std::int64_t, Shape::kMaxRank>* strides) {
+std::int64_t window_strides(const SliceWindow& window, const Shape& x,
+                            std::array<std::int64_t, Shape::kMaxRank>* strides) {
   *strides = row_major_strides(x);
   std::int64_t offset = 0;
   for (int d = 0; d < window.rank; ++d) {
@@ -100,7 +101,8 @@ void take_window(KernelContext& c, const SliceWindow& window) {
   const auto to = packed_strides(window);
   StridedCopy copy;
   for (int d = 0; d < window.rank; ++d) copy.loop(window.size[at(d)], to[at(d)], from[at(d)]);
-  if (c.output(0).num_elements() > 0) copy.run(c, c.output(0).raw(), element(c.input(0), offset), dtype_size(c.output(0).dtype()));
+  if (c.output(0).num_elements() > 0)
+    copy.run(c, c.output(0).raw(), element(c.input(0), offset), dtype_size(c.output(0).dtype()));
 }
 
 void put_window(KernelContext& c, const SliceWindow& window) {
@@ -110,7 +112,8 @@ void put_window(KernelContext& c, const SliceWindow& window) {
   const auto from = packed_strides(window);
   StridedCopy copy;
   for (int d = 0; d < window.rank; ++d) copy.loop(window.size[at(d)], to[at(d)], from[at(d)]);
-  if (c.input(0).num_elements() > 0) copy.run(c, element(c.output(0), offset), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+  if (c.input(0).num_elements() > 0)
+    copy.run(c, element(c.output(0), offset), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 
 std::span<const std::int64_t> sizes(const Shape& shape) { return {shape.begin(), shape.end()}; }
@@ -122,12 +125,12 @@ void slice_grad(KernelContext& c) {
   put_window(c, slice_window(c.output(0).shape(), SizeList(c.input(1)), sizes(c.input(0).shape())));
 }
 void strided_slice(KernelContext& c) {
-  take_window(c, strided_slice_window(c.input(0).shape(), SizeList(c.input(1)), SizeList(c.input(2)), SizeList(c.input(3)),
-                                      c.attrs<StridedSliceAttrs>()));
+  take_window(c, strided_slice_window(c.input(0).shape(), SizeList(c.input(1)), SizeList(c.input(2)),
+                                      SizeList(c.input(3)), c.attrs<StridedSliceAttrs>()));
 }
 void strided_slice_grad(KernelContext& c) {
-  put_window(c, strided_slice_window(c.output(0).shape(), SizeList(c.input(2)), SizeList(c.input(3)), SizeList(c.input(4)),
-                                     c.attrs<StridedSliceAttrs>()));
+  put_window(c, strided_slice_window(c.output(0).shape(), SizeList(c.input(2)), SizeList(c.input(3)),
+                                     SizeList(c.input(4)), c.attrs<StridedSliceAttrs>()));
 }
 
 void pad(KernelContext& c) {

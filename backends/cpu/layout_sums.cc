@@ -27,7 +27,9 @@ struct RowIndex {
 };
 std::int64_t last_dim(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[shape.rank() - 1]; }
 std::int64_t row_count(const Shape& shape) { return shape.num_elements() / std::max<std::int64_t>(1, last_dim(shape)); }
-std::int64_t row_chunk(std::int64_t row_length) { return std::max<std::int64_t>(1, kCopyChunk / std::max<std::int64_t>(1, row_length)); }
+std::int64_t row_chunk(std::int64_t row_length) {
+  return std::max<std::int64_t>(1, kCopyChunk / std::max<std::int64_t>(1, row_length));
+}
 
 template <class T>
 void mirror_pad_rows(KernelContext& c) {
@@ -126,27 +128,29 @@ void tile_grad(KernelContext& c) {
     const std::int64_t n = last_dim(x);
     std::int64_t tiles = 1;
     for (int d = 0; d < rank; ++d) tiles *= tiled[d] / x[d];
-    c.parallel_for(row_count(x), row_chunk(n * std::max<std::int64_t>(1, tiles)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const RowIndex position(row, x);
-        std::int64_t origin = 0;
-        for (int d = 0; d < rank - 1; ++d) origin += position.index[at(d)] * strides[at(d)];
-        for (std::int64_t first = 0; first < n; first += kBlock) {
-          const std::int64_t width = std::min(kBlock, n - first);
-          Sum<T> sums[kBlock] = {};
-          for (std::int64_t t = 0; t < tiles; ++t) {
-            std::int64_t offset = origin + first, rest = t;
-            for (int d = rank - 1; d >= 0; --d) {
-              const std::int64_t repeats = tiled[d] / x[d];
-              offset += rest % repeats * x[d] * strides[at(d)];
-              rest /= repeats;
-            }
-            for (std::int64_t i = 0; i < width; ++i) sums[i] = static_cast<Sum<T>>(sums[i] + static_cast<Sum<T>>(dy[offset + i]));
-          }
-          for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
-        }
-      }
-    });
+    c.parallel_for(row_count(x), row_chunk(n * std::max<std::int64_t>(1, tiles)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t row = begin; row < end; ++row) {
+                       const RowIndex position(row, x);
+                       std::int64_t origin = 0;
+                       for (int d = 0; d < rank - 1; ++d) origin += position.index[at(d)] * strides[at(d)];
+                       for (std::int64_t first = 0; first < n; first += kBlock) {
+                         const std::int64_t width = std::min(kBlock, n - first);
+                         Sum<T> sums[kBlock] = {};
+                         for (std::int64_t t = 0; t < tiles; ++t) {
+                           std::int64_t offset = origin + first, rest = t;
+                           for (int d = rank - 1; d >= 0; --d) {
+                             const std::int64_t repeats = tiled[d] / x[d];
+                             offset += rest % repeats * x[d] * strides[at(d)];
+                             rest /= repeats;
+                           }
+                           for (std::int64_t i = 0; i < width; ++i)
+                             sums[i] = static_cast<Sum<T>>(sums[i] + static_cast<Sum<T>>(dy[offset + i]));
+                         }
+                         for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
+                       }
+                     }
+                   });
   });
 }
 

@@ -33,7 +33,8 @@ void gradient_descent(KernelContext& c) {
   T* __restrict var = c.mutable_input(0).data<T>();
   const T* __restrict grad = c.input(2).data<T>();
   const U rate = scalar_operand<T>(c, 1);
-  for_chunks(c, [=](std::int64_t i) { var[i] = static_cast<T>(static_cast<U>(var[i]) - rate * static_cast<U>(grad[i])); });
+  for_chunks(c,
+             [=](std::int64_t i) { var[i] = static_cast<T>(static_cast<U>(var[i]) - rate * static_cast<U>(grad[i])); });
 }
 
 template <class T>
@@ -67,7 +68,8 @@ void rms_prop(KernelContext& c) {
   const T* __restrict grad = c.input(4).data<T>();
   const auto& attrs = c.attrs<ApplyRMSPropAttrs>();
   const U rate = scalar_operand<T>(c, 3), mu = scalar_operand<T>(c, 5);
-  const U rho = static_cast<U>(attrs.rho), rest = static_cast<U>(1 - attrs.rho), epsilon = static_cast<U>(attrs.epsilon);
+  const U rho = static_cast<U>(attrs.rho), rest = static_cast<U>(1 - attrs.rho),
+          epsilon = static_cast<U>(attrs.epsilon);
   for_chunks(c, [=](std::int64_t i) {
     const U g = static_cast<U>(grad[i]), s = rho * static_cast<U>(ms[i]) + rest * g * g;
     const U move = mu * static_cast<U>(mom[i]) + rate * g / std::sqrt(s + epsilon);
@@ -86,7 +88,8 @@ void adam(KernelContext& c) {
   const T* __restrict grad = c.input(4).data<T>();
   const auto& attrs = c.attrs<ApplyAdamAttrs>();
   const double step = static_cast<double>(*c.input(5).data<std::int64_t>());
-  if (step < 1) c.fail(Code::kInvalidArgument, "step counts from 1; got " + std::to_string(c.input(5).item<std::int64_t>()));
+  if (step < 1)
+    c.fail(Code::kInvalidArgument, "step counts from 1; got " + std::to_string(c.input(5).item<std::int64_t>()));
   const U rate = scalar_operand<T>(c, 3);
   const U beta1 = static_cast<U>(attrs.beta1), rest1 = static_cast<U>(1 - attrs.beta1);
   const U beta2 = static_cast<U>(attrs.beta2), rest2 = static_cast<U>(1 - attrs.beta2);

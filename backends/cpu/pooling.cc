@@ -77,12 +77,15 @@ struct Plan {
 const Plan& plan(const KernelContext& c) { return *static_cast<const Plan*>(c.state.get()); }
 
 // Which operand or result has the image's shape.
-const Shape& image_shape_of(KernelContext& c, bool backward) { return backward ? c.output(0).shape() : c.input(0).shape(); }
+const Shape& image_shape_of(KernelContext& c, bool backward) {
+  return backward ? c.output(0).shape() : c.input(0).shape();
+}
 
 template <bool backward>
 void prepare(KernelContext& c) {
   auto state = std::make_shared<Plan>(c.attrs<PoolAttrs>(), image_shape_of(c, backward));
-  if (backward && c.output(0).dtype() == DType::kFloat16) {  // sums of float16 are kept in float32, one image per worker
+  if (backward &&
+      c.output(0).dtype() == DType::kFloat16) {  // sums of float16 are kept in float32, one image per worker
     c.request_scratch(sizeof(float) * static_cast<std::size_t>(c.num_workers() * state->image_size()));
   }
   c.state = std::move(state);
@@ -91,7 +94,8 @@ void prepare(KernelContext& c) {
 // f(n, i) for every row of windows, in parallel.
 template <class F>
 void for_rows(KernelContext& c, const Plan& p, F&& f) {
-  const std::int64_t row = std::max<std::int64_t>(p.g.columns.out * p.channels * p.g.rows.window * p.g.columns.window, 1);
+  const std::int64_t row =
+      std::max<std::int64_t>(p.g.columns.out * p.channels * p.g.rows.window * p.g.columns.window, 1);
   c.parallel_for(p.images * p.g.rows.out, kChunkElements / row + 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t unit = begin; unit < end; ++unit) f(unit / p.g.rows.out, unit % p.g.rows.out);
   });
@@ -221,7 +225,8 @@ void max_pool(KernelContext& c) {
 
 // The tap of the first maximum (or first NaN) of window [i, j] for `width` channels of `image`.
 template <class T, class Width>
-void find_largest(const Plan& p, const T* image, std::int64_t i, std::int64_t j, Width width, TapIndex<T>* __restrict where) {
+void find_largest(const Plan& p, const T* image, std::int64_t i, std::int64_t j, Width width,
+                  TapIndex<T>* __restrict where) {
   using U = Compute<T>;
   U best[kBlock];
   std::fill(best, best + width, -std::numeric_limits<U>::infinity());

@@ -13,7 +13,8 @@ constexpr std::int64_t kChunk = 4096;  // elements; a multiple of 4, so that no 
 
 template <void (*sample)(KernelContext&, std::int64_t, std::int64_t)>
 void random_kernel(KernelContext& c) {
-  c.parallel_for(c.output(0).num_elements(), kChunk, [&](std::int64_t begin, std::int64_t end) { sample(c, begin, end); });
+  c.parallel_for(c.output(0).num_elements(), kChunk,
+                 [&](std::int64_t begin, std::int64_t end) { sample(c, begin, end); });
 }
 
 template <class T>

@@ -10,7 +10,9 @@ void shape_kernel(KernelContext& c) {
   const Shape& x = c.input(0).shape();
   for (int i = 0; i < x.rank(); ++i) c.output(0).data<std::int32_t>()[i] = static_cast<std::int32_t>(x[i]);
 }
-void size_kernel(KernelContext& c) { *c.output(0).data<std::int32_t>() = static_cast<std::int32_t>(c.input(0).num_elements()); }
+void size_kernel(KernelContext& c) {
+  *c.output(0).data<std::int32_t>() = static_cast<std::int32_t>(c.input(0).num_elements());
+}
 void rank_kernel(KernelContext& c) { *c.output(0).data<std::int32_t>() = c.input(0).shape().rank(); }
 
 // Runs only where the view cannot share its operand's memory.

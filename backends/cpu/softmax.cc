@@ -57,8 +57,10 @@ void for_blocks(KernelContext& c, const T* x, T* result, RowExtents e, F&& finis
       RowSums<U> sums;
       for (std::int64_t r = 0; r < rows; ++r) {
         U largest = -std::numeric_limits<U>::infinity();
-        for (std::int64_t k = 0; k < e.classes; ++k) largest = std::max(largest, static_cast<U>(from[r * e.classes + k]));
-        for (std::int64_t k = 0; k < e.classes; ++k) powers[r * e.classes + k] = static_cast<U>(from[r * e.classes + k]) - largest;
+        for (std::int64_t k = 0; k < e.classes; ++k)
+          largest = std::max(largest, static_cast<U>(from[r * e.classes + k]));
+        for (std::int64_t k = 0; k < e.classes; ++k)
+          powers[r * e.classes + k] = static_cast<U>(from[r * e.classes + k]) - largest;
         sums.largest[r] = largest;
       }
       Eigen::Map<Eigen::Array<U, Eigen::Dynamic, 1>> all(powers, rows * e.classes);
@@ -78,13 +80,15 @@ void softmax(KernelContext& c) {
   using U = Compute<T>;
   const RowExtents e = row_extents(c.input(0).shape());
   T* const y = c.output(0).data<T>();
-  for_blocks(c, c.input(0).data<T>(), y, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const U scale = 1 / sums.sum[r];
-      T* const out = y + (first + r) * e.classes;
-      for (std::int64_t k = 0; k < e.classes; ++k) out[k] = static_cast<T>(powers[r * e.classes + k] * scale);
-    }
-  });
+  for_blocks(c, c.input(0).data<T>(), y, e,
+             [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
+               for (std::int64_t r = 0; r < rows; ++r) {
+                 const U scale = 1 / sums.sum[r];
+                 T* const out = y + (first + r) * e.classes;
+                 for (std::int64_t k = 0; k < e.classes; ++k)
+                   out[k] = static_cast<T>(powers[r * e.classes + k] * scale);
+               }
+             });
 }
 
 template <class T>
@@ -98,7 +102,8 @@ void log_softmax(KernelContext& c) {
       const U log_sum = std::log(sums.sum[r]);
       const T* const in = x + (first + r) * e.classes;
       T* const out = y + (first + r) * e.classes;
-      for (std::int64_t k = 0; k < e.classes; ++k) out[k] = static_cast<T>(static_cast<U>(in[k]) - sums.largest[r] - log_sum);
+      for (std::int64_t k = 0; k < e.classes; ++k)
+        out[k] = static_cast<T>(static_cast<U>(in[k]) - sums.largest[r] - log_sum);
     }
   });
 }
@@ -133,8 +138,8 @@ void check_labels(KernelContext& c, RowExtents e) {
   const Label* const labels = c.input(0).data<Label>();
   for (std::int64_t r = 0; r < e.rows; ++r) {
     if (labels[r] >= 0 && labels[r] < e.classes) continue;
-    c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(labels[r]) + ", but there are " +
-                                  std::to_string(e.classes) + " classes");
+    c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(labels[r]) +
+                                  ", but there are " + std::to_string(e.classes) + " classes");
   }
 }
 
@@ -151,7 +156,8 @@ void sparse_cross_entropy_of(KernelContext& c) {
       const std::int64_t start = (first + r) * e.classes, label = static_cast<std::int64_t>(labels[first + r]);
       loss[first + r] = static_cast<T>(std::log(sums.sum[r]) + sums.largest[r] - static_cast<U>(x[start + label]));
       const U scale = 1 / sums.sum[r], at_label = powers[r * e.classes + label] * scale - 1;
-      for (std::int64_t k = 0; k < e.classes; ++k) backprop[start + k] = static_cast<T>(powers[r * e.classes + k] * scale);
+      for (std::int64_t k = 0; k < e.classes; ++k)
+        backprop[start + k] = static_cast<T>(powers[r * e.classes + k] * scale);
       backprop[start + label] = static_cast<T>(at_label);
     }
   });

@@ -21,8 +21,10 @@ template <class T>
 void copy_row(T* dst, const T* src, std::int64_t count, std::int64_t dst_stride, std::int64_t src_stride) {
   if (dst_stride == 1 && src_stride == 1) {
     // A call of memcpy costs more than moving a few elements.
-    if (count >= 16) std::memcpy(dst, src, static_cast<std::size_t>(count) * sizeof(T));
-    else for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i];
+    if (count >= 16)
+      std::memcpy(dst, src, static_cast<std::size_t>(count) * sizeof(T));
+    else
+      for (std::int64_t i = 0; i < count; ++i) dst[i] = src[i];
   } else if (dst_stride == 1 && src_stride == 0) {
     std::fill_n(dst, count, *src);
   } else if (dst_stride == 1) {
@@ -89,7 +91,8 @@ void StridedCopy::run_typed(KernelContext& c, T* dst, const T* src) {
   const Loop inner = loops_[static_cast<std::size_t>(count_ - 1)];
   if (count_ == 1) {
     c.parallel_for(inner.count, kCopyChunk, [&](std::int64_t begin, std::int64_t end) {
-      copy_row(dst + begin * inner.dst_stride, src + begin * inner.src_stride, end - begin, inner.dst_stride, inner.src_stride);
+      copy_row(dst + begin * inner.dst_stride, src + begin * inner.src_stride, end - begin, inner.dst_stride,
+               inner.src_stride);
     });
     return;
   }

@@ -7,7 +7,10 @@ namespace gradus {
 void register_reference_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   backends.add({.type = "ref",
                 .description = "plain loops with float64 accumulation, one thread: the oracle",
-                .list = [] { return std::vector<DeviceInfo>{{{"ref", 0}, "plain loops, 1 thread"}}; },
+                .list =
+                    [] {
+                      return std::vector<DeviceInfo>{{{"ref", 0}, "plain loops, 1 thread"}};
+                    },
                 .missing = [] { return std::string(); },
                 .create = [](int index, const DeviceOptions&) -> std::unique_ptr<Device> {
                   return std::make_unique<HostDevice>(DeviceName{"ref", index}, nullptr);

@@ -29,7 +29,8 @@ void gather_grad(KernelContext& c) {
     for (std::int64_t k = 0; k < g.count; ++k) {
       const std::int64_t index = checked_index(c, c.input(1), k, g.dim);
       for (std::int64_t b = 0; b < g.inner; ++b) {
-        sums[static_cast<std::size_t>((a * g.dim + index) * g.inner + b)] += c.input(0).at((a * g.count + k) * g.inner + b);
+        sums[static_cast<std::size_t>((a * g.dim + index) * g.inner + b)] +=
+            c.input(0).at((a * g.count + k) * g.inner + b);
       }
     }
   }

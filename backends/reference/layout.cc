@@ -19,7 +19,8 @@ void transpose(KernelContext& c) {
   const int rank = x.shape().rank();
   for_each_index(c.output(0).shape(), [&](const Index& to, std::int64_t i) {
     Index from{};
-    for (int d = 0; d < rank; ++d) from[perm.empty() ? at(rank - 1 - d) : static_cast<std::size_t>(perm[at(d)])] = to[at(d)];
+    for (int d = 0; d < rank; ++d)
+      from[perm.empty() ? at(rank - 1 - d) : static_cast<std::size_t>(perm[at(d)])] = to[at(d)];
     copy_element(c.output(0), i, x, position_of(from, x.shape()));
   });
 }
@@ -33,8 +34,10 @@ void copy_part(Tensor& whole, Tensor& part, int axis, std::int64_t offset, bool 
       w[at(d)] = d == axis ? offset + (part_has_axis ? p[at(d)] : 0) : p[at(after ? d - 1 : d)];
     }
     const std::int64_t j = position_of(w, whole.shape());
-    if (to_whole) copy_element(whole, j, part, i);
-    else copy_element(part, i, whole, j);
+    if (to_whole)
+      copy_element(whole, j, part, i);
+    else
+      copy_element(part, i, whole, j);
   });
 }
 
@@ -89,12 +92,12 @@ void slice_grad(KernelContext& c) {
   put_window(c, slice_window(c.output(0).shape(), SizeList(c.input(1)), c.input(0).shape().dims()));
 }
 void strided_slice(KernelContext& c) {
-  take_window(c, strided_slice_window(c.input(0).shape(), SizeList(c.input(1)), SizeList(c.input(2)), SizeList(c.input(3)),
-                                      c.attrs<StridedSliceAttrs>()));
+  take_window(c, strided_slice_window(c.input(0).shape(), SizeList(c.input(1)), SizeList(c.input(2)),
+                                      SizeList(c.input(3)), c.attrs<StridedSliceAttrs>()));
 }
 void strided_slice_grad(KernelContext& c) {
-  put_window(c, strided_slice_window(c.output(0).shape(), SizeList(c.input(2)), SizeList(c.input(3)), SizeList(c.input(4)),
-                                     c.attrs<StridedSliceAttrs>()));
+  put_window(c, strided_slice_window(c.output(0).shape(), SizeList(c.input(2)), SizeList(c.input(3)),
+                                     SizeList(c.input(4)), c.attrs<StridedSliceAttrs>()));
 }
 
 void pad(KernelContext& c) {

@@ -40,7 +40,8 @@ void adam(KernelContext& c) {
   Tensor &var = c.mutable_input(0), &m = c.mutable_input(1), &v = c.mutable_input(2);
   const double rate = c.input(3).at(0), step = c.input(5).at(0);
   const auto& attrs = c.attrs<ApplyAdamAttrs>();
-  if (step < 1) c.fail(Code::kInvalidArgument, "step counts from 1; got " + std::to_string(c.input(5).item<std::int64_t>()));
+  if (step < 1)
+    c.fail(Code::kInvalidArgument, "step counts from 1; got " + std::to_string(c.input(5).item<std::int64_t>()));
   const double correct1 = 1 - std::pow(attrs.beta1, step), correct2 = 1 - std::pow(attrs.beta2, step);
   for (std::int64_t i = 0; i < var.num_elements(); ++i) {
     const double g = c.input(4).at(i);

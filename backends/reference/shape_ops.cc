@@ -40,10 +40,13 @@ void broadcast_to_kernel(KernelContext& c) {
 void range_kernel(KernelContext& c) {
   const auto fill_with = [&]<class T>(TypeTag<T>) {
     const T start = c.input(0).item<T>(), delta = c.input(2).item<T>();
-    for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) c.output(0).data<T>()[i] = static_cast<T>(start + i * delta);
+    for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i)
+      c.output(0).data<T>()[i] = static_cast<T>(start + i * delta);
   };
-  if (c.output(0).dtype() == DType::kInt32) fill_with(TypeTag<std::int32_t>{});
-  else fill_with(TypeTag<std::int64_t>{});
+  if (c.output(0).dtype() == DType::kInt32)
+    fill_with(TypeTag<std::int32_t>{});
+  else
+    fill_with(TypeTag<std::int64_t>{});
 }
 
 }  // namespace

@@ -51,8 +51,8 @@ void sparse_cross_entropy(KernelContext& c) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto label = static_cast<std::int64_t>(c.input(0).at(r));
     if (label < 0 || label >= classes) {
-      c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(label) + ", but there are " +
-                                    std::to_string(classes) + " classes");
+      c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(label) +
+                                    ", but there are " + std::to_string(classes) + " classes");
     }
     const double total = log_sum_exp(logits, r * classes, classes);
     c.output(0).set(r, total - logits.at(r * classes + label));

@@ -1,9 +1,9 @@
 #include "train_program.h"
 
+#include <fmt/format.h>
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -30,7 +30,9 @@ class Program {
   Program(const Options& options, const Setup& setup) : o_(options), setup_(setup), data_(setup.load(options)) {
     if (o_.limit > 0) data_ = {data_.train.first(o_.limit), data_.test.first(o_.limit)};
     build();
-    session_.emplace(graph_, gd::SessionOptions{.device = o_.device, .seed = static_cast<std::uint64_t>(o_.seed), .num_threads = o_.threads});
+    session_.emplace(graph_,
+                     gd::SessionOptions{
+                         .device = o_.device, .seed = static_cast<std::uint64_t>(o_.seed), .num_threads = o_.threads});
   }
 
   int run() {
@@ -76,14 +78,18 @@ class Program {
 
   // One pass from progress_.position on; false after Ctrl-C.
   bool train_epoch() {
-    const auto shuffle_seed = static_cast<std::uint64_t>(o_.seed) * 1000003u + static_cast<std::uint64_t>(progress_.epoch);
-    gd::ProgressBar bar(fmt::format("epoch {}", progress_.epoch + 1), data_.train.batches(o_.batch), {.quiet = o_.quiet});
+    const auto shuffle_seed =
+        static_cast<std::uint64_t>(o_.seed) * 1000003u + static_cast<std::uint64_t>(progress_.epoch);
+    gd::ProgressBar bar(fmt::format("epoch {}", progress_.epoch + 1), data_.train.batches(o_.batch),
+                        {.quiet = o_.quiet});
     bar.start_at(progress_.position);
     const auto batches = data_.train.shuffled(shuffle_seed).augmented(setup_.augmentation).batched(o_.batch);
     for (const gd::io::Batch& batch : batches.skip(progress_.position).prefetched()) {
-      const auto values = session_->run({{images_, batch.images}, {labels_, batch.labels}}, {loss_, train_accuracy_}, {train_});
+      const auto values =
+          session_->run({{images_, batch.images}, {labels_, batch.labels}}, {loss_, train_accuracy_}, {train_});
       const double loss = static_cast<double>(values[0].item<float>());
-      if (!(loss < 1e30)) throw gd::Error(gd::Code::kOutOfRange, fmt::format("the loss became {}; try a smaller --learning-rate", loss));
+      if (!(loss < 1e30))
+        throw gd::Error(gd::Code::kOutOfRange, fmt::format("the loss became {}; try a smaller --learning-rate", loss));
       progress_.loss_sum += loss * static_cast<double>(batch.size());
       progress_.images += batch.size();
       progress_.position = batch.index + 1;
@@ -92,7 +98,9 @@ class Program {
       if (stop || (++steps_since_save_ >= o_.checkpoint_every)) save();
       if (stop) {
         bar.finish();
-        std::fputs(o_.checkpoint.empty() ? "stopped; nothing was saved (no --checkpoint)\n" : "stopped; go on with --resume\n", stderr);
+        std::fputs(
+            o_.checkpoint.empty() ? "stopped; nothing was saved (no --checkpoint)\n" : "stopped; go on with --resume\n",
+            stderr);
         return false;
       }
     }
@@ -111,8 +119,13 @@ class Program {
 
   // What must be the same in a resumed run; anything else would give other results.
   nlohmann::json identity() const {
-    return {{"program", setup_.defaults.program}, {"model", o_.model}, {"epochs", o_.epochs}, {"batch", o_.batch},
-            {"seed", o_.seed}, {"learning_rate", o_.learning_rate}, {"images", data_.train.size()}};
+    return {{"program", setup_.defaults.program},
+            {"model", o_.model},
+            {"epochs", o_.epochs},
+            {"batch", o_.batch},
+            {"seed", o_.seed},
+            {"learning_rate", o_.learning_rate},
+            {"images", data_.train.size()}};
   }
 
   void check_identity(const std::string& saved_text) const {
@@ -121,7 +134,8 @@ class Program {
     for (const auto& [key, value] : own.items()) {
       const std::string before = saved.contains(key) ? saved.at(key).dump() : "nothing";
       if (before != value.dump()) {
-        throw gd::invalid_argument(fmt::format("the checkpoint was made with {} = {}, this run has {}", key, before, value.dump()));
+        throw gd::invalid_argument(
+            fmt::format("the checkpoint was made with {} = {}, this run has {}", key, before, value.dump()));
       }
     }
   }
@@ -146,7 +160,9 @@ class Program {
   void start_from_checkpoint() {
     const std::optional<gd::io::Checkpoint> found = gd::io::load_latest_checkpoint(o_.checkpoint);
     if (!o_.resume) {
-      if (found) throw gd::invalid_argument("'" + o_.checkpoint + "' holds checkpoints already; add --resume to go on, or name another folder");
+      if (found)
+        throw gd::invalid_argument("'" + o_.checkpoint +
+                                   "' holds checkpoints already; add --resume to go on, or name another folder");
       return;
     }
     if (!found) {
@@ -155,7 +171,8 @@ class Program {
     }
     const auto note = [&](const char* name) {
       const auto entry = found->notes.find(name);
-      if (entry == found->notes.end()) throw gd::data_loss("the checkpoint in '" + o_.checkpoint + "' was not written by this program");
+      if (entry == found->notes.end())
+        throw gd::data_loss("the checkpoint in '" + o_.checkpoint + "' was not written by this program");
       return entry->second;
     };
     try {
@@ -172,8 +189,8 @@ class Program {
     } catch (const std::exception& error) {  // JSON and number parsing
       throw gd::data_loss(fmt::format("the checkpoint in '{}' has unreadable notes: {}", o_.checkpoint, error.what()));
     }
-    std::fprintf(stderr, "resumed at step %lld (epoch %d, batch %lld)\n", static_cast<long long>(found->step), progress_.epoch + 1,
-                 static_cast<long long>(progress_.position));
+    std::fprintf(stderr, "resumed at step %lld (epoch %d, batch %lld)\n", static_cast<long long>(found->step),
+                 progress_.epoch + 1, static_cast<long long>(progress_.position));
   }
 
   void write_json() const {

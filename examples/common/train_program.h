@@ -13,7 +13,8 @@ namespace train_program {
 struct Setup {
   Defaults defaults;
   double l2 = 0.0;
-  gradus::io::Augmentation augmentation = {};  // of the training images; mean and stddev are used for the test images too
+  gradus::io::Augmentation augmentation =
+      {};  // of the training images; mean and stddev are used for the test images too
   std::function<gradus::io::ImageDataset(const Options&)> load;
 };
 

@@ -18,12 +18,18 @@ void add_batch_norm_cases(std::vector<OpCase>& cases) {
                                            {"inference_nchw", {2, 2, 3, 3}, 2, {0.1, false, nchw}},
                                            {"inference_no_images", {0, 2, 3, 2}, 2, {0.1, false, nhwc}}}) {
     const Shape c{n.channels};
-    cases.push_back({.op = "FusedBatchNorm", .name = n.name,
-                     .operands = {real(n.x), real(c, 0.5, 1.5), real(c), real(c), real(c, 0.5, 2)}, .attrs = n.attrs,
-                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64}, .tolerance_float16 = 1e-2});
-    cases.push_back({.op = "FusedBatchNormGrad", .name = n.name,
-                     .operands = {real(n.x), real(n.x), real(c, 0.5, 1.5), real(c), real(c, 0.5, 1.5)}, .attrs = n.attrs,
-                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64}, .tolerance_float16 = 1e-2});
+    cases.push_back({.op = "FusedBatchNorm",
+                     .name = n.name,
+                     .operands = {real(n.x), real(c, 0.5, 1.5), real(c), real(c), real(c, 0.5, 2)},
+                     .attrs = n.attrs,
+                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64},
+                     .tolerance_float16 = 1e-2});
+    cases.push_back({.op = "FusedBatchNormGrad",
+                     .name = n.name,
+                     .operands = {real(n.x), real(n.x), real(c, 0.5, 1.5), real(c), real(c, 0.5, 1.5)},
+                     .attrs = n.attrs,
+                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64},
+                     .tolerance_float16 = 1e-2});
   }
 }
 

@@ -21,11 +21,19 @@ void add_bias_add_cases(std::vector<OpCase>& cases) {
                                            {"no_channels", {2, 0}, 0, nhwc}}) {
     const BiasAddAttrs attrs{n.format};
     const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
-    cases.push_back({.op = "BiasAdd", .name = n.name, .operands = {real(n.value), real({n.channels})}, .attrs = attrs,
+    cases.push_back({.op = "BiasAdd",
+                     .name = n.name,
+                     .operands = {real(n.value), real({n.channels})},
+                     .attrs = attrs,
                      .dtypes = floating});
-    cases.push_back({.op = "BiasAddGrad", .name = n.name, .operands = {real(n.value)}, .attrs = attrs, .dtypes = floating});
+    cases.push_back(
+        {.op = "BiasAddGrad", .name = n.name, .operands = {real(n.value)}, .attrs = attrs, .dtypes = floating});
   }
-  cases.push_back({.op = "BiasAddGrad", .name = "several_parts", .operands = {real({5000, 7})}, .attrs = BiasAddAttrs{}, .max_order = 1,
+  cases.push_back({.op = "BiasAddGrad",
+                   .name = "several_parts",
+                   .operands = {real({5000, 7})},
+                   .attrs = BiasAddAttrs{},
+                   .max_order = 1,
                    .max_order_reason = "linear; small shapes check order 2"});
 }
 

@@ -10,7 +10,11 @@ const std::vector<DType> kFloatingDTypes = {DType::kFloat16, DType::kFloat32, DT
 struct Adder {
   std::vector<OpCase>& cases;
   void operator()(const char* op, const char* name, std::vector<Operand> operands, Attrs attrs = {}) const {
-    cases.push_back({.op = op, .name = name, .operands = std::move(operands), .attrs = std::move(attrs), .dtypes = kFloatingDTypes});
+    cases.push_back({.op = op,
+                     .name = name,
+                     .operands = std::move(operands),
+                     .attrs = std::move(attrs),
+                     .dtypes = kFloatingDTypes});
   }
 };
 
@@ -66,11 +70,13 @@ void add_slicing(const Adder& add) {
   strided("masks", {4, 5}, {2, 3}, {1, 1}, {1, -1}, {.begin_mask = 3, .end_mask = 3});
   strided("shrink", {4, 3, 2}, {1, 0, -1}, {2, 3, 0}, {1, 1, 1}, {.shrink_axis_mask = 0b101});
   strided("new_axis", {3, 2}, {0, 1, 0}, {0, 3, 2}, {1, 1, 1}, {.new_axis_mask = 0b001});
-  strided("ellipsis", {2, 3, 2, 2}, {0, 0, 1}, {1, 0, 2}, {1, 1, 1}, {.ellipsis_mask = 0b010, .shrink_axis_mask = 0b100});
+  strided("ellipsis", {2, 3, 2, 2}, {0, 0, 1}, {1, 0, 2}, {1, 1, 1},
+          {.ellipsis_mask = 0b010, .shrink_axis_mask = 0b100});
   strided("nothing", {4}, {3}, {1}, {1});
   add("StridedSliceGrad", "steps", {real({3, 2}), int32s({7, 6}), int32s({1, 0}), int32s({7, 6}), int32s({2, 3})},
       StridedSliceAttrs{});
-  add("StridedSliceGrad", "shrink_backwards", {real({2}), int32s({2, 3}), int32s({1, 2}), int32s({2, 0}), int32s({1, -1})},
+  add("StridedSliceGrad", "shrink_backwards",
+      {real({2}), int32s({2, 3}), int32s({1, 2}), int32s({2, 0}), int32s({1, -1})},
       StridedSliceAttrs{.shrink_axis_mask = 1});
 }
 

@@ -16,7 +16,7 @@ struct Operand {
   enum class Kind { kReal, kDistinct, kFixed };
   Kind kind = Kind::kReal;
   Shape shape = {};
-  double low = -1.0;   // kReal: uniform in [low, high)
+  double low = -1.0;  // kReal: uniform in [low, high)
   double high = 1.0;
   std::vector<double> kinks = {};  // kReal: values that are avoided by at least kKinkMargin
   Tensor value = {};               // kFixed
@@ -27,7 +27,7 @@ inline constexpr double kKinkMargin = 0.05;
 Operand real(Shape shape, double low = -1.0, double high = 1.0, std::vector<double> kinks = {});
 // Reals that all differ by at least 2 * kKinkMargin, in random order: for max, min, sort-like ops without ties.
 Operand distinct(Shape shape);
-Operand int32s(std::vector<std::int32_t> values);               // a vector
+Operand int32s(std::vector<std::int32_t> values);  // a vector
 Operand int32s(Shape shape, std::vector<std::int32_t> values);
 Operand int64s(Shape shape, std::vector<std::int64_t> values);
 Operand bools(Shape shape, std::vector<int> values);

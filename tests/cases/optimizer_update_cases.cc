@@ -10,16 +10,31 @@ void add_optimizer_update_cases(std::vector<OpCase>& cases) {
     const std::string name = s.rank() == 0 ? "scalar" : s[0] == 0 ? "empty" : "matrix";
     const Operand x = real(s), squares = real(s, 0.1, 1);
     cases.push_back({.op = "ApplyGradientDescent", .name = name, .operands = {x, rate, x}, .dtypes = floating});
-    cases.push_back({.op = "ApplyMomentum", .name = name, .operands = {x, x, rate, x, mu},
-                     .attrs = ApplyMomentumAttrs{}, .dtypes = floating});
-    cases.push_back({.op = "ApplyMomentum", .name = name + "_nesterov", .operands = {x, x, rate, x, mu},
-                     .attrs = ApplyMomentumAttrs{.use_nesterov = true}, .dtypes = floating});
-    cases.push_back({.op = "ApplyRMSProp", .name = name, .operands = {x, squares, x, rate, x, mu},
-                     .attrs = ApplyRMSPropAttrs{.epsilon = 1e-3}, .dtypes = floating});
-    cases.push_back({.op = "ApplyAdam", .name = name, .operands = {x, x, squares, rate, x, step}, .attrs = ApplyAdamAttrs{},
+    cases.push_back({.op = "ApplyMomentum",
+                     .name = name,
+                     .operands = {x, x, rate, x, mu},
+                     .attrs = ApplyMomentumAttrs{},
                      .dtypes = floating});
-    cases.push_back({.op = "ApplyAdam", .name = name + "_decay", .operands = {x, x, squares, rate, x, step},
-                     .attrs = ApplyAdamAttrs{.weight_decay = 0.1}, .dtypes = floating});
+    cases.push_back({.op = "ApplyMomentum",
+                     .name = name + "_nesterov",
+                     .operands = {x, x, rate, x, mu},
+                     .attrs = ApplyMomentumAttrs{.use_nesterov = true},
+                     .dtypes = floating});
+    cases.push_back({.op = "ApplyRMSProp",
+                     .name = name,
+                     .operands = {x, squares, x, rate, x, mu},
+                     .attrs = ApplyRMSPropAttrs{.epsilon = 1e-3},
+                     .dtypes = floating});
+    cases.push_back({.op = "ApplyAdam",
+                     .name = name,
+                     .operands = {x, x, squares, rate, x, step},
+                     .attrs = ApplyAdamAttrs{},
+                     .dtypes = floating});
+    cases.push_back({.op = "ApplyAdam",
+                     .name = name + "_decay",
+                     .operands = {x, x, squares, rate, x, step},
+                     .attrs = ApplyAdamAttrs{.weight_decay = 0.1},
+                     .dtypes = floating});
   }
 }
 

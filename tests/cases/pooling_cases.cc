@@ -22,12 +22,21 @@ std::vector<Named> placements() {
       {"stride1_same_even_window", {1, 3, 4, 2}, {1, 3, 4, 2}, square_pool(2, 1, Padding::kSame)},
       {"uneven", {2, 7, 5, 2}, {2, 2, 4, 2}, {.ksize = {1, 3, 2, 1}, .strides = {1, 4, 1, 1}, .data_format = nhwc}},
       {"stride_beyond_window_same", {1, 7, 5, 1}, {1, 3, 2, 1}, square_pool(2, 3, Padding::kSame)},
-      {"explicit", {1, 4, 5, 2}, {1, 4, 3, 2},
-       {.ksize = {1, 3, 2, 1}, .strides = {1, 1, 2, 1}, .padding = Padding::kExplicit,
+      {"explicit",
+       {1, 4, 5, 2},
+       {1, 4, 3, 2},
+       {.ksize = {1, 3, 2, 1},
+        .strides = {1, 1, 2, 1},
+        .padding = Padding::kExplicit,
         .explicit_paddings = {0, 0, 2, 0, 0, 1, 0, 0}}},
-      {"explicit_nchw", {1, 2, 4, 5}, {1, 2, 4, 3},
-       {.ksize = {1, 1, 3, 2}, .strides = {1, 1, 1, 2}, .padding = Padding::kExplicit,
-        .explicit_paddings = {0, 0, 0, 0, 2, 0, 0, 1}, .data_format = nchw}},
+      {"explicit_nchw",
+       {1, 2, 4, 5},
+       {1, 2, 4, 3},
+       {.ksize = {1, 1, 3, 2},
+        .strides = {1, 1, 1, 2},
+        .padding = Padding::kExplicit,
+        .explicit_paddings = {0, 0, 0, 0, 2, 0, 0, 1},
+        .data_format = nchw}},
       {"whole_image", {2, 3, 4, 2}, {2, 1, 1, 2}, {.ksize = {1, 3, 4, 1}}},
       {"window_beyond_image_same", {1, 2, 3, 1}, {1, 1, 2, 1}, square_pool(5, 2, Padding::kSame)},
       {"1x1", {1, 2, 3, 2}, {1, 2, 3, 2}, square_pool(1, 1)},
@@ -44,13 +53,24 @@ void add_pooling_cases(std::vector<OpCase>& cases) {
   for (const Named& p : placements()) {
     std::vector<std::int32_t> sizes;
     for (const std::int64_t size : p.image) sizes.push_back(static_cast<std::int32_t>(size));
-    cases.push_back({.op = "MaxPool", .name = p.name, .operands = {distinct(p.image)}, .attrs = p.attrs, .dtypes = floating});
-    cases.push_back({.op = "MaxPoolGrad", .name = p.name, .operands = {distinct(p.image), real(p.pooled)}, .attrs = p.attrs,
+    cases.push_back(
+        {.op = "MaxPool", .name = p.name, .operands = {distinct(p.image)}, .attrs = p.attrs, .dtypes = floating});
+    cases.push_back({.op = "MaxPoolGrad",
+                     .name = p.name,
+                     .operands = {distinct(p.image), real(p.pooled)},
+                     .attrs = p.attrs,
                      .dtypes = floating});
-    cases.push_back({.op = "MaxPoolGradGrad", .name = p.name, .operands = {distinct(p.image), real(p.image)}, .attrs = p.attrs,
+    cases.push_back({.op = "MaxPoolGradGrad",
+                     .name = p.name,
+                     .operands = {distinct(p.image), real(p.image)},
+                     .attrs = p.attrs,
                      .dtypes = floating});
-    cases.push_back({.op = "AvgPool", .name = p.name, .operands = {real(p.image)}, .attrs = p.attrs, .dtypes = floating});
-    cases.push_back({.op = "AvgPoolGrad", .name = p.name, .operands = {int32s(sizes), real(p.pooled)}, .attrs = p.attrs,
+    cases.push_back(
+        {.op = "AvgPool", .name = p.name, .operands = {real(p.image)}, .attrs = p.attrs, .dtypes = floating});
+    cases.push_back({.op = "AvgPoolGrad",
+                     .name = p.name,
+                     .operands = {int32s(sizes), real(p.pooled)},
+                     .attrs = p.attrs,
                      .dtypes = floating});
   }
 }

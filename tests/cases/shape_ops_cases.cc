@@ -7,7 +7,8 @@ namespace gradus::cases {
 void add_shape_cases(std::vector<OpCase>& cases) {
   const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
   const auto add = [&](const char* op, const char* name, std::vector<Operand> operands, Attrs attrs = {}) {
-    cases.push_back({.op = op, .name = name, .operands = std::move(operands), .attrs = std::move(attrs), .dtypes = floating});
+    cases.push_back(
+        {.op = op, .name = name, .operands = std::move(operands), .attrs = std::move(attrs), .dtypes = floating});
   };
   for (const char* op : {"Shape", "Size", "Rank", "ZerosLike", "OnesLike"}) {
     add(op, "rank3", {real({2, 3, 5})});

@@ -12,7 +12,9 @@ namespace gradus {
 namespace {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-std::string id_of(const Graph& graph, const std::string& name) { return "n" + std::to_string(graph.find_node(name)->id()); }
+std::string id_of(const Graph& graph, const std::string& name) {
+  return "n" + std::to_string(graph.find_node(name)->id());
+}
 
 class GraphDot : public ::testing::Test {
  protected:
@@ -30,13 +32,15 @@ TEST_F(GraphDot, ForwardAndGradientNodesStandInTwoBoxes) {
   const std::size_t forward = dot.find("label=\"forward\""), gradient = dot.find("label=\"gradients\"");
   ASSERT_NE(forward, std::string::npos);
   ASSERT_NE(gradient, std::string::npos);
-  const std::size_t loss = dot.find(id_of(graph, "loss") + " [label="), d = dot.find("n" + std::to_string(dx.node().id()) + " [label=");
+  const std::size_t loss = dot.find(id_of(graph, "loss") + " [label="),
+                    d = dot.find("n" + std::to_string(dx.node().id()) + " [label=");
   EXPECT_TRUE(forward < loss && loss < gradient && gradient < d) << dot;
   EXPECT_TRUE(contains(dot, "label=\"x\\nPlaceholder\\nfloat32 [?,3]\"")) << dot;
 }
 
 TEST_F(GraphDot, DashedLinesTieGradientNodesToTheirForwardNode) {
-  const std::string line = "n" + std::to_string(dx.node().id()) + " -> n" + std::to_string(dx.node().forward_node()->id()) + " [style=dashed";
+  const std::string line = "n" + std::to_string(dx.node().id()) + " -> n" +
+                           std::to_string(dx.node().forward_node()->id()) + " [style=dashed";
   EXPECT_TRUE(contains(to_dot(graph), line));
   EXPECT_FALSE(contains(to_dot(graph, {.forward_links = false}), "dashed"));
 }

@@ -99,14 +99,18 @@ TEST(GraphJson, WhatIsWrongWithAFileIsSaid) {
   expect_refused(Code::kInvalidArgument, "version 2 is not known here; this build reads version 1",
                  replaced(good, "\"version\": 1", "\"version\": 2"));
   expect_refused(Code::kDataLoss, "unknown field 'nodez'", replaced(good, "\"nodes\"", "\"nodez\""));
-  expect_refused(Code::kDataLoss, "unknown field 'colour'", replaced(good, "\"op\": \"Mul\"", "\"op\": \"Mul\", \"colour\": 1"));
-  expect_refused(Code::kNotFound, "no op 'Mull' is registered; did you mean Mul", replaced(good, "\"op\": \"Mul\"", "\"op\": \"Mull\""));
-  expect_refused(Code::kInvalidArgument, "Sum has no attribute 'axis'", replaced(good, "\"axes\": []", "\"axes\": [], \"axis\": 3"));
+  expect_refused(Code::kDataLoss, "unknown field 'colour'",
+                 replaced(good, "\"op\": \"Mul\"", "\"op\": \"Mul\", \"colour\": 1"));
+  expect_refused(Code::kNotFound, "no op 'Mull' is registered; did you mean Mul",
+                 replaced(good, "\"op\": \"Mul\"", "\"op\": \"Mull\""));
+  expect_refused(Code::kInvalidArgument, "Sum has no attribute 'axis'",
+                 replaced(good, "\"axes\": []", "\"axes\": [], \"axis\": 3"));
   expect_refused(Code::kDataLoss, "'keep_dims' is missing", replaced(good, "\"keep_dims\"", "\"keep\""));
   expect_refused(Code::kDataLoss, "dtype", replaced(good, "\"dtype\": \"float64\"", "\"dtype\": \"float63\""));
   expect_refused(Code::kInvalidArgument, "stored as float64 [?,3], but inferred as float64 [?,2]",
                  replaced(good, "\"shape\": [\n      -1,\n      2\n     ]", "\"shape\": [-1, 3]"));
-  expect_refused(Code::kDataLoss, "does not hold the data of float64 [2]", replaced(good, "\"base64\": \"", "\"base64\": \"A"));
+  expect_refused(Code::kDataLoss, "does not hold the data of float64 [2]",
+                 replaced(good, "\"base64\": \"", "\"base64\": \"A"));
   const std::size_t data = good.find("\"base64\": \"") + 11;
   std::string without_data = good;
   without_data.erase(data, good.find('"', data) - data);
@@ -114,7 +118,9 @@ TEST(GraphJson, WhatIsWrongWithAFileIsSaid) {
 }
 
 TEST(GraphJson, InputsMustComeFirst) {
-  const auto file = [](const std::string& nodes) { return R"({"format": "gradus-graph", "version": 1, "nodes": [)" + nodes + "]}"; };
+  const auto file = [](const std::string& nodes) {
+    return R"({"format": "gradus-graph", "version": 1, "nodes": [)" + nodes + "]}";
+  };
   Graph graph;
   expect_error(Code::kDataLoss, "node 0 'y': refers to node 5, which does not come before it", [&] {
     graph_from_json(file(R"({"name": "y", "op": "Identity", "inputs": [[5, 0]], "file": "", "line": 0})"), graph);

@@ -31,11 +31,11 @@ class SafetensorsTest : public ::testing::Test {
 const std::string kFloats = bytes("\x00\x00\x80\x3f\x00\x00\x00\xc0");  // 1, -2
 
 TEST_F(SafetensorsTest, ReadsTheDocumentedFormat) {
-  const SafeTensors file = load(safetensors(
-      R"({"__metadata__":{"k":"v"},"flag":{"dtype":"BOOL","shape":[],"data_offsets":[8,9]},)"
-      R"("w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},)"
-      R"("none":{"dtype":"I64","shape":[0,2],"data_offsets":[9,9]}}   )",
-      kFloats + "\x01"));
+  const SafeTensors file =
+      load(safetensors(R"({"__metadata__":{"k":"v"},"flag":{"dtype":"BOOL","shape":[],"data_offsets":[8,9]},)"
+                       R"("w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},)"
+                       R"("none":{"dtype":"I64","shape":[0,2],"data_offsets":[9,9]}}   )",
+                       kFloats + "\x01"));
   ASSERT_EQ(file.tensors.size(), 3U);
   EXPECT_TRUE(bit_equal(file.tensors.at("w"), Tensor::from<float>({1, 2}, {1, -2})));
   EXPECT_TRUE(file.tensors.at("flag").item<bool>());

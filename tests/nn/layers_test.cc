@@ -30,8 +30,8 @@ TEST(Initializers, HaveTheVarianceOfTheirPapers) {
   Graph graph;
   const Shape shape{5, 5, 40, 60};  // fan_in 1000, fan_out 1500
   const std::vector<std::pair<Initializer, double>> cases = {
-      {glorot_uniform(), 2.0 / 2500}, {glorot_normal(), 2.0 / 2500}, {he_uniform(), 2.0 / 1000}, {he_normal(), 2.0 / 1000},
-      {uniform(-0.3, 0.3), 0.03},     {normal(0.0, 0.2), 0.04}};
+      {glorot_uniform(), 2.0 / 2500}, {glorot_normal(), 2.0 / 2500}, {he_uniform(), 2.0 / 1000},
+      {he_normal(), 2.0 / 1000},      {uniform(-0.3, 0.3), 0.03},    {normal(0.0, 0.2), 0.04}};
   Session session(graph, {.seed = 7});
   for (const auto& [initializer, variance] : cases) {
     const Moments m = moments(session.run({initializer(graph, DType::kFloat32, shape)})[0]);
@@ -69,7 +69,9 @@ TEST(Layers, ShapesAndParameterCounts) {
   const Output x = placeholder(graph, DType::kFloat32, {-1, 9, 8, 4}, "x");
   EXPECT_EQ(conv2d(x, {.filters = 6, .kernel = {3, 2}}).shape(), (Shape{-1, 9, 8, 6}));
   EXPECT_EQ(parameters(graph), 3 * 2 * 4 * 6 + 6);
-  EXPECT_EQ(conv2d(x, {.filters = 6, .strides = {2, 3}, .padding = Padding::kValid, .groups = 2, .use_bias = false}).shape(), (Shape{-1, 4, 2, 6}));
+  EXPECT_EQ(
+      conv2d(x, {.filters = 6, .strides = {2, 3}, .padding = Padding::kValid, .groups = 2, .use_bias = false}).shape(),
+      (Shape{-1, 4, 2, 6}));
   EXPECT_EQ(depthwise_conv2d(x, {.multiplier = 3}).shape(), (Shape{-1, 9, 8, 12}));
   EXPECT_EQ(max_pool2d(x).shape(), (Shape{-1, 4, 4, 4}));
   EXPECT_EQ(avg_pool2d(x, {.size = 3, .stride = 1, .padding = Padding::kSame}).shape(), x.shape());
@@ -89,8 +91,10 @@ TEST(Layers, MistakesNameTheLayerAndTheLine) {
     }
     return std::string("no error");
   };
-  EXPECT_NE(text([&] { conv2d(x, {}, "c"); }).find("InvalidArgument: [nn::conv2d 'c' at layers_test.cc:"), std::string::npos);
-  EXPECT_NE(text([&] { conv2d(x, {.filters = 6, .groups = 3}); }).find("groups must divide the 4 channels"), std::string::npos);
+  EXPECT_NE(text([&] { conv2d(x, {}, "c"); }).find("InvalidArgument: [nn::conv2d 'c' at layers_test.cc:"),
+            std::string::npos);
+  EXPECT_NE(text([&] { conv2d(x, {.filters = 6, .groups = 3}); }).find("groups must divide the 4 channels"),
+            std::string::npos);
   EXPECT_NE(text([&] { conv2d(x, {.filters = 6, .kernel = {3}}); }).find("2 values"), std::string::npos);
   EXPECT_NE(text([&] { dense(x, {.units = 3}); }).find("flatten() images first"), std::string::npos);
   EXPECT_NE(text([&] { dense(flatten(x), {}); }).find("units must be at least 1"), std::string::npos);
@@ -185,9 +189,11 @@ TEST(Losses, LabelSmoothingAndRegularisation) {
   const double log_sum = std::log(1.0 + std::exp(1.0));
   EXPECT_NEAR(session.run({sparse_softmax_loss(labels, logits)})[0].item<double>(), log_sum - 1.0, 1e-14);
   // Targets 0.05, 0.95: -sum t log p.
-  EXPECT_NEAR(session.run({sparse_softmax_loss(labels, logits, {.label_smoothing = 0.1})})[0].item<double>(), log_sum - 0.95, 1e-14);
+  EXPECT_NEAR(session.run({sparse_softmax_loss(labels, logits, {.label_smoothing = 0.1})})[0].item<double>(),
+              log_sum - 0.95, 1e-14);
   const Output v = get_variable(graph, "v", DType::kFloat64, {2}, constant(3.0), {.l2 = 0.5});
-  EXPECT_NEAR(session.run({with_regularization(scalar(graph, 1.0, DType::kFloat64))})[0].item<double>(), 1.0 + 0.5 * 9.0, 1e-14);
+  EXPECT_NEAR(session.run({with_regularization(scalar(graph, 1.0, DType::kFloat64))})[0].item<double>(),
+              1.0 + 0.5 * 9.0, 1e-14);
   (void)v;
 }
 

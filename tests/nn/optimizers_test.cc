@@ -45,7 +45,8 @@ TEST(Optimizers, MomentumAccumulates) {
 
 TEST(Optimizers, RmsPropDividesByTheRootOfTheMeanSquare) {
   double v = 1.0, ms = 0.0, mom = 0.0;
-  for (const double got : trajectory(rms_prop({.learning_rate = 0.01, .rho = 0.9, .momentum = 0.5, .epsilon = 1e-10}), 6)) {
+  for (const double got :
+       trajectory(rms_prop({.learning_rate = 0.01, .rho = 0.9, .momentum = 0.5, .epsilon = 1e-10}), 6)) {
     const double g = v - 3.0;
     ms = 0.9 * ms + 0.1 * g * g;
     mom = 0.5 * mom + 0.01 * g / std::sqrt(ms + 1e-10);
@@ -58,7 +59,8 @@ TEST(Optimizers, AdamCorrectsItsBiasAndAdamWDecaysApart) {
   for (const double decay : {0.0, 0.1}) {
     double v = 1.0, m = 0.0, s = 0.0;
     int t = 0;
-    const Optimizer optimizer = decay == 0.0 ? adam({.learning_rate = 0.05}) : adamw({.learning_rate = 0.05, .weight_decay = decay});
+    const Optimizer optimizer =
+        decay == 0.0 ? adam({.learning_rate = 0.05}) : adamw({.learning_rate = 0.05, .weight_decay = decay});
     for (const double got : trajectory(optimizer, 8)) {
       const double g = v - 3.0;
       ++t;
@@ -73,7 +75,8 @@ TEST(Optimizers, AdamCorrectsItsBiasAndAdamWDecaysApart) {
 TEST(Optimizers, ClippingByValueAndByGlobalNorm) {
   EXPECT_NEAR(trajectory(sgd({.learning_rate = 0.1, .clipping = {.by_value = 0.5}}), 1)[0], 1.0 + 0.1 * 0.5, 1e-15);
   Graph graph;
-  const std::vector<Output> gradients = {constant(graph, std::vector<double>{3.0, 0.0}), constant(graph, std::vector<double>{4.0})};
+  const std::vector<Output> gradients = {constant(graph, std::vector<double>{3.0, 0.0}),
+                                         constant(graph, std::vector<double>{4.0})};
   Session session(graph);
   const auto clipped = session.run(clip_by_global_norm(gradients, 1.0));
   EXPECT_NEAR(clipped[0].at(0), 0.6, 1e-15);
@@ -91,7 +94,9 @@ TEST(Optimizers, SayWhatIsWrong) {
     sgd().minimize(loss);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("does not depend on the variable [Variable 'lonely' at optimizers_test.cc:"), std::string::npos)
+    EXPECT_NE(
+        std::string(error.what()).find("does not depend on the variable [Variable 'lonely' at optimizers_test.cc:"),
+        std::string::npos)
         << error.what();
     EXPECT_EQ(error.code(), Code::kInvalidArgument);
   }
@@ -105,10 +110,14 @@ TEST(Optimizers, SayWhatIsWrong) {
 TEST(Schedules, MatchTheirFormulas) {
   Graph graph;
   const Output step = placeholder(graph, DType::kInt64, {}, "step");
-  const std::vector<Output> rates = {piecewise_constant(step, {10, 20}, {1.0, 0.1, 0.01}), exponential_decay(step, 0.5, 10, 0.9),
-                                     exponential_decay(step, 0.5, 10, 0.9, true), cosine_decay(step, 0.2, 40, 0.02),
-                                     linear_warmup(step, scalar(graph, 2.0, DType::kFloat64), 10),
-                                     one_cycle(step, {.max_rate = 1.0, .total_steps = 40, .warmup_fraction = 0.25, .divide = 10, .final_divide = 100})};
+  const std::vector<Output> rates = {
+      piecewise_constant(step, {10, 20}, {1.0, 0.1, 0.01}),
+      exponential_decay(step, 0.5, 10, 0.9),
+      exponential_decay(step, 0.5, 10, 0.9, true),
+      cosine_decay(step, 0.2, 40, 0.02),
+      linear_warmup(step, scalar(graph, 2.0, DType::kFloat64), 10),
+      one_cycle(step,
+                {.max_rate = 1.0, .total_steps = 40, .warmup_fraction = 0.25, .divide = 10, .final_divide = 100})};
   Session session(graph);
   for (const std::int64_t s : {0, 5, 9, 10, 15, 20, 39, 40, 100}) {
     const auto got = session.run({{step, Tensor::scalar<std::int64_t>(s)}}, rates);

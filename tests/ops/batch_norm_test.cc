@@ -16,7 +16,8 @@ const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 void expect_values(const Tensor& got, const Values& expected, double tolerance = 1e-14) {
   ASSERT_EQ(got.num_elements(), static_cast<std::int64_t>(expected.size()));
-  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got.at(static_cast<std::int64_t>(i)), expected[i], tolerance) << i;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(got.at(static_cast<std::int64_t>(i)), expected[i], tolerance) << i;
 }
 
 struct Fixture {
@@ -44,7 +45,8 @@ TEST(BatchNorm, TrainingUsesTheBatchItself) {
 TEST(BatchNorm, InferenceUsesTheGivenStatistics) {
   Fixture f;
   const Output mean = constant(f.graph, Values{1, 10}), variance = constant(f.graph, Values{3, 8});
-  const BatchNormOutputs o = fused_batch_norm(f.x, f.scale, f.offset, mean, variance, {.epsilon = 1, .is_training = false});
+  const BatchNormOutputs o =
+      fused_batch_norm(f.x, f.scale, f.offset, mean, variance, {.epsilon = 1, .is_training = false});
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device, .poison_outputs = true});
     const auto r = session.run({o.y, o.batch_mean, o.batch_variance, o.saved_inv_std});
@@ -59,7 +61,8 @@ TEST(BatchNorm, LayoutsAgree) {
   Fixture f;
   // The same two channels, of two pixels each, as one NCHW image.
   const Output nchw = constant(f.graph, Tensor::from(Shape{1, 2, 1, 2}, Values{1, 3, 10, 16}));
-  const BatchNormOutputs o = fused_batch_norm(nchw, f.scale, f.offset, {.epsilon = 0, .data_format = DataFormat::kNCHW});
+  const BatchNormOutputs o =
+      fused_batch_norm(nchw, f.scale, f.offset, {.epsilon = 0, .data_format = DataFormat::kNCHW});
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
     expect_values(session.run({o.y})[0], {-1, 1, 3, 7});
@@ -109,7 +112,8 @@ TEST(BatchNorm, SameBitsForEveryNumberOfThreads) {
       Session session(graph, {.device = "cpu:0", .num_threads = threads});
       const std::vector<Tensor> values = session.run({o.y, o.batch_variance, d[0], d[1]});
       if (first.empty()) first = values;
-      for (std::size_t i = 0; i < values.size(); ++i) EXPECT_TRUE(bit_equal(values[i], first[i])) << i << " " << threads;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        EXPECT_TRUE(bit_equal(values[i], first[i])) << i << " " << threads;
     }
   }
 }
@@ -122,9 +126,11 @@ TEST(BatchNorm, Rejections) {
                [&] { fused_batch_norm(x, four, three); });
   expect_error(Code::kInvalidArgument, "offset has 3 elements but there are 4 channels: x [?,4,4,3] NCHW",
                [&] { fused_batch_norm(x, four, three, {.data_format = DataFormat::kNCHW}); });
-  expect_error(Code::kInvalidArgument, "epsilon must not be negative", [&] { fused_batch_norm(x, three, three, {.epsilon = -1}); });
+  expect_error(Code::kInvalidArgument, "epsilon must not be negative",
+               [&] { fused_batch_norm(x, three, three, {.epsilon = -1}); });
   expect_error(Code::kInvalidArgument, "rank 2 or more", [&] { fused_batch_norm(three, three, three); });
-  expect_error(Code::kInvalidArgument, "unless attrs.is_training", [&] { fused_batch_norm(x, three, three, {.is_training = false}); });
+  expect_error(Code::kInvalidArgument, "unless attrs.is_training",
+               [&] { fused_batch_norm(x, three, three, {.is_training = false}); });
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ TEST(BiasAdd, Rejections) {
   const Output x = placeholder(graph, DType::kFloat32, {-1, 3});
   expect_error(Code::kInvalidArgument, "bias has 4 elements but value has 3 channels: value [?,3] NHWC, bias [4]",
                [&] { bias_add(x, placeholder(graph, DType::kFloat32, {4})); });
-  expect_error(Code::kInvalidArgument, "rank 2 or more", [&] { bias_add_grad(placeholder(graph, DType::kFloat32, {4})); });
+  expect_error(Code::kInvalidArgument, "rank 2 or more",
+               [&] { bias_add_grad(placeholder(graph, DType::kFloat32, {4})); });
   expect_error(Code::kInvalidArgument, "rank 1", [&] { bias_add(x, placeholder(graph, DType::kFloat32, {1, 3})); });
 }
 

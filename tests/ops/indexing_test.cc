@@ -60,7 +60,8 @@ TEST(OneHot, ByHandAndOutOfRangeIsOff) {
   const OneHotAttrs columns{.depth = 2, .axis = 0, .on_value = 5, .off_value = -1, .dtype = DType::kInt64};
   EXPECT_EQ(elements(run_both(one_hot(constant(graph, std::vector<std::int64_t>{1, 0, 1}), columns))),
             (Values{-1, 5, -1, 5, -1, 5}));
-  EXPECT_EQ(elements(run_both(one_hot(constant(graph, std::vector<std::uint8_t>{1}), 2, DType::kBool))), (Values{0, 1}));
+  EXPECT_EQ(elements(run_both(one_hot(constant(graph, std::vector<std::uint8_t>{1}), 2, DType::kBool))),
+            (Values{0, 1}));
 }
 
 }  // namespace

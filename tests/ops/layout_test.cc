@@ -29,7 +29,8 @@ TEST_F(Layout, TransposeByHand) {
 }
 
 TEST_F(Layout, TransposeOfEveryDTypeAndAwkwardSizesMatchesTheIndexFormula) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUInt8, DType::kBool}) {
+  for (const DType dtype :
+       {DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUInt8, DType::kBool}) {
     const Output x = counting({2, 67, 35, 3}, dtype);
     const Tensor nchw = run_both(transpose(x, {0, 3, 1, 2}));
     const Tensor input = run_both(identity(x));
@@ -56,11 +57,13 @@ TEST_F(Layout, ConcatSplitStackUnstackByHand) {
 TEST_F(Layout, SlicesByHand) {
   const Output x = counting({3, 4});  // 0 1 2 3 / 4 5 6 7 / 8 9 10 11
   EXPECT_EQ(elements(run_both(slice(x, {1, 1}, {2, -1}))), (Values{5, 6, 7, 9, 10, 11}));
-  EXPECT_EQ(elements(run_both(strided_slice(x, {2, -1}, {0, 0}, {-1, -2}))), (Values{11, 9, 7, 5}));  // x[2:0:-1, -1:0:-2]
-  EXPECT_EQ(elements(run_both(strided_slice(x, {0, 1}, {0, 2}, {1, 1}, {.begin_mask = 1, .end_mask = 1, .shrink_axis_mask = 2}))),
-            (Values{1, 5, 9}));                                                                        // x[:, 1]
+  EXPECT_EQ(elements(run_both(strided_slice(x, {2, -1}, {0, 0}, {-1, -2}))),
+            (Values{11, 9, 7, 5}));  // x[2:0:-1, -1:0:-2]
+  EXPECT_EQ(elements(run_both(
+                strided_slice(x, {0, 1}, {0, 2}, {1, 1}, {.begin_mask = 1, .end_mask = 1, .shrink_axis_mask = 2}))),
+            (Values{1, 5, 9}));  // x[:, 1]
   const Tensor last = run_both(strided_slice(x, {0, -1}, {0, 0}, {1, 1}, {.ellipsis_mask = 1, .shrink_axis_mask = 2}));
-  EXPECT_EQ(elements(last), (Values{3, 7, 11}));                                                       // x[..., -1]
+  EXPECT_EQ(elements(last), (Values{3, 7, 11}));  // x[..., -1]
   EXPECT_EQ(run_both(strided_slice(x, {0, 0}, {0, 2}, {1, 1}, {.new_axis_mask = 1})).shape(), Shape({1, 2, 4}));
 }
 
@@ -80,12 +83,14 @@ TEST_F(Layout, GradientsOfSlicesPutTheGradientBackByHand) {
   const Output dy = constant(graph, std::vector<double>{1, 2});
   const auto ints = [&](std::vector<std::int32_t> v) { return constant(graph, v); };
   EXPECT_EQ(elements(run_both(slice_grad(dy, ints({1}), ints({4})))), (Values{0, 1, 2, 0}));
-  EXPECT_EQ(elements(run_both(strided_slice_grad(dy, ints({5}), ints({4}), ints({0}), ints({-3}), {}))), (Values{0, 2, 0, 0, 1}));
+  EXPECT_EQ(elements(run_both(strided_slice_grad(dy, ints({5}), ints({4}), ints({0}), ints({-3}), {}))),
+            (Values{0, 2, 0, 0, 1}));
 }
 
 TEST_F(Layout, PadsByHand) {
   const Output x = counting({2, 3}, DType::kInt32);  // 0 1 2 / 3 4 5
-  EXPECT_EQ(elements(run_both(pad(x, {0, 1, 1, 0}, PadMode::kConstant, 9))), (Values{9, 0, 1, 2, 9, 3, 4, 5, 9, 9, 9, 9}));
+  EXPECT_EQ(elements(run_both(pad(x, {0, 1, 1, 0}, PadMode::kConstant, 9))),
+            (Values{9, 0, 1, 2, 9, 3, 4, 5, 9, 9, 9, 9}));
   // NumPy: np.pad([[0,1,2],[3,4,5]], ((1,0),(2,1)), 'reflect')
   EXPECT_EQ(elements(run_both(pad(x, {1, 0, 2, 1}, PadMode::kReflect))),
             (Values{5, 4, 3, 4, 5, 4, 2, 1, 0, 1, 2, 1, 5, 4, 3, 4, 5, 4}));
@@ -95,9 +100,11 @@ TEST_F(Layout, PadsByHand) {
 }
 
 TEST_F(Layout, TilesByHand) {
-  EXPECT_EQ(elements(run_both(tile(counting({2, 2}), {2, 2}))), (Values{0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3}));
+  EXPECT_EQ(elements(run_both(tile(counting({2, 2}), {2, 2}))),
+            (Values{0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 0, 1, 2, 3, 2, 3}));
   const auto ints = [&](std::vector<std::int32_t> v) { return constant(graph, v); };
-  EXPECT_EQ(elements(run_both(tile_grad(counting({2, 4}), ints({2, 2}), ints({1, 2})))), (Values{0 + 2 + 4 + 6, 1 + 3 + 5 + 7}));
+  EXPECT_EQ(elements(run_both(tile_grad(counting({2, 4}), ints({2, 2}), ints({1, 2})))),
+            (Values{0 + 2 + 4 + 6, 1 + 3 + 5 + 7}));
 }
 
 TEST_F(Layout, LargeTensorsAreSplitOverThreadsWithoutGapsOrOverlaps) {

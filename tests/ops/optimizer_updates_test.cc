@@ -16,7 +16,8 @@ const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 void expect_values(const Tensor& got, const Values& expected) {
   ASSERT_EQ(got.num_elements(), static_cast<std::int64_t>(expected.size()));
-  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got.at(static_cast<std::int64_t>(i)), expected[i], 1e-14) << i;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(got.at(static_cast<std::int64_t>(i)), expected[i], 1e-14) << i;
 }
 
 struct Fixture {
@@ -66,7 +67,8 @@ TEST(OptimizerUpdates, NesterovLooksAhead) {
 TEST(OptimizerUpdates, RMSPropDividesByTheRootMeanSquare) {
   Fixture f;
   const Output ms = f.slot({0, 0.25}), mom = f.slot({0, 1});
-  const Output update = apply_rms_prop(f.var, ms, mom, f.number(0.1), f.grad, f.number(0.5), {.rho = 0.75, .epsilon = 0});
+  const Output update =
+      apply_rms_prop(f.var, ms, mom, f.number(0.1), f.grad, f.number(0.5), {.rho = 0.75, .epsilon = 0});
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
     // ms = 0.25 * 16 = 4 and 0.75 * 0.25 + 0.25 = 0.4375; mom = 0.1 * 4 / 2 = 0.2 and 0.5 + 0.1 / sqrt(0.4375)
@@ -82,7 +84,8 @@ TEST(OptimizerUpdates, AdamsFirstStepHasTheLearningRatesSize) {
   Fixture f;
   const Output m = f.slot({0, 0}), v = f.slot({0, 0});
   const Output step = constant(f.graph, Tensor::scalar(std::int64_t{1}));
-  const Output update = apply_adam(f.var, m, v, f.number(0.1), f.grad, step, {.beta1 = 0.75, .beta2 = 0.5, .epsilon = 0});
+  const Output update =
+      apply_adam(f.var, m, v, f.number(0.1), f.grad, step, {.beta1 = 0.75, .beta2 = 0.5, .epsilon = 0});
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
     expect_values(session.run({update})[0], {0.9, -2.1});
@@ -137,12 +140,15 @@ TEST(OptimizerUpdates, Rejections) {
                [&] { apply_momentum(f.var, f.grad, f.number(1), f.grad, f.number(1)); });
   expect_error(Code::kInvalidArgument, "learning_rate must be a float64 scalar; got float64 [2]",
                [&] { apply_momentum(f.var, accum, f.grad, f.grad, f.number(1)); });
-  expect_error(Code::kInvalidArgument, "grad must have the variable's dtype and shape; got float64 [3] for variable float64 [2]",
-               [&] { apply_gradient_descent(f.var, f.number(1), constant(f.graph, Values{1, 2, 3})); });
+  expect_error(Code::kInvalidArgument,
+               "grad must have the variable's dtype and shape; got float64 [3] for variable float64 [2]", [&] {
+                 apply_gradient_descent(f.var, f.number(1), constant(f.graph, Values{1, 2, 3}));
+               });
   const Output v = f.slot({0, 0});
   expect_error(Code::kInvalidArgument, "step must be an int64 scalar; got float64 []",
                [&] { apply_adam(f.var, accum, v, f.number(1), f.grad, f.number(1)); });
-  const Output late = apply_adam(f.var, accum, v, f.number(1), f.grad, constant(f.graph, Tensor::scalar(std::int64_t{0})));
+  const Output late =
+      apply_adam(f.var, accum, v, f.number(1), f.grad, constant(f.graph, Tensor::scalar(std::int64_t{0})));
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
     expect_error(Code::kInvalidArgument, "step counts from 1; got 0", [&] { session.run({late}); });

@@ -14,7 +14,9 @@ namespace {
 
 using Values = std::vector<double>;
 
-Output image(Graph& graph, const Shape& shape, const Values& values) { return constant(graph, Tensor::from(shape, values)); }
+Output image(Graph& graph, const Shape& shape, const Values& values) {
+  return constant(graph, Tensor::from(shape, values));
+}
 
 // 1 ... 12 in rows of 4
 const Values kCounting = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
@@ -50,7 +52,8 @@ TEST(Pooling, ExplicitPaddingShiftsTheWindows) {
   Graph graph;
   PoolAttrs attrs = square_pool(2, 2);
   attrs.padding = Padding::kExplicit;
-  attrs.explicit_paddings = {0, 0, 1, 0, 1, 1, 0, 0};  // one row above, one column on each side: windows of 2x2 over 4x6
+  attrs.explicit_paddings = {0, 0, 1, 0,
+                             1, 1, 0, 0};  // one row above, one column on each side: windows of 2x2 over 4x6
   const Output y = max_pool(image(graph, {1, 3, 4, 1}, kCounting), attrs);
   EXPECT_EQ(elements(run_both(y)), (Values{1, 3, 4, 9, 11, 12}));
 }
@@ -133,8 +136,8 @@ TEST(Pooling, GradientOpsAreTransposes) {
   const Output sizes = constant(graph, std::vector<std::int32_t>{2, 7, 6, 3});
   for (const char* device : {"cpu:0", "ref:0"}) {
     Session session(graph, {.device = device});
-    const auto r = session.run({avg_pool(x, attrs), g, x, avg_pool_grad(sizes, g, attrs), max_pool_grad_grad(x, v, attrs), v,
-                                max_pool_grad(x, g, attrs)});
+    const auto r = session.run({avg_pool(x, attrs), g, x, avg_pool_grad(sizes, g, attrs),
+                                max_pool_grad_grad(x, v, attrs), v, max_pool_grad(x, g, attrs)});
     EXPECT_NEAR(dot(r[0], r[1]), dot(r[2], r[3]), 1e-12) << device;
     EXPECT_NEAR(dot(r[4], r[1]), dot(r[5], r[6]), 1e-12) << device;
   }
@@ -152,7 +155,8 @@ TEST(Pooling, SameBitsForEveryNumberOfThreads) {
       Session session(graph, {.device = "cpu:0", .num_threads = threads});
       const std::vector<Tensor> values = session.run(fetches);
       if (first.empty()) first = values;
-      for (std::size_t i = 0; i < values.size(); ++i) EXPECT_TRUE(bit_equal(values[i], first[i])) << i << " " << threads;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        EXPECT_TRUE(bit_equal(values[i], first[i])) << i << " " << threads;
     }
   }
 }
@@ -170,14 +174,22 @@ TEST(Pooling, Rejections) {
   reject("strides for rows and columns must be at least 1", {.ksize = {1, 2, 2, 1}, .strides = {1, 0, 1, 1}});
   reject("explicit_paddings go with padding EXPLICIT only",
          {.ksize = {1, 2, 2, 1}, .explicit_paddings = {0, 0, 1, 1, 1, 1, 0, 0}});
-  reject("explicit paddings must be smaller than the window; got explicit_paddings [0,0,0,2,0,0,0,0] for ksize [1,2,2,1] NHWC",
-         {.ksize = {1, 2, 2, 1}, .padding = Padding::kExplicit, .explicit_paddings = {0, 0, 0, 2, 0, 0, 0, 0}});
-  expect_error(Code::kInvalidArgument, "rank 4", [&] { avg_pool(placeholder(graph, DType::kFloat32, {3, 4}), square_pool(2, 2)); });
-  expect_error(Code::kInvalidArgument, "input must be float16, float32 or float64; got int32",
-               [&] { avg_pool(placeholder(graph, DType::kInt32, {1, 3, 4, 2}), square_pool(2, 2)); });
-  expect_error(Code::kInvalidArgument,
-               "out_backprop is [1,2,2,2] NHWC but the pooled image is [1,1,2,2] NHWC: input [1,3,4,2] NHWC, ksize [1,2,2,1]",
-               [&] { max_pool_grad(x, placeholder(graph, DType::kFloat32, {1, 2, 2, 2}), square_pool(2, 2)); });
+  reject(
+      "explicit paddings must be smaller than the window; got explicit_paddings [0,0,0,2,0,0,0,0] for ksize [1,2,2,1] "
+      "NHWC",
+      {.ksize = {1, 2, 2, 1}, .padding = Padding::kExplicit, .explicit_paddings = {0, 0, 0, 2, 0, 0, 0, 0}});
+  expect_error(Code::kInvalidArgument, "rank 4", [&] {
+    avg_pool(placeholder(graph, DType::kFloat32, {3, 4}), square_pool(2, 2));
+  });
+  expect_error(Code::kInvalidArgument, "input must be float16, float32 or float64; got int32", [&] {
+    avg_pool(placeholder(graph, DType::kInt32, {1, 3, 4, 2}), square_pool(2, 2));
+  });
+  expect_error(
+      Code::kInvalidArgument,
+      "out_backprop is [1,2,2,2] NHWC but the pooled image is [1,1,2,2] NHWC: input [1,3,4,2] NHWC, ksize [1,2,2,1]",
+      [&] {
+        max_pool_grad(x, placeholder(graph, DType::kFloat32, {1, 2, 2, 2}), square_pool(2, 2));
+      });
 }
 
 }  // namespace

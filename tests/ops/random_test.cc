@@ -63,7 +63,8 @@ TEST(Random, UniformFillsItsInterval) {
   const Moments m(t);
   const double n = kSamples;
   EXPECT_NEAR(m.mean, 2, 5 * std::sqrt(64.0 / 12 / n));
-  EXPECT_NEAR(m.variance, 64.0 / 12, 5 * std::sqrt((1.0 / 80 - 1.0 / 144) * 4096 / n));  // fourth moment of a uniform: w^4 / 80
+  EXPECT_NEAR(m.variance, 64.0 / 12,
+              5 * std::sqrt((1.0 / 80 - 1.0 / 144) * 4096 / n));  // fourth moment of a uniform: w^4 / 80
   expect_distribution(t, [](double v) { return (v + 2) / 8; });
 }
 
@@ -77,7 +78,8 @@ TEST(Random, UniformNeverReachesItsUpperEndEvenInFloat16) {
 
 TEST(Random, NormalHasItsMomentsAndDistribution) {
   Graph graph;
-  const Tensor t = run_seeded(random_normal(graph, {kSamples / 10, 10}, {.dtype = DType::kFloat64, .mean = 3, .stddev = 2}));
+  const Tensor t =
+      run_seeded(random_normal(graph, {kSamples / 10, 10}, {.dtype = DType::kFloat64, .mean = 3, .stddev = 2}));
   EXPECT_EQ(t.shape(), (Shape{kSamples / 10, 10}));
   const Moments m(t);
   const double n = kSamples;
@@ -97,16 +99,15 @@ TEST(Random, TruncatedNormalStaysWithinTwoStandardDeviations) {
   const double n = kSamples;
   EXPECT_NEAR(m.mean, 1, 5 * 3 * std::sqrt(0.7737413 / n));
   EXPECT_NEAR(m.variance, 9 * 0.7737413, 5 * 9 * std::sqrt(2 / n));
-  expect_distribution(t, [](double v) {
-    return (normal_cdf((v - 1) / 3) - normal_cdf(-2)) / (normal_cdf(2) - normal_cdf(-2));
-  });
+  expect_distribution(
+      t, [](double v) { return (normal_cdf((v - 1) / 3) - normal_cdf(-2)) / (normal_cdf(2) - normal_cdf(-2)); });
 }
 
 TEST(Random, SameSeedSameBitsOnEveryDeviceAndNumberOfThreads) {
   Graph graph;
   const Output x = constant(graph, random_normal_tensor(DType::kFloat32, {50001}, 1));
-  for (const Output& y : {random_uniform(graph, {50001}), random_normal(graph, {50001}), truncated_normal(graph, {50001}),
-                          dropout(x, 0.3)}) {
+  for (const Output& y : {random_uniform(graph, {50001}), random_normal(graph, {50001}),
+                          truncated_normal(graph, {50001}), dropout(x, 0.3)}) {
     const Tensor reference = run_seeded(y, "ref:0");
     for (const int threads : {1, 2, 3}) EXPECT_TRUE(bit_equal(run_seeded(y, "cpu:0", threads), reference)) << y.name();
   }
@@ -117,7 +118,8 @@ TEST(Random, SeedsNodesAndRunsGiveDifferentValues) {
   const Output a = random_normal(graph, {8}), b = random_normal(graph, {8});
   const Output fixed = random_normal(graph, {8}, {.seed = 5}), twin = random_normal(graph, {8}, {.seed = 5});
   Session one(graph, {.seed = 1}), again(graph, {.seed = 1}), two(graph, {.seed = 2});
-  const auto first = one.run({a, b, fixed, twin}), second = one.run({a, b, fixed, twin}), other = two.run({a, b, fixed, twin});
+  const auto first = one.run({a, b, fixed, twin}), second = one.run({a, b, fixed, twin}),
+             other = two.run({a, b, fixed, twin});
   EXPECT_TRUE(bit_equal(first[0], again.run({a, b, fixed, twin})[0]));
   EXPECT_FALSE(bit_equal(first[0], first[1]));
   EXPECT_FALSE(bit_equal(first[0], second[0]));
@@ -165,10 +167,14 @@ TEST(Dropout, GradientUsesTheSameMask) {
 
 TEST(Random, Rejections) {
   Graph graph;
-  expect_error(Code::kInvalidArgument, "low must be below high; got 1 and 1", [&] { random_uniform(graph, {2}, {.low = 1, .high = 1}); });
-  expect_error(Code::kInvalidArgument, "stddev must not be negative; got -1", [&] { random_normal(graph, {2}, {.stddev = -1}); });
-  expect_error(Code::kInvalidArgument, "dtype must be floating; got int32", [&] { truncated_normal(graph, {2}, {.dtype = DType::kInt32}); });
-  expect_error(Code::kInvalidArgument, "[RandomUniform 'r' at random_test.cc:", [&] { random_uniform(graph, {-2}, {}, "r"); });
+  expect_error(Code::kInvalidArgument, "low must be below high; got 1 and 1",
+               [&] { random_uniform(graph, {2}, {.low = 1, .high = 1}); });
+  expect_error(Code::kInvalidArgument, "stddev must not be negative; got -1",
+               [&] { random_normal(graph, {2}, {.stddev = -1}); });
+  expect_error(Code::kInvalidArgument, "dtype must be floating; got int32",
+               [&] { truncated_normal(graph, {2}, {.dtype = DType::kInt32}); });
+  expect_error(Code::kInvalidArgument,
+               "[RandomUniform 'r' at random_test.cc:", [&] { random_uniform(graph, {-2}, {}, "r"); });
   const Output x = placeholder(graph, DType::kFloat32, {2});
   for (const double rate : {-0.1, 1.0, std::nan("")}) {
     expect_error(Code::kInvalidArgument, "rate must be in [0, 1)", [&] { dropout(x, rate); });

@@ -33,7 +33,8 @@ TEST(ShapeOps, ReshapeKeepsTheOrderOfTheElements) {
 
 TEST(ShapeOps, FoldedIntegersKeepAllTheirBits) {
   Graph graph;
-  const Output y = reshape(constant(graph, Tensor::from<std::int64_t>({2}, {INT64_MAX, (std::int64_t{1} << 53) + 1})), {2, 1});
+  const Output y =
+      reshape(constant(graph, Tensor::from<std::int64_t>({2}, {INT64_MAX, (std::int64_t{1} << 53) + 1})), {2, 1});
   Session session(graph);
   const Tensor value = session.run({y})[0];
   EXPECT_EQ(value.data<std::int64_t>()[0], INT64_MAX);

@@ -22,7 +22,8 @@ std::vector<Tensor> run_on(const char* device, Graph& graph, const std::vector<O
 
 void expect_values(const Tensor& got, const Values& expected, double tolerance = 1e-14) {
   ASSERT_EQ(got.num_elements(), static_cast<std::int64_t>(expected.size()));
-  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(got.at(static_cast<std::int64_t>(i)), expected[i], tolerance) << i;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_NEAR(got.at(static_cast<std::int64_t>(i)), expected[i], tolerance) << i;
 }
 
 TEST(Softmax, PowersOfLogarithmsAreFractions) {
@@ -107,7 +108,9 @@ TEST(CrossEntropy, LabelOutOfRangeNamesRowLabelAndClasses) {
     for (const char* device : kDevices) {
       const std::string text = "row 2 has label " + std::to_string(bad) + ", but there are 10 classes";
       expect_error(Code::kOutOfRange, text, [&] { run_on(device, graph, {loss}); });
-      expect_error(Code::kOutOfRange, "[SparseSoftmaxCrossEntropyWithLogits 'loss' at softmax_test.cc:", [&] { run_on(device, graph, {loss}); });
+      expect_error(Code::kOutOfRange, "[SparseSoftmaxCrossEntropyWithLogits 'loss' at softmax_test.cc:", [&] {
+        run_on(device, graph, {loss});
+      });
     }
   }
 }
@@ -117,14 +120,20 @@ TEST(CrossEntropy, Rejections) {
   const Output logits = placeholder(graph, DType::kFloat32, {-1, 10});
   expect_error(Code::kInvalidArgument, "labels must be int32 or int64 class numbers; got float32",
                [&] { sparse_softmax_cross_entropy_with_logits(placeholder(graph, DType::kFloat32, {-1}), logits); });
-  expect_error(Code::kInvalidArgument,
-               "labels must have the shape of logits without its last dimension, [?]; got labels [?,10] and logits [?,10]",
-               [&] { sparse_softmax_cross_entropy_with_logits(placeholder(graph, DType::kInt32, {-1, 10}), logits); });
+  expect_error(
+      Code::kInvalidArgument,
+      "labels must have the shape of logits without its last dimension, [?]; got labels [?,10] and logits [?,10]", [&] {
+        sparse_softmax_cross_entropy_with_logits(placeholder(graph, DType::kInt32, {-1, 10}), logits);
+      });
   expect_error(Code::kInvalidArgument, "labels and logits must have the same shape; got labels [?,9] and logits [?,10]",
-               [&] { softmax_cross_entropy_with_logits(placeholder(graph, DType::kFloat32, {-1, 9}), logits); });
-  expect_error(Code::kInvalidArgument, "logits must have rank 1 or more", [&] { softmax(scalar(graph, 1, DType::kFloat32)); });
+               [&] {
+                 softmax_cross_entropy_with_logits(placeholder(graph, DType::kFloat32, {-1, 9}), logits);
+               });
+  expect_error(Code::kInvalidArgument, "logits must have rank 1 or more",
+               [&] { softmax(scalar(graph, 1, DType::kFloat32)); });
   expect_error(Code::kInvalidArgument, "there must be at least one class", [&] {
-    sparse_softmax_cross_entropy_with_logits(placeholder(graph, DType::kInt32, {2}), placeholder(graph, DType::kFloat32, {2, 0}));
+    sparse_softmax_cross_entropy_with_logits(placeholder(graph, DType::kInt32, {2}),
+                                             placeholder(graph, DType::kFloat32, {2, 0}));
   });
 }
 

@@ -99,7 +99,9 @@ TEST_F(ArrayShapes, TransposeConcatSplitStack) {
   EXPECT_EQ(split_sizes(input({7}), {2, -1, 1}, 0)[1].shape(), Shape({4}));
   EXPECT_EQ(stack({input({-1, 2}), input({3, 2})}, -1).shape(), Shape({3, 2, 2}));
   EXPECT_EQ(unstack(input({-1, 2}), 0, 4).size(), 4u);
-  expect_refused("perm must be a permutation of the dimensions of [2,3]; got [0,0]", [&] { transpose(input({2, 3}), {0, 0}); });
+  expect_refused("perm must be a permutation of the dimensions of [2,3]; got [0,0]", [&] {
+    transpose(input({2, 3}), {0, 0});
+  });
   expect_refused("got [0,1,2]", [&] { transpose(input({2, 3}), {0, 1, 2}); });
   expect_refused("got [2,3] for value 0 and [4,4] for value 1", [&] { concat({input({2, 3}), input({4, 4})}, 0); });
   expect_refused("got [2] for value 0 and [2,2] for value 1", [&] { concat({input({2}), input({2, 2})}, 0); });
@@ -116,16 +118,23 @@ TEST_F(ArrayShapes, TransposeConcatSplitStack) {
 TEST_F(ArrayShapes, Slices) {
   EXPECT_EQ(slice(input({4, -1}), {1, 0}, {-1, 2}).shape(), Shape({3, 2}));
   EXPECT_EQ(strided_slice(input({-1, 5}), {0, -3}, {0, 5}, {1, 2}, {.end_mask = 1}).shape(), Shape({-1, 2}));
-  EXPECT_EQ(strided_slice(input({4, 5, 6}), {0, 1}, {0, 2}, {1, 1}, {.ellipsis_mask = 1, .shrink_axis_mask = 2}).shape(), Shape({4, 5}));
+  EXPECT_EQ(
+      strided_slice(input({4, 5, 6}), {0, 1}, {0, 2}, {1, 1}, {.ellipsis_mask = 1, .shrink_axis_mask = 2}).shape(),
+      Shape({4, 5}));
   EXPECT_EQ(strided_slice(input({4}), {0, 0}, {0, 4}, {1, 1}, {.new_axis_mask = 1}).shape(), Shape({1, 4}));
-  expect_refused("leaves axis 1 of shape [4,5]; got begin [0,3], size [4,3]", [&] { slice(input({4, 5}), {0, 3}, {4, 3}); },
-                 Code::kOutOfRange);
+  expect_refused(
+      "leaves axis 1 of shape [4,5]; got begin [0,3], size [4,3]",
+      [&] {
+        slice(input({4, 5}), {0, 3}, {4, 3});
+      },
+      Code::kOutOfRange);
   expect_refused("begin must be at least 0", [&] { slice(input({4}), {-1}, {2}); });
   expect_refused("one element per dimension", [&] { slice(input({4, 5}), {0}, {1}); });
   expect_refused("strides must not be 0", [&] { strided_slice(input({4}), {0}, {1}, {0}); });
   expect_refused("3 indices for shape [4,5]", [&] { strided_slice(input({4, 5}), {0, 0, 0}, {1, 1, 1}); });
-  expect_refused("index 4 is outside axis 0 of shape [4]",
-                 [&] { strided_slice(input({4}), {4}, {5}, {1}, {.shrink_axis_mask = 1}); }, Code::kOutOfRange);
+  expect_refused(
+      "index 4 is outside axis 0 of shape [4]",
+      [&] { strided_slice(input({4}), {4}, {5}, {1}, {.shrink_axis_mask = 1}); }, Code::kOutOfRange);
 }
 
 TEST_F(ArrayShapes, PadTileGatherOneHot) {
@@ -133,7 +142,9 @@ TEST_F(ArrayShapes, PadTileGatherOneHot) {
   EXPECT_EQ(tile(input({2, -1}), {3, 2}).shape(), Shape({6, -1}));
   EXPECT_EQ(gather(input({-1, 3, 4}), input({2, 5}, DType::kInt32), 1).shape(), Shape({-1, 2, 5, 4}));
   EXPECT_EQ(one_hot(input({-1}, DType::kInt32), 10).shape(), Shape({-1, 10}));
-  expect_refused("smaller than the dimension; got paddings [2,0] for shape [2]", [&] { pad(input({2}), {2, 0}, PadMode::kReflect); });
+  expect_refused("smaller than the dimension; got paddings [2,0] for shape [2]", [&] {
+    pad(input({2}), {2, 0}, PadMode::kReflect);
+  });
   expect_refused("paddings must be at least 0", [&] { pad(input({2}), {-1, 0}); });
   expect_refused("two elements per dimension", [&] { pad(input({2}), {1}); });
   expect_refused("one element >= 0 per dimension", [&] { tile(input({2, 3}), {2}); });

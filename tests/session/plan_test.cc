@@ -51,7 +51,8 @@ TEST(Folding, ConstantExpressionsAndShapesAreComputedOnce) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat64, {-1, 2}, "x");
   const Output c = exp(constant(graph, vec({0, 0})), "folded_exp");
-  const Output y = reshape(x * c, concat({slice(shape(x), {0}, {1}), constant(graph, std::vector<std::int32_t>{-1})}, 0));
+  const Output y =
+      reshape(x * c, concat({slice(shape(x), {0}, {1}), constant(graph, std::vector<std::int32_t>{-1})}, 0));
   Session session(graph);
   const Feeds feeds = {{x, Tensor::full(DType::kFloat64, {3, 2}, 2.0)}};
   EXPECT_EQ(session.run(feeds, {y})[0].shape(), (Shape{3, 2}));

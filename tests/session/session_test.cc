@@ -107,10 +107,14 @@ TEST(Session, SaysWhatIsWrongWithFeedsAndFetches) {
   Session session(graph);
   EXPECT_NE(error_of([&] { session.run({y}); }).find("[Placeholder 'x' at session_test.cc:"), std::string::npos);
   EXPECT_NE(error_of([&] { session.run({y}); }).find("must be fed: float64 [?,3]"), std::string::npos);
-  EXPECT_NE(error_of([&] { session.run({{x, Tensor::zeros(DType::kFloat64, {2, 4})}}, {y}); })
-                .find("cannot be fed with float64 [2,4]; it takes float64 [?,3]"),
+  EXPECT_NE(error_of([&] {
+              session.run({{x, Tensor::zeros(DType::kFloat64, {2, 4})}}, {y});
+            }).find("cannot be fed with float64 [2,4]; it takes float64 [?,3]"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { session.run({{x, Tensor::zeros(DType::kFloat32, {2, 3})}}, {y}); }).find("float32"), std::string::npos);
+  EXPECT_NE(error_of([&] {
+              session.run({{x, Tensor::zeros(DType::kFloat32, {2, 3})}}, {y});
+            }).find("float32"),
+            std::string::npos);
   const Tensor good = Tensor::zeros(DType::kFloat64, {2, 3});
   EXPECT_NE(error_of([&] { session.run({{x, good}, {x, good}}, {y}); }).find("fed twice"), std::string::npos);
   EXPECT_NE(error_of([&] { session.run({{x, Tensor()}}, {y}); }).find("has no value"), std::string::npos);
@@ -123,10 +127,14 @@ TEST(Session, SaysWhatIsWrongWithFeedsAndFetches) {
 
 TEST(Session, RefusesDevicesThatAreNotThere) {
   Graph graph;
-  EXPECT_NE(error_of([&] { Session s(graph, {.device = "tpu:0"}); }).find("NotFound: no backend for device 'tpu:0'"), std::string::npos);
-  EXPECT_NE(error_of([&] { Session s(graph, {.device = "cpu:7"}); }).find("NotFound: no device 'cpu:7'"), std::string::npos);
-  EXPECT_NE(error_of([&] { Session s(graph, {.device = "CPU 0"}); }).find("InvalidArgument: 'CPU 0' is not a device"), std::string::npos);
-  EXPECT_NE(error_of([&] { Session s(graph, {.num_threads = -1}); }).find("InvalidArgument: num_threads"), std::string::npos);
+  EXPECT_NE(error_of([&] { Session s(graph, {.device = "tpu:0"}); }).find("NotFound: no backend for device 'tpu:0'"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { Session s(graph, {.device = "cpu:7"}); }).find("NotFound: no device 'cpu:7'"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { Session s(graph, {.device = "CPU 0"}); }).find("InvalidArgument: 'CPU 0' is not a device"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { Session s(graph, {.num_threads = -1}); }).find("InvalidArgument: num_threads"),
+            std::string::npos);
 }
 
 TEST(Variables, StartAtTheirInitialValueAndKeepWhatIsAssigned) {
@@ -229,7 +237,8 @@ TEST(Variables, StateTravelsBetweenSessionsAndBadStateChangesNothing) {
   auto lacking = state;
   lacking.erase("b");
   lacking["a"] = vec({0, 0});
-  EXPECT_NE(error_of([&] { to.restore(lacking); }).find("NotFound: the saved state lacks the variable 'b'"), std::string::npos);
+  EXPECT_NE(error_of([&] { to.restore(lacking); }).find("NotFound: the saved state lacks the variable 'b'"),
+            std::string::npos);
   auto wrong = state;
   wrong["a"] = vec({0, 0});
   wrong["b"] = vec({1});

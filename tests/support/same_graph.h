@@ -15,7 +15,8 @@ inline void expect_same_graph(const Graph& a, const Graph& b) {
     const Node& y = b.node(n);
     EXPECT_EQ(x.name(), y.name());
     EXPECT_EQ(x.op(), y.op()) << x.name();
-    EXPECT_TRUE(x.attrs() == y.attrs()) << x.name() << ": " << x.attrs().to_string() << " and " << y.attrs().to_string();
+    EXPECT_TRUE(x.attrs() == y.attrs()) << x.name() << ": " << x.attrs().to_string() << " and "
+                                        << y.attrs().to_string();
     EXPECT_EQ(x.device(), y.device()) << x.name();
     EXPECT_EQ(x.where(), y.where());
     EXPECT_EQ(id(x.forward_node()), id(y.forward_node())) << x.name();
@@ -26,7 +27,8 @@ inline void expect_same_graph(const Graph& a, const Graph& b) {
       EXPECT_EQ(x.inputs()[i].index(), y.inputs()[i].index()) << x.name();
     }
     ASSERT_EQ(x.control_inputs().size(), y.control_inputs().size()) << x.name();
-    for (std::size_t i = 0; i < x.control_inputs().size(); ++i) EXPECT_EQ(id(x.control_inputs()[i]), id(y.control_inputs()[i]));
+    for (std::size_t i = 0; i < x.control_inputs().size(); ++i)
+      EXPECT_EQ(id(x.control_inputs()[i]), id(y.control_inputs()[i]));
     ASSERT_EQ(x.num_outputs(), y.num_outputs()) << x.name();
     for (int i = 0; i < x.num_outputs(); ++i) {
       EXPECT_EQ(x.output_info(i).dtype, y.output_info(i).dtype) << x.name();
