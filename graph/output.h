@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <type_traits>
 
 #include "gradus/core/dtype.h"
 #include "gradus/core/shape.h"
@@ -17,7 +18,9 @@ class Node;
 class Output {
  public:
   Output() = default;  // refers to nothing; as a gradient it means "none"
-  Output(Node* node, int index) : node_(node), index_(index) {}
+  // A template, so that a literal 0 is never taken for a null Node*: slice(x, {0, 0}, {2, 3}) means two vectors.
+  template <class N>
+  requires std::is_same_v<N, Node> Output(N* node, int index) : node_(node), index_(index) {}
 
   bool valid() const { return node_ != nullptr; }
   // The rest throw InvalidArgument when the Output refers to nothing.

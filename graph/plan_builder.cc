@@ -400,18 +400,6 @@ class PlanBuilder {
 
 }  // namespace
 
-int Plan::root(int value) const {
-  while (values[static_cast<std::size_t>(value)].alias_of >= 0)
-    value = values[static_cast<std::size_t>(value)].alias_of;
-  return value;
-}
-
 std::unique_ptr<Plan> compile_plan(const CompileRequest& request) { return PlanBuilder(request).build(); }
-
-std::uint64_t node_seed(std::uint64_t session_seed, const std::string& name) {
-  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a, the same on every platform
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return mix64(mix64(session_seed) ^ hash);
-}
 
 }  // namespace gradus

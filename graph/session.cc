@@ -13,14 +13,6 @@
 
 namespace gradus {
 
-Device& DeviceSet::get(const DeviceName& name) {
-  for (const auto& device : devices_) {
-    if (device->name() == name) return *device;
-  }
-  devices_.push_back(backend_registry().create(name, options_));
-  return *devices_.back();
-}
-
 std::string best_device() {
   for (const char* type : {"cuda", "cpu", "ref"}) {
     const Backend* backend = backend_registry().find(type);

@@ -34,6 +34,14 @@ TEST(Session, RunsWhatIsFetchedInTheOrderOfTheFetches) {
   EXPECT_EQ(values[2].at(2), 3.0);
 }
 
+TEST(Session, ListsThatBeginWithALiteralZeroAreVectors) {
+  Graph graph;
+  const Output x = constant(graph, Tensor::from<double>({2, 3}, {1, 2, 3, 4, 5, 6}));
+  Session session(graph);
+  EXPECT_EQ(session.run({slice(x, {0, 0}, {1, 2})})[0].at(1), 2.0);
+  EXPECT_EQ(session.run({slice(x, {0, 1}, {2, 1})})[0].at(1), 5.0);
+}
+
 TEST(Session, FetchedTensorsStayWhenTheSessionRunsAgain) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat64, {1}, "x");

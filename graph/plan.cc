@@ -1,0 +1,26 @@
+// The small parts of plans: what is looked up in them, and the devices and seeds they are compiled for.
+#include "gradus/graph/plan.h"
+
+namespace gradus {
+
+int Plan::root(int value) const {
+  while (values[static_cast<std::size_t>(value)].alias_of >= 0)
+    value = values[static_cast<std::size_t>(value)].alias_of;
+  return value;
+}
+
+Device& DeviceSet::get(const DeviceName& name) {
+  for (const auto& device : devices_) {
+    if (device->name() == name) return *device;
+  }
+  devices_.push_back(backend_registry().create(name, options_));
+  return *devices_.back();
+}
+
+std::uint64_t node_seed(std::uint64_t session_seed, const std::string& name) {
+  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a, the same on every platform
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return mix64(mix64(session_seed) ^ hash);
+}
+
+}  // namespace gradus
