@@ -29,21 +29,22 @@ template <class T, int values, int vectors>
   constexpr int lanes = kLanes<T>;
   constexpr int copies = values * vectors <= 5 ? 2 : 1;
   Vector<T> sums[copies][values][vectors] = {};
-  const auto add_pixel = [&](auto& into, const T* x, const T* y) {
+  // Takes an index, not the sums themselves: a deduced type would lose the vectors' alignment of one element.
+  const auto add_pixel = [&](int copy, const T* x, const T* y) {
     Vector<T> gradient[vectors];
     for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
     for (int m = 0; m < values; ++m)
-      for (int v = 0; v < vectors; ++v) into[m][v] += x[m] * gradient[v];
+      for (int v = 0; v < vectors; ++v) sums[copy][m][v] += x[m] * gradient[v];
   };
   for (std::int64_t i = 0; i < grid.rows; ++i) {
     const T* x = source + i * grid.source_row;
     const T* y = dest + i * grid.dest_row;
     std::int64_t j = 0;
     for (; j + copies <= grid.columns; j += copies, x += copies * grid.source_column, y += copies * grid.dest_column) {
-      add_pixel(sums[0], x, y);
-      if constexpr (copies == 2) add_pixel(sums[1], x + grid.source_column, y + grid.dest_column);
+      add_pixel(0, x, y);
+      if constexpr (copies == 2) add_pixel(1, x + grid.source_column, y + grid.dest_column);
     }
-    if (j < grid.columns) add_pixel(sums[0], x, y);
+    if (j < grid.columns) add_pixel(0, x, y);
   }
   for (int m = 0; m < values; ++m) {
     for (int v = 0; v < vectors; ++v) {
