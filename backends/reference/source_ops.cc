@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "gradus/backends/reference/kernels.h"
+#include "gradus/core/wrapping.h"
 
 namespace gradus::reference {
 namespace {
@@ -25,8 +26,11 @@ void assign_change(KernelContext& c) {
     T* v = variable.data<T>();
     const T* d = c.input(1).data<T>();
     for (std::int64_t i = 0; i < variable.num_elements(); ++i) {
-      const double change = sign * static_cast<double>(d[i]);
-      v[i] = static_cast<T>(static_cast<double>(v[i]) + change);
+      if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {  // exact, and wraps around
+        v[i] = static_cast<T>(sign > 0 ? wrapping(v[i]) + wrapping(d[i]) : wrapping(v[i]) - wrapping(d[i]));
+      } else {
+        v[i] = static_cast<T>(static_cast<double>(v[i]) + sign * static_cast<double>(d[i]));
+      }
     }
   });
 }

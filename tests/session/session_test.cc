@@ -190,6 +190,21 @@ TEST(Variables, AssignmentsHappenInTheOrderInWhichTheyWereBuilt) {
   EXPECT_EQ(item(session.value(v)), 5.0);
 }
 
+TEST(Variables, IntegersKeepAllTheirBitsAndWrap) {
+  for (const char* device : {"cpu:0", "ref:0"}) {
+    Graph graph;
+    const std::int64_t large = (std::int64_t{1} << 60) + 1;
+    const Output v = variable(graph, Tensor::scalar(large), "v");
+    const Output w = variable(graph, Tensor::scalar(std::int32_t{INT32_MAX}), "w");
+    const Output add = assign_add(v, constant(graph, Tensor::scalar(std::int64_t{1})));
+    const Output wrap = assign_add(w, constant(graph, Tensor::scalar(std::int32_t{1})));
+    Session session(graph, {.device = device});
+    const auto values = session.run({add, wrap});
+    EXPECT_EQ(values[0].item<std::int64_t>(), large + 1) << device;
+    EXPECT_EQ(values[1].item<std::int32_t>(), INT32_MIN) << device;
+  }
+}
+
 TEST(Variables, AViewOfAVariableKeepsTheOldValueAcrossAnAssignment) {
   Graph graph;
   const Output v = variable(graph, vec({1, 2}), "v");
