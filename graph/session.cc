@@ -3,15 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "gradus/core/log.h"
+
 #include "gradus/graph/executor.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/plan.h"
+#include "gradus/graph/plan_infer.h"
 
 namespace gradus {
+namespace {
+
+// Feeds of ever new shapes would otherwise fill the memory with plans. The one that was not used for longest goes.
+constexpr std::size_t kMaxPlans = 64;
+
+}  // namespace
 
 std::string best_device() {
   for (const char* type : {"cuda", "cpu", "ref"}) {
@@ -46,10 +56,7 @@ class Session::Impl {
 
   Tensor value(const Output& variable) {
     const std::lock_guard lock(mutex_);
-    VariableState& state = initialized_state(variable);
-    Tensor result(state.tensor.dtype(), state.tensor.shape());
-    state.device->copy_to_host(result.raw(), state.tensor.raw(), result.bytes());
-    return result;
+    return copy_of(variable);
   }
 
   void set_value(const Output& variable, const Tensor& value) {
@@ -59,8 +66,9 @@ class Session::Impl {
   }
 
   std::map<std::string, Tensor> state() {
+    const std::lock_guard lock(mutex_);  // one moment for all, whatever other threads run
     std::map<std::string, Tensor> values;
-    for (const Output& variable : all_variables()) values[variable.node().name()] = value(variable);
+    for (const Output& variable : all_variables()) values[variable.node().name()] = copy_of(variable);
     return values;
   }
 
@@ -76,6 +84,7 @@ class Session::Impl {
       const auto found = state.find(variable.node().name());
       if (found == state.end()) throw not_found("the saved state lacks the variable '" + variable.node().name() + "'");
       check_fits(variable, found->second);
+      state_of(variable);  // a device that is not there throws now
     }
     for (const Output& variable : variables) store(variable, state.at(variable.node().name()));
   }
@@ -93,7 +102,7 @@ class Session::Impl {
   std::uint64_t run_number_ = 0;
   DeviceSet devices_;
   VariableMap variables_;
-  std::vector<std::unique_ptr<Plan>> plans_;
+  std::vector<std::unique_ptr<Plan>> plans_;  // the last used first
   Executor executor_;
 
  private:
@@ -109,27 +118,46 @@ class Session::Impl {
     if (plan.feeds.size() != feeds.size() || plan.fetches != fetches || plan.targets != targets) return false;
     for (std::size_t i = 0; i < feeds.size(); ++i) {
       if (!(plan.feeds[i] == feeds[i].first) || !(plan.feed_shapes[i] == feeds[i].second.shape())) return false;
-      if (feeds[i].second.defined() && feeds[i].second.dtype() != feeds[i].first.dtype()) return false;
+      if (!feeds[i].second.defined() || feeds[i].second.dtype() != feeds[i].first.dtype()) return false;
     }
     for (const auto& [i, values] : plan.value_feeds) {
       for (std::size_t k = 0; k < values.size(); ++k) {
-        if (static_cast<std::int64_t>(feeds[i].second.at(static_cast<std::int64_t>(k))) != values[k]) return false;
+        if (integer_at(feeds[i].second, static_cast<std::int64_t>(k)) != values[k]) return false;
       }
     }
     return true;
   }
 
   Plan& plan_for(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
-    for (const auto& plan : plans_) {
-      if (matches(*plan, feeds, fetches, targets)) return *plan;
+    auto found = std::find_if(plans_.begin(), plans_.end(),
+                              [&](const auto& plan) { return matches(*plan, feeds, fetches, targets); });
+    if (found == plans_.end()) {
+      plans_.push_back(compile(feeds, fetches, targets));
+      found = plans_.end() - 1;
     }
-    plans_.push_back(compile(feeds, fetches, targets));
-    return *plans_.back();
+    std::rotate(plans_.begin(), found, found + 1);
+    if (plans_.size() > kMaxPlans) {
+      plans_.pop_back();
+      log(LogLevel::kInfo,
+          fmt::format("forgot the plan that was not used for longest: a session keeps {}. Feeds of ever new shapes "
+                      "cost a compilation each",
+                      kMaxPlans));
+    }
+    return *plans_.front();
   }
 
   std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches,
                                 const std::vector<Operation>& targets) {
-    return compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_});
+    const auto begin = std::chrono::steady_clock::now();
+    std::unique_ptr<Plan> plan = compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_});
+    if (logs(LogLevel::kDebug)) {
+      const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+      std::string text = fmt::format("compiled a plan of {} steps in {:.2f} ms", plan->order.size(), took.count());
+      for (const auto& [device, bytes] : plan->arena_bytes)
+        text += fmt::format(", {} bytes on {}", bytes, device->name().to_string());
+      log(LogLevel::kDebug, text);
+    }
+    return plan;
   }
 
   // Initial values do not depend on when they are asked for: they are computed as run 0. One variable after the other, so that
@@ -140,7 +168,6 @@ class Session::Impl {
       const std::unique_ptr<Plan> plan = compile({}, {node->input(0)}, {});
       initialize(plan->variables);  // an initial value may depend on other variables
       const std::vector<Tensor> value = executor_.run(*plan, {}, 0);
-      executor_.forget(*plan);
       store(node->output(0), value[0]);
     }
   }
@@ -154,10 +181,12 @@ class Session::Impl {
     return *variables_.at(&node);
   }
 
-  VariableState& initialized_state(const Output& variable) {
+  Tensor copy_of(const Output& variable) {
     VariableState& state = state_of(variable);
     initialize({&variable.node()});
-    return state;
+    Tensor result(state.tensor.dtype(), state.tensor.shape());
+    state.device->copy_to_host(result.raw(), state.tensor.raw(), result.bytes());
+    return result;
   }
 
   void check_fits(const Output& variable, const Tensor& value) const {
@@ -189,18 +218,27 @@ void Session::Impl::write_trace(const std::string& path) const {
   const std::lock_guard lock(mutex_);
   if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
   nlohmann::json events = nlohmann::json::array();
+  std::map<std::string, int> rows;  // one "thread" per device
   for (const TraceEvent& e : executor_.trace()) {
+    const auto [row, is_new] = rows.try_emplace(e.device, static_cast<int>(rows.size()) + 1);
+    if (is_new) {
+      events.push_back(
+          {{"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", row->second}, {"args", {{"name", e.device}}}});
+    }
     events.push_back({{"name", e.name},
                       {"cat", e.op},
                       {"ph", "X"},
                       {"ts", e.start_us},
                       {"dur", e.duration_us},
                       {"pid", 1},
-                      {"tid", e.device},
+                      {"tid", row->second},
                       {"args", {{"op", e.op}}}});
   }
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump() << '\n';
+  // Names need not be UTF-8; what is not becomes U+FFFD.
+  file << nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump(
+              -1, ' ', false, nlohmann::json::error_handler_t::replace)
+       << '\n';
   file.close();
   if (!file) throw Error(Code::kNotFound, "cannot write the trace to '" + path + "'");
 }

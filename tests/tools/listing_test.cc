@@ -26,6 +26,21 @@ TEST_F(Listing, OpsShowsEveryRegisteredOp) {
   }
 }
 
+// One logger for the whole library, silent unless asked.
+TEST_F(Listing, TheEnvironmentAsksForALog) {
+  const std::vector<std::string> command = {"check", "relu", "--order", "1"};
+  const auto err_with = [&](const char* level) {
+    ::setenv("GRADUS_LOG", level, 1);
+    const std::string err = run(command).err;
+    ::unsetenv("GRADUS_LOG");
+    return err;
+  };
+  EXPECT_EQ(run(command).err, "");
+  EXPECT_EQ(err_with("warning"), "");
+  EXPECT_EQ(err_with("debug").find("gradus debug: compiled a plan of "), 0u);
+  EXPECT_EQ(err_with("loud").find("gradus warning: GRADUS_LOG is 'loud'; it may be debug, "), 0u);
+}
+
 TEST_F(Listing, OneOpAsJson) {
   const json conv = json::parse(run({"ops", "conv2d", "--json"}).out);
   EXPECT_EQ(conv.at("name"), "Conv2D");
@@ -47,6 +62,7 @@ TEST_F(Listing, OnePageNamesAttributesDTypesAndTheDocumentsSection) {
     EXPECT_NE(page.out.find(part), std::string::npos) << part << "\n" << page.out;
   }
   EXPECT_EQ(page.out.find("## Conv2DBackpropFilter"), std::string::npos);  // its section only
+  EXPECT_NE(run({"ops", "argmax"}).out.find("cases, no gradients\n"), std::string::npos);
   expect_refused({"ops", "convd2"}, "NotFound", "did you mean Conv2D");
   expect_refused({"ops", "conv2d", "relu"}, "InvalidArgument", "relu");
 }
