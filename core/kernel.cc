@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gradus/core/philox.h"
+
 namespace gradus {
 
 void KernelContext::parallel_for(std::int64_t total, std::int64_t chunk,
@@ -25,6 +27,8 @@ int KernelContext::num_workers() const {
   ThreadPool* pool = device_->thread_pool();
   return pool != nullptr ? pool->num_threads() : 1;
 }
+
+PhiloxStream KernelContext::random() const { return {random_seed_, run_number_}; }
 
 void KernelContext::fail(Code code, const std::string& message) const { throw Error(code, *where_ + " " + message); }
 

@@ -14,10 +14,11 @@
 #include "gradus/core/attrs.h"
 #include "gradus/core/device.h"
 #include "gradus/core/dtype.h"
-#include "gradus/core/philox.h"
 #include "gradus/core/tensor.h"
 
 namespace gradus {
+
+class PhiloxStream;
 
 // What a kernel sees of its node, both when prepared and when run.
 class KernelContext {
@@ -56,8 +57,9 @@ class KernelContext {
   // Whatever prepare() wants to keep for compute().
   std::shared_ptr<void> state;
 
-  // Random ops: the stream of this node in this run. Same session seed, node and run number: same bits on every device.
-  PhiloxStream random() const { return {random_seed_, run_number_}; }
+  // Random ops: the stream of this node in this run (include gradus/core/philox.h). Same session seed, node and run
+  // number: same bits on every device.
+  PhiloxStream random() const;
 
   // "[Conv2D 'block1/conv' at train.cc:31]", for errors found while running.
   const std::string& where() const { return *where_; }

@@ -18,6 +18,12 @@ void poison(Tensor& tensor) {
   std::memset(tensor.raw(), byte, tensor.bytes());
 }
 
+// A view on memory that something else keeps alive: the session its arenas and variables, the plan its constants, the caller
+// the tensors that it feeds. Plans that are not in use thus hold no memory.
+Tensor window(const void* memory, DType dtype, const Shape& shape) {
+  return Tensor(Buffer(Buffer(), const_cast<void*>(memory)), 0, dtype, shape);
+}
+
 std::string range_text(const Tensor& tensor) {
   double low = std::numeric_limits<double>::infinity();
   double high = -low;
@@ -50,14 +56,12 @@ void Executor::bind(Plan& plan) {
       if (bytes <= (*sizes)[device]) continue;
       (*buffers)[device].reset();  // free first: the peak is one arena, not two
       ++generation_;
-      bound_.clear();
       (*sizes)[device] = 0;
       (*buffers)[device] = device->allocate(bytes);
       (*sizes)[device] = bytes;
     }
   }
-  std::uint64_t& bound = bound_[&plan];
-  if (bound == generation_) return;
+  if (plan.generation == generation_) return;
   for (const int s : plan.order) {
     PlanStep& step = plan.step(s);
     if (step.context.scratch_bytes_ > 0) step.context.scratch_ = scratch_[step.device].get();
@@ -66,34 +70,30 @@ void Executor::bind(Plan& plan) {
       const int root_id = plan.root(step.outputs[i]);
       const PlanValue& root = plan.value(root_id);
       if (root.storage == Storage::kFeed) continue;  // bound anew by every run
-      Tensor& tensor = step.context.outputs_[i];
-      if (root.storage == Storage::kArena) {
-        tensor = Tensor(v.bytes > 0 ? arenas_[root.device] : Buffer(), v.bytes > 0 ? root.offset : 0, v.dtype, v.shape);
-      } else {
-        const Tensor& memory = tensor_of(plan, root_id);
-        const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) -
-                                                     static_cast<const char*>(memory.buffer().get()));
-        tensor = Tensor(memory.buffer(), offset, v.dtype, v.shape);
+      const void* memory = nullptr;
+      if (root.storage != Storage::kArena) {
+        memory = tensor_of(plan, root_id).raw();
+      } else if (v.bytes > 0) {
+        memory = static_cast<const char*>(arenas_[root.device].get()) + root.offset;
       }
+      step.context.outputs_[i] = window(memory, v.dtype, v.shape);
     }
   }
-  bound = generation_;
+  plan.generation = generation_;
 }
 
 void Executor::bind_feeds(Plan& plan, const Feeds& feeds) {
   for (std::size_t i = 0; i < feeds.size(); ++i) {
-    if (plan.feed_values[i] >= 0) plan.value(plan.feed_values[i]).tensor = feeds[i].second;
+    if (plan.feed_values[i] < 0) continue;
+    const Tensor& fed = feeds[i].second;
+    plan.value(plan.feed_values[i]).tensor = window(fed.raw(), fed.dtype(), fed.shape());
   }
   for (const int s : plan.order) {
     PlanStep& step = plan.step(s);
     if (!step.aliased) continue;
     const PlanValue& v = plan.value(step.outputs[0]);
-    const int root = plan.root(step.outputs[0]);
-    if (plan.value(root).storage != Storage::kFeed) continue;
-    const Tensor& memory = plan.value(root).tensor;
-    const auto offset = static_cast<std::size_t>(static_cast<const char*>(memory.raw()) -
-                                                 static_cast<const char*>(memory.buffer().get()));
-    step.context.outputs_[0] = Tensor(memory.buffer(), offset, v.dtype, v.shape);
+    const PlanValue& root = plan.value(plan.root(step.outputs[0]));
+    if (root.storage == Storage::kFeed) step.context.outputs_[0] = window(root.tensor.raw(), v.dtype, v.shape);
   }
 }
 
@@ -104,11 +104,19 @@ std::vector<Tensor> Executor::run(Plan& plan, const Feeds& feeds, std::uint64_t 
   std::vector<Tensor> results;
   results.reserve(plan.fetch_values.size());
   for (const int value : plan.fetch_values) results.push_back(fetch(plan, value));
-  for (const int value : plan.feed_values) {  // let go of the caller's tensors
-    if (value >= 0) plan.value(value).tensor = Tensor(Buffer(), 0, plan.value(value).dtype, plan.value(value).shape);
-  }
   ++plan.runs;
   return results;
+}
+
+void Executor::run_kernel(PlanStep& step, std::uint64_t run_number) const {
+  KernelContext& c = step.context;
+  std::vector<Tensor> before;  // what the step overwrites, for the report
+  if (options_.check_numerics && step.device->uses_host_memory()) {
+    for (int i = 0; i < mutated_inputs(step); ++i) before.push_back(c.input(i).clone());
+  }
+  c.run_number_ = run_number;
+  call_kernel(step.kernel->compute, c);
+  if (options_.check_numerics) check_numerics(step, before);
 }
 
 void Executor::run_step(Plan& plan, PlanStep& step, std::uint64_t run_number) {
@@ -124,16 +132,7 @@ void Executor::run_step(Plan& plan, PlanStep& step, std::uint64_t run_number) {
   if (step.is_copy) {
     copy_between_devices(plan, step);
   } else {
-    c.run_number_ = run_number;
-    try {
-      step.kernel->compute(c);
-    } catch (const Error& error) {
-      const std::string text = error.what();
-      throw text.starts_with("[") ? error : Error(error.code(), step.where + " " + text);
-    } catch (const std::bad_alloc&) {
-      throw Error(Code::kResourceExhausted, step.where + " ran out of memory");
-    }
-    if (options_.check_numerics) check_numerics(step);
+    run_kernel(step, run_number);
   }
   if (options_.profile) {
     step.device->synchronize();
@@ -164,7 +163,7 @@ void Executor::copy_between_devices(const Plan& plan, PlanStep& step) {
   }
 }
 
-void Executor::check_numerics(const PlanStep& step) const {
+void Executor::check_numerics(const PlanStep& step, const std::vector<Tensor>& before) const {
   if (!step.device->uses_host_memory()) return;
   for (const Tensor& output : step.context.outputs_) {
     if (!is_floating(output.dtype())) continue;
@@ -173,7 +172,7 @@ void Executor::check_numerics(const PlanStep& step) const {
       if (std::isfinite(value)) continue;
       std::string inputs;
       for (std::size_t k = 0; k < step.context.inputs_.size(); ++k) {
-        const Tensor& input = *step.context.inputs_[k];
+        const Tensor& input = k < before.size() ? before[k] : *step.context.inputs_[k];
         inputs +=
             fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node->input(static_cast<int>(k)).name(),
                         dtype_name(input.dtype()), input.shape().to_string(), range_text(input));

@@ -21,8 +21,6 @@ class Executor {
 
   // Feeds in the plan's order. Outputs of fetches are new host tensors.
   std::vector<Tensor> run(Plan& plan, const Feeds& feeds, std::uint64_t run_number);
-  // Before a plan is destroyed.
-  void forget(const Plan& plan) { bound_.erase(&plan); }
   std::size_t arena_bytes() const;
   const std::vector<TraceEvent>& trace() const { return trace_; }
 
@@ -32,7 +30,8 @@ class Executor {
   void bind_feeds(Plan& plan, const Feeds& feeds);
   void run_step(Plan& plan, PlanStep& step, std::uint64_t run_number);
   void copy_between_devices(const Plan& plan, PlanStep& step);
-  void check_numerics(const PlanStep& step) const;
+  void run_kernel(PlanStep& step, std::uint64_t run_number) const;
+  void check_numerics(const PlanStep& step, const std::vector<Tensor>& before) const;
   Tensor fetch(Plan& plan, int value) const;
   const Tensor& tensor_of(const Plan& plan, int value) const;
 
@@ -40,7 +39,6 @@ class Executor {
   std::map<Device*, Buffer> arenas_, scratch_;
   std::map<Device*, std::size_t> arena_sizes_, scratch_sizes_;
   std::uint64_t generation_ = 1;  // grows when an arena moves
-  std::map<const Plan*, std::uint64_t> bound_;
   std::vector<TraceEvent> trace_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

@@ -50,6 +50,34 @@ void check_arity(const OpDef& def, std::size_t given) {
   }
 }
 
+// Follows an integer value back through the graph, each output once.
+class ValueSearch {
+ public:
+  // As if `other` had the shape `shape_of_other`; a default-made Output for none.
+  ValueSearch(const Output& other, const Shape& shape_of_other) : other_(other), shape_of_other_(shape_of_other) {}
+
+  std::optional<IntValues> find(const Output& output) {
+    if (output.index() != 0 || output == other_ || depth_ == kMaxValueDepth) return std::nullopt;
+    if (const auto known = found_.find(output); known != found_.end()) return known->second;
+    const Node& node = output.node();
+    std::vector<TensorInfo> infos = infos_of(node.inputs());
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+      if (node.inputs()[i] == other_) infos[i].shape = shape_of_other_;
+    }
+    ++depth_;
+    std::optional<IntValues> value = infer_value(node.def(), node.attrs(), std::move(infos), node.output_info(0),
+                                                 [&](int i) { return find(node.input(i)); });
+    --depth_;
+    return found_[output] = std::move(value);
+  }
+
+ private:
+  const Output other_;
+  const Shape shape_of_other_;
+  int depth_ = 0;
+  std::unordered_map<Output, std::optional<IntValues>> found_;
+};
+
 }  // namespace
 
 std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
@@ -171,27 +199,22 @@ std::vector<Output> Graph::collection(const std::string& name) const {
 }
 
 std::optional<IntValues> Graph::known_value(const Output& output) const {
-  const Node& node = output.node();
-  if (output.index() != 0) return std::nullopt;
-  return infer_value(node.def(), node.attrs(), infos_of(node.inputs()), node.output_info(0),
-                     [&](int i) { return known_value(node.input(i)); });
+  return ValueSearch(Output(), {}).find(output);
 }
 
 std::optional<IntValues> Graph::known_value_if(const Output& output, const Output& other,
                                                const Shape& shape_of_other) const {
-  const Node& node = output.node();
-  if (output.index() != 0 || output == other) return std::nullopt;
-  std::vector<TensorInfo> infos = infos_of(node.inputs());
-  for (std::size_t i = 0; i < infos.size(); ++i) {
-    if (node.inputs()[i] == other) infos[i].shape = shape_of_other;
-  }
-  return infer_value(node.def(), node.attrs(), std::move(infos), node.output_info(0),
-                     [&](int i) { return known_value_if(node.input(i), other, shape_of_other); });
+  return ValueSearch(other, shape_of_other).find(output);
+}
+
+const TensorInfo& Node::output_info(int i) const {
+  if (i < 0 || i >= num_outputs())
+    throw invalid_argument(fmt::format("{} has {} outputs; asked for output {}", where(), num_outputs(), i));
+  return outputs_[static_cast<std::size_t>(i)];
 }
 
 Output Node::output(int i) {
-  if (i < 0 || i >= num_outputs())
-    throw invalid_argument(fmt::format("{} has {} outputs; asked for output {}", where(), num_outputs(), i));
+  (void)output_info(i);
   return {this, i};
 }
 

@@ -99,8 +99,7 @@ class Writer {
     const Tensor& value = node.attrs_as<ConstantAttrs>().value;
     if (value.shape().rank() > 1 || value.num_elements() > 8) return node.name() + "\n" + info(node.output_info(0));
     std::string text;
-    for (std::int64_t i = 0; i < value.num_elements(); ++i)
-      text += fmt::format("{}{}", i == 0 ? "" : ", ", value.at(i));
+    for (std::int64_t i = 0; i < value.num_elements(); ++i) text += (i == 0 ? "" : ", ") + value.element_to_string(i);
     return value.shape().rank() == 0 ? text : "[" + text + "]";
   }
 

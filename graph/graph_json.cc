@@ -161,6 +161,11 @@ class AttrReader final : public AttrVisitor {
     if (!base64_decode(text, tensor.raw(), tensor.bytes())) {
       read_.fail(fmt::format("'{}' does not hold the data of {} {}", f.name, dtype_name(dtype), shape.to_string()));
     }
+    if (dtype == DType::kBool) {
+      const auto* elements = static_cast<const unsigned char*>(tensor.raw());
+      if (std::any_of(elements, elements + tensor.bytes(), [](unsigned char c) { return c > 1; }))
+        read_.fail(fmt::format("'{}' holds bools other than 0 and 1", f.name));
+    }
     v = tensor;
   }
 

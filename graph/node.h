@@ -29,8 +29,8 @@ class Node {
   Output input(int i) const { return inputs_.at(static_cast<std::size_t>(i)); }
   const std::vector<Node*>& control_inputs() const { return control_inputs_; }
   int num_outputs() const { return static_cast<int>(outputs_.size()); }
-  Output output(int i);  // throws InvalidArgument when there is no such output
-  const TensorInfo& output_info(int i) const { return outputs_.at(static_cast<std::size_t>(i)); }
+  Output output(int i);                        // throws InvalidArgument when there is no such output
+  const TensorInfo& output_info(int i) const;  // likewise
 
   // The device the user asked for, "" for the session's default.
   const std::string& device() const { return device_; }

@@ -90,7 +90,10 @@ const OpDef& OpRegistry::get(std::string_view name) const {
 
 std::string nearest_names(std::string_view name, const std::vector<std::string>& known) {
   std::vector<std::pair<std::size_t, std::string>> ranked;
-  for (const std::string& k : known) ranked.emplace_back(edit_distance(folded(name), folded(k)), k);
+  for (const std::string& k : known) {
+    const std::size_t distance = edit_distance(folded(name), folded(k));
+    if (2 * distance <= std::max(name.size(), k.size())) ranked.emplace_back(distance, k);  // not wholly unlike
+  }
   std::sort(ranked.begin(), ranked.end());
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(3, ranked.size()); ++i)

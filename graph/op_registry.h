@@ -20,6 +20,8 @@ using IntValues = std::vector<std::int64_t>;
 inline constexpr std::int64_t kUnknownValue = INT64_MIN;
 // Larger tensors are not followed.
 inline constexpr std::int64_t kMaxTrackedValues = 64;
+// Nor are values that come from further away in the graph: following them is recursive.
+inline constexpr int kMaxValueDepth = 500;
 
 struct TensorInfo {
   DType dtype = DType::kFloat32;

@@ -1,6 +1,8 @@
 // The small parts of plans: what is looked up in them, and the devices and seeds they are compiled for.
 #include "gradus/graph/plan.h"
 
+#include "gradus/core/philox.h"
+
 namespace gradus {
 
 int Plan::root(int value) const {

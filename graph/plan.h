@@ -20,6 +20,7 @@ struct VariableState {
   Tensor tensor;
   bool initialized = false;
   Device* device = nullptr;
+  std::string reason;  // of the placement
 };
 
 // The devices of one session, created when first needed.
@@ -76,6 +77,7 @@ struct PlanStep {
 
 struct PlanNote {  // what became of a node that has no step
   const Node* node;
+  int value;  // where its first result is found
   std::string text;
 };
 
@@ -98,6 +100,7 @@ struct Plan {
   std::map<Device*, std::size_t> arena_bytes;
   std::map<Device*, std::size_t> scratch_bytes;
   std::uint64_t runs = 0;
+  std::uint64_t generation = 0;  // of the memory that the steps' tensors point into; 0: of none yet
 
   int root(int value) const;  // follows alias_of
   PlanStep& step(int i) { return steps[static_cast<std::size_t>(i)]; }
@@ -129,9 +132,26 @@ struct CompileRequest {
 std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
 
 // The phases of compile_plan that have files of their own.
+void mark_needed_steps(Plan& plan, std::vector<int> roots);                 // plan_order.cc: `roots` and what they need
 void order_steps(Plan& plan);                                               // plan_order.cc
 void assign_memory(Plan& plan, const SessionOptions& options);              // plan_memory.cc
+void prepare_kernels(Plan& plan, const SessionOptions& options);            // plan_kernels.cc
 std::string explain_plan(const Plan& plan, const SessionOptions& options);  // plan_explain.cc
+
+// Calls a kernel's prepare or compute. Whatever it throws becomes an Error that names the node (plan_kernels.cc).
+void call_kernel(KernelFn function, KernelContext& context);
+
+// Where a node runs, by which kernel (nullptr: nothing computes), and why there (plan_place.cc).
+struct Placement {
+  Device* device;
+  const KernelDef* kernel;
+  std::string reason;
+};
+// What was asked for the node: its DeviceScope or the session's device.
+Placement asked_device(const Node& node, const SessionOptions& options, DeviceSet& devices);
+// `variable` is the device of the variable that the node changes, nullptr for all other nodes. Throws Unimplemented when
+// there is no kernel.
+Placement place(const Node& node, const SessionOptions& options, DeviceSet& devices, Device* variable);
 
 // The seed of a random node: a function of the session's seed and the node's name.
 std::uint64_t node_seed(std::uint64_t session_seed, const std::string& name);

@@ -8,13 +8,14 @@
 #include "gradus/graph/constant_attrs.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/plan.h"
+#include "gradus/graph/plan_fold.h"
 #include "gradus/graph/plan_infer.h"
 
 namespace gradus {
 namespace {
 
-// Larger results are computed in every step instead of being kept for the life of the plan.
-constexpr std::size_t kMaxFoldedBytes = 256 * 1024;
+// Larger constants are not compared with each other.
+constexpr std::size_t kMaxSharedBytes = 4096;
 
 class PlanBuilder {
  public:
@@ -26,21 +27,21 @@ class PlanBuilder {
     write_signature();
     for (const Node* node : needed_nodes()) add(*node);
     finish_signature();
-    mark_needed_steps();
+    mark_needed_steps(*plan_, wanted_steps());
     order_steps(*plan_);
     assign_memory(*plan_, r_.options);
-    prepare_kernels();
+    prepare_kernels(*plan_, r_.options);
     return std::move(plan_);
   }
 
  private:
   void write_signature() {
     for (const auto& [output, tensor] : r_.feeds) {
-      check_owner(output.node());
+      check_output(output);
       plan_->feeds.push_back(output);
       plan_->feed_shapes.push_back(tensor.shape());
     }
-    for (const Output& fetch : r_.fetches) check_owner(fetch.node());
+    for (const Output& fetch : r_.fetches) check_output(fetch);
     for (const Operation& target : r_.targets) check_owner(target.node());
     plan_->fetches = r_.fetches;
     plan_->targets = r_.targets;
@@ -52,11 +53,17 @@ class PlanBuilder {
       throw invalid_argument(node.where() + " belongs to another graph than this session's");
   }
 
+  void check_output(const Output& output) const {
+    check_owner(output.node());
+    (void)output.dtype();  // throws when the node has no such output
+  }
+
   // Everything that fetches and targets depend on, inputs first (ids grow along edges).
   std::vector<const Node*> needed_nodes() {
     std::vector<const Node*> stack;
     std::vector<bool> seen(static_cast<std::size_t>(r_.graph.num_nodes()), false);
-    const auto visit = [&](const Node& node) {
+    const auto visit = [&](Node& node) {
+      if (node.def().kind == OpKind::kPlaceholder && inference_.is_fed(node.output(0))) return;
       if (!seen[static_cast<std::size_t>(node.id())]) stack.push_back(&node);
       seen[static_cast<std::size_t>(node.id())] = true;
     };
@@ -73,7 +80,7 @@ class PlanBuilder {
       for (const Output& input : node.inputs()) {
         if (!inference_.is_fed(input)) visit(input.node());
       }
-      for (const Node* control : node.control_inputs()) visit(*control);
+      for (Node* control : node.control_inputs()) visit(*control);
     }
     std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->id() < b->id(); });
     return nodes;
@@ -89,13 +96,15 @@ class PlanBuilder {
     }
     inference_.infer(node);
     if (kind == OpKind::kConstant) {
-      value_of_[Output(const_cast<Node*>(&node), 0)] = add_constant(node, node.attrs_as<ConstantAttrs>().value);
+      value_of_[output_of(node, 0)] = add_shared_constant(node, node.attrs_as<ConstantAttrs>().value);
     } else if (kind == OpKind::kVariable) {
       add_variable(node);
     } else {
       add_computation(node);
     }
   }
+
+  static Output output_of(const Node& node, int i) { return {const_cast<Node*>(&node), i}; }
 
   int new_value(PlanValue value) {
     value.bytes = static_cast<std::size_t>(value.shape.num_elements()) * dtype_size(value.dtype);
@@ -110,20 +119,38 @@ class PlanBuilder {
     return new_value(std::move(value));
   }
 
-  void add_variable(const Node& node) {
-    std::unique_ptr<VariableState>& state = r_.variables[&node];
-    if (!state) {
-      state = std::make_unique<VariableState>();
-      state->device = &r_.devices.get(DeviceName::parse(device_of(node)));
-      const Tensor layout(Buffer(), 0, node.output_info(0).dtype, node.output_info(0).shape);
-      state->tensor = Tensor(state->device->allocate(layout.bytes()), 0, layout.dtype(), layout.shape());
+  // Constants with the same bits are one: every `x + 1.0` of the user makes a constant of its own.
+  int add_shared_constant(const Node& node, const Tensor& tensor) {
+    if (!r_.options.optimize || tensor.bytes() > kMaxSharedBytes) return add_constant(node, tensor);
+    std::string key(static_cast<const char*>(tensor.raw()), tensor.bytes());
+    key += dtype_name(tensor.dtype()) + tensor.shape().to_string();
+    const auto [found, is_new] = constants_.try_emplace(std::move(key), -1);
+    if (is_new) {
+      found->second = add_constant(node, tensor);
+    } else {
+      add_note(node, found->second, "shared: same as '" + value(found->second).source->name() + "'");
     }
+    return found->second;
+  }
+
+  void add_variable(const Node& node) {
     const TensorInfo& info = node.output_info(0);
+    if (!r_.variables.contains(&node)) {
+      const Placement placement = asked_device(node, r_.options, r_.devices);
+      auto state = std::make_unique<VariableState>();
+      state->device = placement.device;
+      state->reason = placement.reason;
+      const std::size_t bytes = Tensor(Buffer(), 0, info.dtype, info.shape).bytes();
+      state->tensor = Tensor(placement.device->allocate(bytes), 0, info.dtype, info.shape);
+      r_.variables.emplace(&node,
+                           std::move(state));  // only now: none of this leaves half a variable behind when it throws
+    }
+    VariableState* state = r_.variables.at(&node).get();
     PlanValue value{.dtype = info.dtype, .shape = info.shape, .storage = Storage::kVariable};
     value.device = state->device;
     value.source = &node;
-    value.variable = state.get();
-    value_of_[Output(const_cast<Node*>(&node), 0)] = new_value(std::move(value));
+    value.variable = state;
+    value_of_[output_of(node, 0)] = new_value(std::move(value));
     plan_->variables.push_back(const_cast<Node*>(&node));
   }
 
@@ -140,86 +167,107 @@ class PlanBuilder {
     return value;
   }
 
-  std::string device_of(const Node& node) const {
-    if (!node.device().empty()) return node.device();
-    return r_.options.device;
-  }
-
-  struct Placement {
-    Device* device;
-    const KernelDef* kernel;
-    std::string reason;
-  };
-
-  Placement place(const Node& node, const std::vector<int>& inputs) {
-    std::string reason = node.device().empty() ? "the session's default" : "DeviceScope";
-    DeviceName name = DeviceName::parse(device_of(node));
-    if (node.def().effect == Effect::kMutates) {
-      name = value(inputs[0]).device->name();
-      reason = "where its variable is";
-    }
-    if (node.def().kind == OpKind::kNoOp) return {&r_.devices.get(name), nullptr, reason};
-    const DType dtype = node.def().kernel_dtype == kDTypeOfOutput ? node.output_info(0).dtype
-                                                                  : node.input(node.def().kernel_dtype).dtype();
-    Device* device = &r_.devices.get(name);
-    const KernelDef* kernel = kernel_registry().find(node.op(), name.type, dtype);
-    if (const std::string* why = kernel_registry().cpu_only_reason(node.op(), name.type);
-        kernel == nullptr && why != nullptr) {
-      kernel = kernel_registry().find(node.op(), "cpu", dtype);
-      device = &r_.devices.get({"cpu", 0});
-      reason = "no " + name.type + " kernel: " + *why;
-    }
-    if (kernel == nullptr) {
-      throw unimplemented(fmt::format("{} has no kernel for {} on {}; kernels that exist: {}", node.where(),
-                                      dtype_name(dtype), name.to_string(), kernel_registry().describe(node.op())));
-    }
-    return {device, kernel, reason};
-  }
-
   void add_computation(const Node& node) {
     std::vector<int> inputs;
     for (const Output& input : node.inputs()) inputs.push_back(value_for(input));
     if (fold_value(node, inputs)) return;
-    Placement placement = place(node, inputs);
-    for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = on_device(inputs[i], placement.device, node);
-    if (share(node, inputs, placement.device)) return;
-    if (fold_kernel(node, inputs, placement)) return;
-
+    const Placement placement = place(node, r_.options, r_.devices, changed_device(node, inputs));
     PlanStep step{.node = &node, .device = placement.device, .reason = placement.reason, .kernel = placement.kernel};
-    step.inputs = inputs;
-    step.where = node.where();
     for (const Node* control : node.control_inputs()) {
       if (const auto found = step_of_.find(control); found != step_of_.end()) step.after.push_back(found->second);
     }
+    step.inputs = on_device(inputs, placement.device, step.after);
+    if (share(node, step.inputs, placement.device)) return;
+    if (fold_kernel(node, step.inputs, placement)) return;
+
+    step.where = node.where();
     const int index = static_cast<int>(plan_->steps.size());
     for (int i = 0; i < node.num_outputs(); ++i) {
-      const Output output(const_cast<Node*>(&node), i);
-      const TensorInfo info = inference_.info_of_node(output);
+      const TensorInfo info = inference_.info_of_node(output_of(node, i));
       PlanValue value{.dtype = info.dtype, .shape = info.shape, .device = placement.device};
       value.producer = index;
       value.output = i;
       value.source = &node;
-      const int id = new_value(std::move(value));
-      step.outputs.push_back(id);
-      value_of_[output] = id;
+      step.outputs.push_back(new_value(std::move(value)));
+      value_of_[output_of(node, i)] = step.outputs.back();
     }
     step_of_[&node] = index;
-    plan_->steps.push_back(std::move(step));
-    remember_for_sharing(node, inputs, placement.device, index);
+    if (is_pure(node)) shared_.emplace(share_key(node, step.inputs, placement.device), index);
+    add_step(std::move(step));
   }
 
-  // The value on `device`; a copy step where it lives elsewhere. Feeds and constants are host memory.
-  int on_device(int id, Device* device, const Node& consumer) {
-    const PlanValue from = value(id);
-    if (from.device == device || (from.device == nullptr && device->uses_host_memory())) return id;
-    // A variable that is changed must be changed in place, never in a copy.
-    if (consumer.def().effect == Effect::kMutates && from.storage == Storage::kVariable) {
-      throw invalid_argument(consumer.where() + " changes variables on different devices");
+  int add_step(PlanStep step) {
+    bool late = is_mutator(step);
+    for (const int before : predecessors(step.inputs, step.after))
+      late = late || late_[static_cast<std::size_t>(before)];
+    late_.push_back(late);
+    plan_->steps.push_back(std::move(step));
+    return static_cast<int>(plan_->steps.size()) - 1;
+  }
+
+  std::vector<int> predecessors(const std::vector<int>& inputs, const std::vector<int>& after) {
+    std::vector<int> steps = after;
+    for (const int id : inputs) {
+      if (value(id).producer >= 0) steps.push_back(value(id).producer);
     }
-    int& copy = copies_[{id, device}];
-    if (copy == 0)
-      copy =
-          add_copy(id, device, "copy from " + (from.device != nullptr ? from.device->name().to_string() : "the host"));
+    return steps;
+  }
+
+  // --- devices ---
+
+  // The device of the variables that the node changes, nullptr when it changes none.
+  Device* changed_device(const Node& node, const std::vector<int>& inputs) {
+    if (node.def().effect != Effect::kMutates) return nullptr;
+    Device* device = nullptr;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(node.def().mutable_inputs); ++i) {
+      const PlanValue& variable = value(inputs.at(i));
+      if (variable.storage != Storage::kVariable) {
+        throw invalid_argument(
+            fmt::format("{} changes the variable '{}', which this run feeds", node.where(), variable.source->name()));
+      }
+      if (device != nullptr && variable.device != device) {
+        throw invalid_argument(node.where() + " changes variables on different devices");
+      }
+      device = variable.device;
+    }
+    return device;
+  }
+
+  // The values on `device`, by copy steps where they live elsewhere. Feeds and constants are host memory.
+  std::vector<int> on_device(const std::vector<int>& inputs, Device* device, const std::vector<int>& after) {
+    std::vector<int> result;
+    for (const int id : inputs) {
+      const PlanValue from = value(id);
+      const bool here = from.device == device || (from.device == nullptr && device->uses_host_memory());
+      result.push_back(here ? id : copy_to(id, device, predecessors(inputs, after)));
+    }
+    return result;
+  }
+
+  // One copy serves all, except of a variable whose reader comes after an assignment: it reads the new value, so its copy
+  // waits for all that the reader waits for.
+  int copy_to(int id, Device* device, const std::vector<int>& before) {
+    const PlanValue from = value(id);
+    const std::string reason = "copy from " + (from.device != nullptr ? from.device->name().to_string() : "the host");
+    const bool late =
+        std::any_of(before.begin(), before.end(), [&](int s) { return late_[static_cast<std::size_t>(s)]; });
+    if (from.storage == Storage::kVariable && late) return add_copy(id, device, reason, before);
+    const auto [found, is_new] = copies_.try_emplace({id, device}, -1);
+    if (is_new) found->second = add_copy(id, device, reason, {});
+    return found->second;
+  }
+
+  int add_copy(int id, Device* device, std::string reason, std::vector<int> after) {
+    PlanStep step{.node = value(id).source, .is_copy = true, .device = device, .reason = std::move(reason)};
+    step.inputs = {id};
+    step.after = std::move(after);
+    step.where = step.node->where();
+    PlanValue target{.dtype = value(id).dtype, .shape = value(id).shape, .device = device};
+    target.producer = static_cast<int>(plan_->steps.size());
+    target.source = step.node;
+    const int copy = new_value(std::move(target));
+    step.outputs = {copy};
+    add_step(std::move(step));
     return copy;
   }
 
@@ -230,81 +278,64 @@ class PlanBuilder {
            node.num_outputs() > 0 && node.def().kind != OpKind::kNoOp;
   }
 
-  // Sizes and shapes: their values are known although their operands are not.
+  void add_note(const Node& node, int value, std::string text) {
+    plan_->notes.push_back({&node, value, std::move(text)});
+  }
+
+  std::vector<const Tensor*> constants_of(const std::vector<int>& inputs) {
+    std::vector<const Tensor*> tensors;
+    for (int i : inputs) tensors.push_back(value(i).storage == Storage::kConstant ? &value(i).tensor : nullptr);
+    return tensors;
+  }
+
   bool fold_value(const Node& node, const std::vector<int>& inputs) {
     if (!is_pure(node) || node.num_outputs() != 1) return false;
-    const TensorInfo info = inference_.info_of_node(Output(const_cast<Node*>(&node), 0));
     std::vector<TensorInfo> infos;
     for (int i : inputs) infos.push_back({value(i).dtype, value(i).shape});
-    const auto known =
-        infer_value(node.def(), node.attrs(), std::move(infos), info, [&](int i) -> std::optional<IntValues> {
-          const PlanValue& v = value(inputs[static_cast<std::size_t>(i)]);
-          if (v.storage != Storage::kConstant || v.tensor.num_elements() > kMaxTrackedValues) return std::nullopt;
-          return integers_of(v.tensor);
-        });
-    if (!known || std::find(known->begin(), known->end(), kUnknownValue) != known->end()) return false;
-    value_of_[Output(const_cast<Node*>(&node), 0)] = add_constant(node, tensor_of(*known, info.dtype, info.shape));
-    plan_->notes.push_back({&node, "folded: its value is known from shapes and constants"});
+    const Output output = output_of(node, 0);
+    const auto folded = fold_by_value(node, inference_.info_of_node(output), std::move(infos), constants_of(inputs));
+    if (!folded) return false;
+    value_of_[output] = add_constant(node, *folded);
+    add_note(node, value_of_[output], "folded: its value is known from shapes and constants");
     return true;
   }
 
-  // All inputs are constants: run the kernel now.
+  // check_numerics looks at every node while the plan runs.
   bool fold_kernel(const Node& node, const std::vector<int>& inputs, const Placement& placement) {
-    if (!is_pure(node) || placement.kernel == nullptr || !placement.device->uses_host_memory()) return false;
-    std::size_t bytes = 0;
+    if (!is_pure(node) || r_.options.check_numerics || !placement.device->uses_host_memory()) return false;
+    const std::vector<const Tensor*> constants = constants_of(inputs);
+    if (std::find(constants.begin(), constants.end(), nullptr) != constants.end()) return false;
+    std::vector<TensorInfo> infos;
+    for (int i = 0; i < node.num_outputs(); ++i) infos.push_back(inference_.info_of_node(output_of(node, i)));
+    const auto folded = fold_by_kernel(node, placement, infos, constants);
+    if (!folded) return false;
     for (int i = 0; i < node.num_outputs(); ++i) {
-      const TensorInfo info = inference_.info_of_node(Output(const_cast<Node*>(&node), i));
-      bytes += static_cast<std::size_t>(info.shape.num_elements()) * dtype_size(info.dtype);
+      value_of_[output_of(node, i)] = add_constant(node, (*folded)[static_cast<std::size_t>(i)]);
     }
-    if (bytes > kMaxFoldedBytes) return false;
-    KernelContext context;
-    for (int i : inputs) {
-      if (value(i).storage != Storage::kConstant) return false;
-      context.inputs_.push_back(&value(i).tensor);
-    }
-    const std::string where = node.where();
-    for (int i = 0; i < node.num_outputs(); ++i) {
-      const TensorInfo info = inference_.info_of_node(Output(const_cast<Node*>(&node), i));
-      context.outputs_.emplace_back(info.dtype, info.shape);
-    }
-    context.attrs_ = &node.attrs();
-    context.device_ = placement.device;
-    context.where_ = &where;
-    if (placement.kernel->prepare != nullptr) placement.kernel->prepare(context);
-    Buffer scratch;
-    if (context.scratch_bytes_ > 0) {
-      scratch = allocate_host(context.scratch_bytes_);
-      context.scratch_ = scratch.get();
-    }
-    placement.kernel->compute(context);
-    for (int i = 0; i < node.num_outputs(); ++i) {
-      const int id = add_constant(node, context.outputs_[static_cast<std::size_t>(i)]);
-      value_of_[Output(const_cast<Node*>(&node), i)] = id;
-    }
-    plan_->notes.push_back({&node, "folded: computed once from constants"});
+    add_note(node, value_of_[output_of(node, 0)], "folded: computed once from constants");
     return true;
   }
 
   using ShareKey = std::tuple<std::string, std::size_t, std::vector<int>, Device*>;
 
+  static ShareKey share_key(const Node& node, const std::vector<int>& inputs, Device* device) {
+    return {node.op(), node.attrs().hash(), inputs, device};
+  }
+
   bool share(const Node& node, const std::vector<int>& inputs, Device* device) {
     if (!is_pure(node)) return false;
-    const auto [begin, end] = shared_.equal_range(ShareKey{node.op(), node.attrs().hash(), inputs, device});
+    const auto [begin, end] = shared_.equal_range(share_key(node, inputs, device));
     for (auto it = begin; it != end; ++it) {
       const PlanStep& step = plan_->steps[static_cast<std::size_t>(it->second)];
       if (!(step.node->attrs() == node.attrs()) || step.node->num_outputs() != node.num_outputs()) continue;
       for (int i = 0; i < node.num_outputs(); ++i) {
-        value_of_[Output(const_cast<Node*>(&node), i)] = step.outputs[static_cast<std::size_t>(i)];
+        value_of_[output_of(node, i)] = step.outputs[static_cast<std::size_t>(i)];
       }
       step_of_[&node] = it->second;
-      plan_->notes.push_back({&node, "shared: same as '" + step.node->name() + "'"});
+      add_note(node, step.outputs[0], "shared: same as '" + step.node->name() + "'");
       return true;
     }
     return false;
-  }
-
-  void remember_for_sharing(const Node& node, const std::vector<int>& inputs, Device* device, int step) {
-    if (is_pure(node)) shared_.emplace(ShareKey{node.op(), node.attrs().hash(), inputs, device}, step);
   }
 
   // --- the end ---
@@ -324,67 +355,16 @@ class PlanBuilder {
     const bool changes =
         std::any_of(plan_->steps.begin(), plan_->steps.end(), [](const PlanStep& s) { return is_mutator(s); });
     if (!changes || (v.storage != Storage::kVariable && !new_value_of_variable)) return id;
-    return add_copy(id, v.device, "kept for the fetch, before later assignments");
+    return add_copy(id, v.device, "kept for the fetch, before later assignments", {});
   }
 
-  int add_copy(int id, Device* device, std::string reason) {
-    PlanStep step{.node = value(id).source, .is_copy = true, .device = device, .reason = std::move(reason)};
-    step.inputs = {id};
-    step.where = step.node->where();
-    PlanValue target{.dtype = value(id).dtype, .shape = value(id).shape, .device = device};
-    target.producer = static_cast<int>(plan_->steps.size());
-    target.source = step.node;
-    const int copy = new_value(std::move(target));
-    step.outputs = {copy};
-    plan_->steps.push_back(std::move(step));
-    return copy;
-  }
-
-  void mark_needed_steps() {
-    std::vector<int> stack;
-    const auto need = [&](int step) {
-      if (step >= 0 && !plan_->steps[static_cast<std::size_t>(step)].needed) {
-        plan_->steps[static_cast<std::size_t>(step)].needed = true;
-        stack.push_back(step);
-      }
-    };
-    for (int fetch : plan_->fetch_values) need(value(fetch).producer);
+  // The steps that make what is fetched, and those that are run for their effects.
+  std::vector<int> wanted_steps() {
+    std::vector<int> steps = predecessors(plan_->fetch_values, {});
     for (const Operation& target : r_.targets) {
-      if (const auto found = step_of_.find(&target.node()); found != step_of_.end()) need(found->second);
+      if (const auto found = step_of_.find(&target.node()); found != step_of_.end()) steps.push_back(found->second);
     }
-    while (!stack.empty()) {
-      const PlanStep& step = plan_->steps[static_cast<std::size_t>(stack.back())];
-      stack.pop_back();
-      for (int input : step.inputs) need(value(input).producer);
-      for (int after : step.after) need(after);
-    }
-  }
-
-  void prepare_kernels() {
-    for (const int index : plan_->order) {
-      PlanStep& step = plan_->steps[static_cast<std::size_t>(index)];
-      KernelContext& c = step.context;
-      c.device_ = step.device;
-      c.where_ = &step.where;
-      c.attrs_ = &step.node->attrs();
-      c.random_seed_ = node_seed(r_.options.seed, step.node->name());
-      // Placeholders of the right shape; the session binds the memory before each run.
-      const Buffer nothing;
-      for (int output : step.outputs) c.outputs_.emplace_back(nothing, 0, value(output).dtype, value(output).shape);
-      for (int input : step.inputs) {
-        PlanValue& v = value(input);
-        if (v.producer >= 0) {
-          c.inputs_.push_back(
-              &plan_->steps[static_cast<std::size_t>(v.producer)].context.outputs_[static_cast<std::size_t>(v.output)]);
-        } else {
-          if (v.storage == Storage::kFeed) v.tensor = Tensor(nothing, 0, v.dtype, v.shape);
-          c.inputs_.push_back(v.storage == Storage::kVariable ? &v.variable->tensor : &v.tensor);
-        }
-      }
-      if (step.kernel != nullptr && step.kernel->prepare != nullptr && !step.aliased) step.kernel->prepare(c);
-      std::size_t& scratch = plan_->scratch_bytes[step.device];
-      scratch = std::max(scratch, c.scratch_bytes_);
-    }
+    return steps;
   }
 
   PlanValue& value(int id) { return plan_->values[static_cast<std::size_t>(id)]; }
@@ -394,7 +374,9 @@ class PlanBuilder {
   PlanInference inference_;
   std::unordered_map<Output, int> value_of_;
   std::unordered_map<const Node*, int> step_of_;
-  std::map<std::pair<int, Device*>, int> copies_;  // 0: none yet (value 0 is never a copy)
+  std::vector<bool> late_;  // per step: it changes a variable or comes after a step that does
+  std::map<std::pair<int, Device*>, int> copies_;
+  std::unordered_map<std::string, int> constants_;  // by bits, dtype and shape
   std::multimap<ShareKey, int> shared_;
 };
 

@@ -1,4 +1,5 @@
-// The text of Session::explain: one line per step in run order, then what was folded or shared, then the memory.
+// The text of Session::explain: what is fed, variables and constants, one line per step in run order, then what was folded or
+// shared, then the memory.
 #include <fmt/format.h>
 
 #include "gradus/graph/plan.h"
@@ -20,13 +21,16 @@ std::string place_of(const Plan& plan, int id) {
   return v.storage == Storage::kArena ? fmt::format("@{}", v.offset) : "";
 }
 
+std::string tensor_text(const PlanValue& v) {
+  return fmt::format("{} {} {} bytes", dtype_name(v.dtype), v.shape.to_string(), v.bytes);
+}
+
 std::string line_of(const Plan& plan, const PlanStep& step, const SessionOptions& options) {
   std::string text = fmt::format("{:<28} {:<24} {:<6} ", step.node->name(), step.is_copy ? "Copy" : step.node->op(),
                                  step.device->name().to_string());
   for (std::size_t i = 0; i < step.outputs.size(); ++i) {
     const PlanValue& v = plan.value(step.outputs[i]);
-    text += fmt::format("{}{} {} {} bytes {}", i == 0 ? "" : "; ", dtype_name(v.dtype), v.shape.to_string(), v.bytes,
-                        place_of(plan, step.outputs[i]));
+    text += fmt::format("{}{} {}", i == 0 ? "" : "; ", tensor_text(v), place_of(plan, step.outputs[i]));
   }
   text += fmt::format(" | placed: {}", step.reason);
   if (step.aliased) {
@@ -45,20 +49,20 @@ std::string line_of(const Plan& plan, const PlanStep& step, const SessionOptions
 std::string explain_plan(const Plan& plan, const SessionOptions& options) {
   std::string text = fmt::format("plan: {} steps, {} runs\n", plan.order.size(), plan.runs);
   for (const int id : plan.feed_values) {
-    if (id < 0) continue;
-    const PlanValue& v = plan.value(id);
-    text += fmt::format("{:<28} fed: {} {} {} bytes\n", v.source->name(), dtype_name(v.dtype), v.shape.to_string(),
-                        v.bytes);
+    if (id >= 0) text += fmt::format("{:<28} fed: {}\n", plan.value(id).source->name(), tensor_text(plan.value(id)));
   }
-  for (const Node* node : plan.variables) {
-    const TensorInfo& info = node->output_info(0);
-    const std::size_t bytes = static_cast<std::size_t>(info.shape.num_elements()) * dtype_size(info.dtype);
-    text += fmt::format("{:<28} variable: {} {} {} bytes\n", node->name(), dtype_name(info.dtype),
-                        info.shape.to_string(), bytes);
+  for (const PlanValue& v : plan.values) {
+    if (v.storage == Storage::kVariable) {
+      text += fmt::format("{:<28} variable: {} on {} | placed: {}\n", v.source->name(), tensor_text(v),
+                          v.device->name().to_string(), v.variable->reason);
+    } else if (v.storage == Storage::kConstant && v.source->def().kind == OpKind::kConstant) {
+      text += fmt::format("{:<28} constant: {} in host memory\n", v.source->name(), tensor_text(v));
+    }
   }
   for (const int s : plan.order) text += line_of(plan, plan.step(s), options) + "\n";
   for (const PlanNote& note : plan.notes) {
-    text += fmt::format("{:<28} {:<24} {}\n", note.node->name(), note.node->op(), note.text);
+    text += fmt::format("{:<28} {:<24} {} | {}\n", note.node->name(), note.node->op(),
+                        tensor_text(plan.value(note.value)), note.text);
   }
   for (const auto& [device, bytes] : plan.arena_bytes)
     text += fmt::format("arena on {}: {} bytes\n", device->name().to_string(), bytes);

@@ -20,11 +20,13 @@ void check_size(const TensorInfo& info) {
 
 }  // namespace
 
+std::int64_t integer_at(const Tensor& tensor, std::int64_t i) {
+  return tensor.dtype() == DType::kInt32 ? tensor.data<std::int32_t>()[i] : tensor.data<std::int64_t>()[i];
+}
+
 IntValues integers_of(const Tensor& tensor) {
   IntValues values;
-  for (std::int64_t i = 0; i < tensor.num_elements(); ++i) {
-    values.push_back(tensor.dtype() == DType::kInt32 ? tensor.data<std::int32_t>()[i] : tensor.data<std::int64_t>()[i]);
-  }
+  for (std::int64_t i = 0; i < tensor.num_elements(); ++i) values.push_back(integer_at(tensor, i));
   return values;
 }
 
@@ -65,25 +67,25 @@ std::vector<TensorInfo> PlanInference::inputs_of(const Node& node) const {
 
 void PlanInference::infer(const Node& node) {
   std::vector<TensorInfo> outputs;
-  if (node.def().kind == OpKind::kPlaceholder || node.def().kind == OpKind::kVariable) {
-    outputs = {node.output_info(0)};
-  } else {
-    try {
+  try {
+    if (node.def().kind == OpKind::kVariable) {
+      outputs = {node.output_info(0)};  // its initial value is not part of the plan
+    } else {
       outputs = infer_shapes(node.def(), node.attrs(), inputs_of(node), [&](int i) { return value(node.input(i)); });
-      for (int i = 0; i < static_cast<int>(outputs.size()); ++i) {
-        // What the graph knew already (from a builder's stricter knowledge) still holds.
-        TensorInfo& out = outputs[static_cast<std::size_t>(i)];
-        out.shape = out.shape.merged_with(node.output_info(i).shape);
-        if (!out.shape.fully_known()) {
-          throw invalid_argument("the result's shape " + out.shape.to_string() +
-                                 " depends on a value that is only known while the graph runs; shapes may depend on "
-                                 "constants, on fed tensors and on the shapes of other tensors");
-        }
-        check_size(out);
-      }
-    } catch (const Error& error) {
-      throw Error(error.code(), node.where() + " " + error.what());
     }
+    for (int i = 0; i < static_cast<int>(outputs.size()); ++i) {
+      // What the graph knew already (from a builder's stricter knowledge) still holds.
+      TensorInfo& out = outputs[static_cast<std::size_t>(i)];
+      out.shape = out.shape.merged_with(node.output_info(i).shape);
+      if (!out.shape.fully_known()) {
+        throw invalid_argument("the result's shape " + out.shape.to_string() +
+                               " depends on a value that is only known while the graph runs; shapes may depend on "
+                               "constants, on fed tensors and on the shapes of other tensors");
+      }
+      check_size(out);
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), node.where() + " " + error.what());
   }
   infos_[&node] = std::move(outputs);
 }
@@ -100,6 +102,8 @@ std::optional<IntValues> PlanInference::value(const Output& output) {
   const auto known = values_.find(output);
   if (known != values_.end()) return known->second;
   std::optional<IntValues> result;
+  if (value_depth_ == kMaxValueDepth) return result;
+  ++value_depth_;
   if (const int i = feed_index(output); i >= 0) {
     const Tensor& tensor = feeds_[static_cast<std::size_t>(i)].second;
     if (tensor.num_elements() <= kMaxTrackedValues &&
@@ -114,6 +118,7 @@ std::optional<IntValues> PlanInference::value(const Output& output) {
                            [&](int k) { return value(node.input(k)); });
     }
   }
+  --value_depth_;
   values_[output] = result;
   return result;
 }

@@ -11,6 +11,7 @@
 namespace gradus {
 
 // The elements of an int32 or int64 tensor, and back, without a detour over floating point.
+std::int64_t integer_at(const Tensor& tensor, std::int64_t i);
 IntValues integers_of(const Tensor& tensor);
 Tensor tensor_of(const IntValues& values, DType dtype, const Shape& shape);
 
@@ -26,7 +27,7 @@ class PlanInference {
   const TensorInfo& info_of_node(const Output& output) const {
     return infos_.at(&output.node()).at(static_cast<std::size_t>(output.index()));
   }
-  // The output's integer values, where they follow from constants, shapes and feeds.
+  // The output's integer values, where they follow from constants, shapes and feeds (over kMaxValueDepth nodes at most).
   std::optional<IntValues> value(const Output& output);
   // Indices of the feeds whose values some shape or folded node depends on.
   const std::set<std::size_t>& value_feeds() const { return value_feeds_; }
@@ -40,6 +41,7 @@ class PlanInference {
   std::unordered_map<const Node*, std::vector<TensorInfo>> infos_;
   std::unordered_map<Output, std::optional<IntValues>> values_;
   std::set<std::size_t> value_feeds_;
+  int value_depth_ = 0;
 };
 
 }  // namespace gradus

@@ -107,6 +107,9 @@ void assign_memory(Plan& plan, const SessionOptions& options) {
   const bool share = options.optimize && !options.poison_outputs;
   if (share) share_views(plan);
   find_lifetimes(plan);
+  if (!options.optimize) {
+    for (PlanValue& value : plan.values) value.last_use = kForever;
+  }
   if (share && !options.check_numerics) share_in_place(plan);
   lay_out(plan);
 }

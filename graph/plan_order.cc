@@ -1,5 +1,5 @@
-// The order of a plan's steps: data flow, control dependencies, and the rule for variables: a read comes before every
-// assignment that it does not depend on, and assignments come in the order in which they were built.
+// Which steps of a plan run, and in which order: data flow, control dependencies, and the rule for variables: a read comes
+// before every assignment that it does not depend on, and assignments come in the order in which they were built.
 #include <fmt/format.h>
 
 #include <functional>
@@ -64,6 +64,19 @@ void add_variable_edges(const Plan& plan, Edges& next) {
 }
 
 }  // namespace
+
+void mark_needed_steps(Plan& plan, std::vector<int> roots) {
+  while (!roots.empty()) {
+    PlanStep& step = plan.step(roots.back());
+    roots.pop_back();
+    if (step.needed) continue;
+    step.needed = true;
+    for (int input : step.inputs) {
+      if (plan.value(input).producer >= 0) roots.push_back(plan.value(input).producer);
+    }
+    roots.insert(roots.end(), step.after.begin(), step.after.end());
+  }
+}
 
 void order_steps(Plan& plan) {
   const int count = static_cast<int>(plan.steps.size());

@@ -7,10 +7,14 @@ namespace gradus {
 NameScope::NameScope(Graph& graph, std::string_view name)
     : graph_(graph), saved_prefix_(graph.name_prefix_), saved_path_(graph.scope_path_) {
   if (name.empty()) throw invalid_argument("a name scope needs a name");
-  // The count for "block1/" makes a second scope of that name "block1_1/".
-  const std::string prefix = saved_prefix_ + std::string(name);
-  const int count = graph.name_counts_[prefix + "/"]++;
-  graph.name_prefix_ = (count == 0 ? prefix : prefix + "_" + std::to_string(count)) + "/";
+  // The count for "block1/" makes a second scope of that name "block1_1/", or the next that the user has not opened.
+  const std::string wanted = saved_prefix_ + std::string(name);
+  std::string prefix = wanted + "/";
+  while (graph.name_counts_.contains(prefix)) {
+    prefix = wanted + "_" + std::to_string(++graph.name_counts_[wanted + "/"]) + "/";
+  }
+  graph.name_counts_[prefix] = 0;
+  graph.name_prefix_ = prefix;
   graph.scope_path_ = saved_path_ + std::string(name) + "/";
 }
 

@@ -1,6 +1,7 @@
 // Runs a graph. A session owns its devices, its threads and the values of its variables; it compiles a plan for every
-// signature (feeds with their shapes, fetches, targets) and keeps it. run() may be called from several threads: calls are
-// carried out one after the other. Any number of sessions may run at the same time on one graph, which must outlive them.
+// signature (feeds with their shapes, fetches, targets) and keeps the 64 that were used last. run() may be called from
+// several threads: calls are carried out one after the other. Any number of sessions may run at the same time on one graph,
+// which must outlive them.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +51,8 @@ class Session {
   Tensor value(const Output& variable);
   // Overwrites it. Throws InvalidArgument on another dtype or shape.
   void set_value(const Output& variable, const Tensor& value);
-  // Every variable of the graph (initialised where needed) by name, for checkpoints; and back. restore() throws NotFound for
-  // a missing or unknown name and InvalidArgument for a wrong shape or dtype, before it changes anything.
+  // Every variable of the graph (initialised where needed) by name, all of one moment, for checkpoints; and back. restore()
+  // throws NotFound for a missing or unknown name and InvalidArgument for a wrong shape or dtype, before it changes anything.
   std::map<std::string, Tensor> state();
   void restore(const std::map<std::string, Tensor>& state);
   // Runs since the start. Random ops depend on it, so checkpoints keep it.
@@ -63,10 +64,11 @@ class Session {
   std::string explain(const Output& fetch, const Feeds& feeds = {});
   std::string explain(const Feeds& feeds, const std::vector<Output>& fetches,
                       const std::vector<Operation>& targets = {});
-  // The profiled runs as Chrome trace JSON (chrome://tracing, Perfetto). Throws InvalidArgument unless options.profile.
+  // The profiled runs (their first 200000 steps) as Chrome trace JSON (chrome://tracing, Perfetto). Throws InvalidArgument
+  // unless options.profile, NotFound for a path that cannot be written.
   void write_trace(const std::string& path) const;
 
-  // Plans compiled so far, and bytes of their arenas; for tests and benchmarks.
+  // Plans that are kept, and bytes of their arenas; for tests and benchmarks.
   int num_plans() const;
   std::size_t arena_bytes() const;
   const SessionOptions& options() const;

@@ -55,6 +55,14 @@ TEST_F(GraphDot, EdgesControlDependenciesAndOptions) {
   EXPECT_FALSE(contains(to_dot(graph, {.shapes = false}), "float32 [?,3]"));
 }
 
+TEST_F(GraphDot, SmallConstantsShowTheirNumbers) {
+  constant(graph, Tensor::from<std::int64_t>({INT64_MAX, -1}));
+  constant(graph, Tensor::full(DType::kBool, {}, 1.0));
+  const std::string dot = to_dot(graph);
+  EXPECT_TRUE(contains(dot, "label=\"[9223372036854775807, -1]\"")) << dot;
+  EXPECT_TRUE(contains(dot, "label=\"true\"")) << dot;
+}
+
 TEST_F(GraphDot, HigherOrdersGetTheirOwnBox) {
   gradients(reduce_sum(dx), {graph.find_output("x")});
   EXPECT_TRUE(contains(to_dot(graph), "gradients of order 2"));

@@ -117,6 +117,26 @@ TEST(GraphJson, WhatIsWrongWithAFileIsSaid) {
   expect_refused(Code::kDataLoss, "'value' has 0 characters of data for float64 [2]", without_data);
 }
 
+TEST(GraphJson, HostileFilesAreErrors) {
+  Graph graph;
+  constant(graph, Tensor::full(DType::kBool, {3}, 1.0), "c");
+  const std::string good = to_json(graph);
+  const auto expect_refused = [](const std::string& part, const std::string& text) {
+    Graph copy;
+    expect_error(Code::kDataLoss, part, [&] { graph_from_json(text, copy); });
+  };
+  expect_refused("node 0 'c': 'value' holds bools other than 0 and 1", replaced(good, "AQEB", "AQUB"));
+  expect_refused("not JSON", std::string(100000, '['));
+  expect_refused("must be an object", std::string(100000, '[') + std::string(100000, ']'));
+  // 2^62 elements: refused before memory is asked for.
+  expect_refused("characters of data",
+                 replaced(good, "\"shape\": [\n      3\n     ]", "\"shape\": [4611686018427387904]"));
+  expect_refused("does not fit in 63 bits",
+                 replaced(good, "\"shape\": [\n      3\n     ]", "\"shape\": [4611686018427387904, 4]"));
+  expect_refused("characters of data for bool [?]", replaced(good, "\"shape\": [\n      3\n     ]", "\"shape\": [-1]"));
+  expect_refused("at most 8", replaced(good, "\"shape\": [\n      3\n     ]", "\"shape\": [1,1,1,1,1,1,1,1,3]"));
+}
+
 TEST(GraphJson, InputsMustComeFirst) {
   const auto file = [](const std::string& nodes) {
     return R"({"format": "gradus-graph", "version": 1, "nodes": [)" + nodes + "]}";

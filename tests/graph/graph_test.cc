@@ -48,6 +48,16 @@ TEST(GraphNames, ScopesNestAndRepeatedScopesAreNumbered) {
   expect_error(Code::kInvalidArgument, "needs a name", [&] { NameScope unnamed(graph, ""); });
 }
 
+TEST(GraphNames, ANumberedScopeIsNeverOneThatTheUserOpened) {
+  Graph graph;
+  std::set<std::string> prefixes;
+  for (const char* name : {"block", "block_1", "block", "block", "block_1"}) {
+    const NameScope scope(graph, name);
+    prefixes.insert(zeros(graph, "x").name());
+  }
+  EXPECT_EQ(prefixes, (std::set<std::string>{"block/x", "block_1/x", "block_2/x", "block_3/x", "block_1_1/x"}));
+}
+
 TEST(GraphNames, NodesAndOutputsAreFoundByName) {
   Graph graph;
   const Output x = zeros(graph, "inputs/x");
@@ -163,6 +173,9 @@ TEST(GraphNodes, HandlesThatReferToNothingSaySo) {
   expect_error(Code::kInvalidArgument, "refers to nothing", [&] { (void)identity(nothing); });
   expect_error(Code::kInvalidArgument, "refers to nothing", [] { (void)Operation().name(); });
   Graph graph;
+  const Output third(&zeros(graph, "one").node(), 2);
+  expect_error(Code::kInvalidArgument, "'one' at graph_test.cc:", [&] { (void)third.dtype(); });
+  expect_error(Code::kInvalidArgument, "has 1 outputs; asked for output 2", [&] { (void)identity(third); });
   const std::unordered_set<Output> set = {nothing, zeros(graph, "x"), nothing};
   EXPECT_EQ(set.size(), 2u);
 }

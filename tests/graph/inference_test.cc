@@ -3,6 +3,7 @@
 
 #include "gradus/graph/graph.h"
 #include "gradus/graph/scopes.h"
+#include "gradus/ops/operators.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
 
@@ -217,6 +218,21 @@ TEST(NearestNames, ComeFirst) {
   EXPECT_EQ(nearest_names("conv2d_backprop_inputs", known).find("; did you mean Conv2DBackpropInput"), 0u);
   EXPECT_EQ(nearest_names("matmull", known).find("; did you mean MatMul"), 0u);
   EXPECT_EQ(nearest_names("x", {}), "");
+  EXPECT_EQ(nearest_names("unrelated", known), "");
+}
+
+// 2^40 paths lead from the sum to the constant, and 100000 nodes; following them must neither take forever nor overflow the
+// stack.
+TEST(KnownValues, AreFoundOncePerOutputAndNotAcrossTheWholeGraph) {
+  Graph graph;
+  Output n = constant(graph, std::vector<std::int32_t>{0});
+  for (int i = 0; i < 40; ++i) n = n + n;
+  EXPECT_EQ(graph.known_value(n), (IntValues{0}));
+  const Output one = constant(graph, std::vector<std::int32_t>{1});
+  for (int i = 0; i < 100; ++i) n = n + one;
+  EXPECT_EQ(graph.known_value(n), (IntValues{100}));
+  for (int i = 0; i < 100000; ++i) n = n + one;
+  EXPECT_NE(graph.known_value(n).value_or(IntValues{0}), (IntValues{100}));
 }
 
 }  // namespace

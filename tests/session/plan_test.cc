@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
+#include <cstring>
 #include <thread>
 
 namespace gradus {
@@ -47,6 +49,65 @@ TEST(Placement, AVariableIsUpdatedWhereItIs) {
   EXPECT_NE(text.find("where its variable is"), std::string::npos) << text;
 }
 
+TEST(Placement, AReadAfterAnAssignmentSeesItAcrossDevicesToo) {
+  for (const char* device : {"cpu:0", "ref:0"}) {
+    Graph graph;
+    Output v, add;
+    {
+      const DeviceScope on(graph, device);
+      v = variable(graph, vec({1}), "v");
+      add = assign_add(v, constant(graph, vec({2})));
+    }
+    const Output before = v * 10.0;
+    Output after;
+    {
+      const ControlScope control(graph, {add});
+      after = v * 100.0;
+    }
+    const Output by_data = v * add;  // reads v when the assignment is over
+    const Output unrelated = v * 1000.0 + add * 0.0;
+    Session session(graph);
+    const auto values = session.run({before, after, by_data, unrelated});
+    EXPECT_EQ(values[0].at(0), 10.0) << device;
+    EXPECT_EQ(values[1].at(0), 300.0) << device;
+    EXPECT_EQ(values[2].at(0), 9.0) << device;
+    EXPECT_EQ(values[3].at(0), 1000.0) << device;
+  }
+}
+
+TEST(Placement, AVariableMayBeAssignedFromOneOnAnotherDevice) {
+  Graph graph;
+  Output v;
+  {
+    const DeviceScope on(graph, "ref:0");
+    v = variable(graph, vec({1}), "v");
+  }
+  const Output w = variable(graph, vec({7}), "w");
+  Session session(graph);
+  EXPECT_EQ(session.run({assign(v, w)})[0].at(0), 7.0);
+}
+
+TEST(Explain, TellsDeviceReasonAndSizeOfEveryNode) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat32, {-1, 2}, "x");
+  Output v;
+  {
+    const DeviceScope on(graph, "ref:0");
+    v = variable(graph, Tensor::full(DType::kFloat32, {2}, 1.0), "v");
+  }
+  const Output y = exp((x * v) * exp(scalar(graph, 2.0, DType::kFloat32, "two"), "e"), "y");
+  Session session(graph, {.profile = true});
+  const Feeds feeds = {{x, Tensor::zeros(DType::kFloat32, {3, 2})}};
+  session.run(feeds, {y});
+  const std::string text = session.explain(y, feeds);
+  for (const char* part :
+       {"fed: float32 [3,2] 24 bytes", "variable: float32 [2] 8 bytes on ref:0 | placed: DeviceScope",
+        "constant: float32 [] 4 bytes", "float32 [] 4 bytes | folded: computed once from constants", "copy from ref:0",
+        "float32 [3,2] 24 bytes @", "in memory of 'Mul' @", "kernel: Exp", " ms"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in\n" << text;
+  }
+}
+
 TEST(Folding, ConstantExpressionsAndShapesAreComputedOnce) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat64, {-1, 2}, "x");
@@ -75,6 +136,22 @@ TEST(Sharing, EqualSubexpressionsAreComputedOnceUnlessRandom) {
   EXPECT_EQ(plain.run(feeds, {y})[0].at(0), 2.0);
 }
 
+TEST(Sharing, ConstantsAreOneWhenTheirBitsAre) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat64, {1}, "x");
+  const Output y = (x + 1.0) * (x + 1.0);
+  const Output z = (x / 0.0) + (x / -0.0);  // +inf and -inf
+  const Output w = (x * 2.0) * cast(cast(x, DType::kFloat32) * 2.0, DType::kFloat64);
+  Session session(graph);
+  const Feeds feeds = {{x, vec({1})}};
+  EXPECT_EQ(session.run(feeds, {y})[0].at(0), 4.0);
+  EXPECT_EQ(count(session.explain(y, feeds), "shared: same as"), 2) << session.explain(y, feeds);
+  EXPECT_TRUE(std::isnan(session.run(feeds, {z})[0].at(0)));
+  EXPECT_EQ(count(session.explain(z, feeds), "shared: same as"), 0);
+  EXPECT_EQ(session.run(feeds, {w})[0].at(0), 4.0);
+  EXPECT_EQ(count(session.explain(w, feeds), "shared: same as"), 0) << "2.0 and 2.0f";
+}
+
 TEST(Memory, AChainNeedsTwoBuffersAtMost) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat64, {1000}, "x");
@@ -83,6 +160,9 @@ TEST(Memory, AChainNeedsTwoBuffersAtMost) {
   Session session(graph);
   session.run({{x, Tensor::zeros(DType::kFloat64, {1000})}}, {y});
   EXPECT_LE(session.arena_bytes(), 2 * 8064u);
+  Session plain(graph, {.optimize = false});
+  plain.run({{x, Tensor::zeros(DType::kFloat64, {1000})}}, {y});
+  EXPECT_EQ(plain.arena_bytes(), 40 * 8000u) << "nothing is reused";
 }
 
 TEST(Memory, InPlaceResultsNeverOverwriteWhatIsStillNeeded) {
@@ -118,6 +198,79 @@ TEST(Memory, PlansOfASessionShareOneArena) {
   EXPECT_GT(session.arena_bytes(), bytes);
   const Tensor again = session.run({{x, Tensor::full(DType::kFloat64, {1000}, 1.0)}}, {y})[0];
   EXPECT_NEAR(again.at(999), 1.0 + 2.718281828459045, 1e-15) << "plans follow an arena that moved";
+}
+
+// A device that counts the bytes in use.
+class CountingDevice final : public Device {
+ public:
+  CountingDevice() : Device({"counting", 0}) {}
+  Buffer allocate(std::size_t bytes) override {
+    live += bytes;
+    const Buffer memory = allocate_host(bytes);
+    return Buffer(memory.get(), [memory, bytes](void*) { live -= bytes; });
+  }
+  void copy_from_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_to_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  static inline std::atomic<std::size_t> live = 0;
+};
+
+TEST(Memory, AnArenaThatGrewLeavesNothingBehind) {
+  backend_registry().add({.type = "counting",
+                          .description = "for tests",
+                          .list =
+                              [] {
+                                return std::vector<DeviceInfo>{{{"counting", 0}, "one"}};
+                              },
+                          .missing = [] { return std::string(); },
+                          .create = [](int, const DeviceOptions&) { return std::make_unique<CountingDevice>(); }});
+  kernel_registry().add("Exp", "counting", {DType::kFloat64}, [](KernelContext& c) { c.output(0).fill(1.0); });
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat64, {-1}, "x");
+  const Output y = exp(exp(x));
+  {
+    Session session(graph, {.device = "counting:0", .optimize = false});
+    for (std::int64_t n = 1000; n <= 5000; n += 1000) {
+      session.run({{x, Tensor::zeros(DType::kFloat64, {n})}}, {y});
+      EXPECT_EQ(CountingDevice::live, session.arena_bytes()) << n;
+    }
+  }
+  EXPECT_EQ(CountingDevice::live, 0u);
+}
+
+TEST(Memory, ASessionDoesNotHoldWhatItWasFed) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat64, {2}, "x");
+  const Output index = placeholder(graph, DType::kInt32, {1}, "index");
+  const Output y = gather(reshape(x, {2, 1}), index);
+  Session session(graph);
+  const Tensor fed = vec({1, 2});
+  EXPECT_EQ(session.run({{x, fed}, {index, Tensor::from<std::int32_t>({1})}}, {y})[0].at(0), 2.0);
+  EXPECT_EQ(fed.buffer().use_count(), 1);
+  EXPECT_THROW(session.run({{x, fed}, {index, Tensor::from<std::int32_t>({9})}}, {y}), Error);
+  EXPECT_EQ(fed.buffer().use_count(), 1);
+}
+
+TEST(Threads, TheStateIsOfOneMoment) {
+  Graph graph;
+  std::vector<Operation> updates;
+  for (int i = 0; i < 50; ++i) {  // many, so that a run would get in between somewhere
+    const Output v = variable(graph, Tensor::scalar(0.0));
+    updates.push_back(assign_add(v, scalar(graph, 1.0, DType::kFloat64)));
+  }
+  const Operation all = group(updates);
+  Session session(graph, {.num_threads = 1});
+  std::atomic<bool> stop{false};
+  std::thread runner([&] {
+    while (!stop) session.run({}, {}, {all});
+  });
+  for (int i = 0; i < 500; ++i) {
+    const auto state = session.state();
+    const double first = state.begin()->second.item<double>();
+    for (const auto& [name, value] : state) EXPECT_EQ(value.item<double>(), first) << name;
+    if (::testing::Test::HasFailure()) break;
+  }
+  stop = true;
+  runner.join();
 }
 
 TEST(Threads, SeveralSessionsRunAtOnceOnOneGraph) {

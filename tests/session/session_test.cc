@@ -313,10 +313,11 @@ TEST(Profile, MeasuresEveryNodeAndWritesAChromeTrace) {
   session.write_trace(path);
   std::ifstream file(path);
   const nlohmann::json trace = nlohmann::json::parse(file);
-  ASSERT_EQ(trace.at("traceEvents").size(), 1u);
-  EXPECT_EQ(trace["traceEvents"][0]["name"], "e");
-  EXPECT_EQ(trace["traceEvents"][0]["ph"], "X");
-  EXPECT_GE(trace["traceEvents"][0]["dur"].get<double>(), 0.0);
+  ASSERT_EQ(trace.at("traceEvents").size(), 2u);
+  EXPECT_EQ(trace["traceEvents"][0]["args"]["name"], "cpu:0");
+  EXPECT_EQ(trace["traceEvents"][1]["name"], "e");
+  EXPECT_EQ(trace["traceEvents"][1]["ph"], "X");
+  EXPECT_GE(trace["traceEvents"][1]["dur"].get<double>(), 0.0);
   std::remove(path.c_str());
   EXPECT_NE(error_of([&] { session.write_trace("/nonexistent/dir/t.json"); }).find("NotFound"), std::string::npos);
   EXPECT_NE(error_of([&] { Session(graph).write_trace(path); }).find("profile"), std::string::npos);

@@ -1,0 +1,39 @@
+// Placement: on which device a node of a plan runs, by which kernel, and why.
+#include <fmt/format.h>
+
+#include "gradus/graph/plan.h"
+
+namespace gradus {
+
+Placement asked_device(const Node& node, const SessionOptions& options, DeviceSet& devices) {
+  if (node.device().empty()) {
+    return {&devices.get(DeviceName::parse(options.device)), nullptr, "the session's default"};
+  }
+  try {
+    return {&devices.get(DeviceName::parse(node.device())), nullptr, "DeviceScope"};
+  } catch (const Error& error) {
+    throw Error(error.code(), node.where() + " " + error.what());
+  }
+}
+
+Placement place(const Node& node, const SessionOptions& options, DeviceSet& devices, Device* variable) {
+  Placement result = variable != nullptr ? Placement{variable, nullptr, "where its variable is"}
+                                         : asked_device(node, options, devices);
+  if (node.def().kind == OpKind::kNoOp) return result;
+  const DType dtype = node.def().kernel_dtype == kDTypeOfOutput ? node.output_info(0).dtype
+                                                                : node.input(node.def().kernel_dtype).dtype();
+  const DeviceName& name = result.device->name();
+  result.kernel = kernel_registry().find(node.op(), name.type, dtype);
+  if (const std::string* why = kernel_registry().cpu_only_reason(node.op(), name.type);
+      result.kernel == nullptr && why != nullptr) {
+    result = {&devices.get({"cpu", 0}), kernel_registry().find(node.op(), "cpu", dtype),
+              "no " + name.type + " kernel: " + *why};
+  }
+  if (result.kernel == nullptr) {
+    throw unimplemented(fmt::format("{} has no kernel for {} on {}; kernels that exist: {}", node.where(),
+                                    dtype_name(dtype), name.to_string(), kernel_registry().describe(node.op())));
+  }
+  return result;
+}
+
+}  // namespace gradus
