@@ -3,20 +3,26 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <bit>
 #include <functional>
 #include <string_view>
 
 namespace gradus {
 namespace {
 
-// Writes "name=value" pairs; tensors in full bits, so that equal texts mean equal attributes.
+// Writes "name=value" pairs. The exact form has every bit of numbers and tensors and the length of strings, so that equal
+// texts mean equal attributes.
 class Printer final : public AttrVisitor {
  public:
   explicit Printer(bool exact) : exact_(exact) {}
   void field(const AttrField& f, bool& v) override { add(f, v ? "true" : "false"); }
   void field(const AttrField& f, std::int64_t& v) override { add(f, std::to_string(v)); }
-  void field(const AttrField& f, double& v) override { add(f, fmt::format("{}", v)); }
-  void field(const AttrField& f, std::string& v) override { add(f, "'" + v + "'"); }
+  void field(const AttrField& f, double& v) override {
+    add(f, exact_ ? fmt::format("{:x}", std::bit_cast<std::uint64_t>(v)) : fmt::format("{}", v));
+  }
+  void field(const AttrField& f, std::string& v) override {
+    add(f, exact_ ? fmt::format("{}:{}", v.size(), v) : "'" + v + "'");
+  }
   void field(const AttrField& f, DType& v) override { add(f, dtype_name(v)); }
   void field(const AttrField& f, Shape& v) override { add(f, v.to_string()); }
   void field(const AttrField& f, std::vector<std::int64_t>& v) override {
@@ -47,6 +53,12 @@ std::string print(const Attrs& attrs, bool exact) {
 }
 
 }  // namespace
+
+void AttrVisitor::check_enumerator(const AttrField& field, const EnumValue& value) {
+  if (value.index >= 0 && static_cast<std::size_t>(value.index) < value.names.size()) return;
+  throw invalid_argument(
+      fmt::format("{} has no value number {}; it may be {}", field.name, value.index, fmt::join(value.names, ", ")));
+}
 
 bool Attrs::empty() const { return to_string().empty(); }
 std::string Attrs::to_string() const { return print(*this, false); }

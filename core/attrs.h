@@ -51,6 +51,7 @@ class AttrVisitor {
     const AttrField f{name, doc};
     if constexpr (std::is_enum_v<T> && !std::is_same_v<T, DType>) {
       EnumValue e{static_cast<int>(value), EnumNames<T>::values};
+      check_enumerator(f, e);
       field(f, e);
       value = static_cast<T>(e.index);
     } else {
@@ -67,6 +68,10 @@ class AttrVisitor {
   virtual void field(const AttrField&, std::vector<std::int64_t>&) = 0;
   virtual void field(const AttrField&, Tensor&) = 0;
   virtual void field(const AttrField&, EnumValue&) = 0;
+
+ private:
+  // Throws InvalidArgument for a value without a name, such as static_cast<Padding>(7).
+  static void check_enumerator(const AttrField& field, const EnumValue& value);
 };
 
 struct NoAttrs {

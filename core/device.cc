@@ -49,7 +49,7 @@ std::unique_ptr<Device> BackendRegistry::create(const DeviceName& name, const De
   if (backend == nullptr) {
     std::string known;
     for (const auto& b : backends_) known += (known.empty() ? "" : ", ") + b->type;
-    throw not_found(fmt::format("no backend for device '{}' in this build; available types: {}", name.to_string(),
+    throw not_found(fmt::format("no backend for device '{}' in this build; known types: {}", name.to_string(),
                                 known.empty() ? "none" : known));
   }
   if (const std::string missing = backend->missing(); !missing.empty()) {

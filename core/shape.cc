@@ -7,6 +7,14 @@
 #include "gradus/core/error.h"
 
 namespace gradus {
+namespace {
+
+void check_size(std::int64_t size) {
+  if (size < kUnknownDim)
+    throw invalid_argument(fmt::format("a dimension is at least 0, or -1 for unknown; got {}", size));
+}
+
+}  // namespace
 
 Shape::Shape(std::initializer_list<std::int64_t> dims) {
   for (std::int64_t d : dims) push_back(d);
@@ -23,15 +31,16 @@ Shape Shape::of_rank(int rank, std::int64_t fill) {
 }
 
 void Shape::set_dim(int axis, std::int64_t size) {
-  if (size < kUnknownDim)
-    throw invalid_argument(fmt::format("a dimension is at least 0, or -1 for unknown; got {}", size));
+  if (axis < 0 || axis >= rank_)
+    throw invalid_argument(fmt::format("a shape of rank {} has no dimension {}", rank_, axis));
+  check_size(size);
   dims_[static_cast<std::size_t>(axis)] = size;
 }
 
 void Shape::push_back(std::int64_t size) {
   if (rank_ == kMaxRank) throw invalid_argument(fmt::format("a shape has at most {} dimensions", kMaxRank));
-  ++rank_;
-  set_dim(rank_ - 1, size);
+  check_size(size);
+  dims_[static_cast<std::size_t>(rank_++)] = size;
 }
 
 bool Shape::fully_known() const {

@@ -24,7 +24,7 @@ class Shape {
 
   int rank() const { return rank_; }
   std::int64_t operator[](int axis) const { return dims_[static_cast<std::size_t>(axis)]; }
-  // Throws InvalidArgument for a size below -1.
+  // Throws InvalidArgument for a size below -1, or an axis that the shape does not have.
   void set_dim(int axis, std::int64_t size);
   void push_back(std::int64_t size);
   const std::int64_t* begin() const { return dims_.data(); }

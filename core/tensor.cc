@@ -7,25 +7,13 @@
 #include <cstring>
 #include <limits>
 
+#include "gradus/core/convert.h"
 #include "gradus/core/philox.h"
 
 namespace gradus {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-
-template <class To, class From>
-To convert_element(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return static_cast<double>(value) != 0.0;
-  } else if constexpr (std::is_same_v<To, Float16>) {
-    return Float16(static_cast<double>(value));
-  } else if constexpr (std::is_same_v<From, Float16>) {
-    return static_cast<To>(static_cast<float>(value));
-  } else {
-    return static_cast<To>(value);
-  }
-}
 
 }  // namespace
 
@@ -151,11 +139,12 @@ void Tensor::copy_from(const Tensor& other) {
 }
 
 bool bit_equal(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+  return a.defined() == b.defined() && a.dtype() == b.dtype() && a.shape() == b.shape() &&
          (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
 }
 
 double max_abs_difference(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined()) throw invalid_argument("max_abs_difference: a tensor has no value");
   if (!(a.shape() == b.shape())) {
     throw invalid_argument("max_abs_difference: shapes " + a.shape().to_string() + " and " + b.shape().to_string() +
                            " differ");

@@ -71,7 +71,7 @@ class Tensor {
   void set(std::int64_t index, double value);
 
   Tensor clone() const;                       // same values, own memory
-  Tensor cast(DType dtype) const;             // own memory; float to integer truncates, to bool is != 0
+  Tensor cast(DType dtype) const;             // own memory; as core/convert.h says
   Tensor reshaped(const Shape& shape) const;  // shares memory; throws InvalidArgument when the counts differ
   // Rows [begin, end) of axis 0; shares memory. Throws OutOfRange.
   Tensor rows(std::int64_t begin, std::int64_t end) const;
@@ -82,6 +82,8 @@ class Tensor {
 
   // "float32 [2,3] min -1 mean 0.2 max 4: [[1, 2, 3], ...]"; long tensors are shortened.
   std::string to_string(int max_elements = 32) const;
+  // Element `index` as to_string writes it: integers with all digits, floating values with six. Throws OutOfRange.
+  std::string element_to_string(std::int64_t index) const;
 
  private:
   void check_dtype(DType requested) const;
@@ -99,7 +101,8 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 // Same dtype, shape and bits (so NaN equals the same NaN).
 bool bit_equal(const Tensor& a, const Tensor& b);
-// max |a - b| over the elements, computed in float64; NaN when any difference is NaN. Throws InvalidArgument on unlike shapes.
+// max |a - b| over the elements, computed in float64; NaN when any difference is NaN. Throws InvalidArgument on unlike shapes
+// and for a tensor without value.
 double max_abs_difference(const Tensor& a, const Tensor& b);
 
 // Reproducible random tensors for tests, examples and feeds (Philox; the same seed gives the same values on every machine).

@@ -11,21 +11,15 @@
 namespace gradus {
 namespace {
 
-std::string element_text(const Tensor& t, std::int64_t index) {
-  const double value = t.at(index);
-  if (t.dtype() == DType::kBool) return value != 0.0 ? "true" : "false";
-  if (!is_floating(t.dtype())) return fmt::format("{}", static_cast<std::int64_t>(value));
-  return fmt::format("{:.6g}", value);
-}
-
 // Prints the block of `axis` that starts at element `start`; `left` counts the elements that may still be shown.
 void print_axis(const Tensor& t, int axis, std::int64_t start, std::int64_t stride, int* left, std::string* out) {
   if (axis == t.shape().rank()) {
-    *out += element_text(t, start);
+    *out += t.element_to_string(start);
     --*left;
     return;
   }
   *out += '[';
+  if (t.shape()[axis] == 0) --*left;  // a row of nothing counts, or [1000000,0] would print a million of them
   const std::int64_t inner = t.shape()[axis] == 0 ? 0 : stride / t.shape()[axis];
   for (std::int64_t i = 0; i < t.shape()[axis]; ++i) {
     if (i > 0) *out += ", ";
@@ -39,6 +33,17 @@ void print_axis(const Tensor& t, int axis, std::int64_t start, std::int64_t stri
 }
 
 }  // namespace
+
+std::string Tensor::element_to_string(std::int64_t index) const {
+  const double value = at(index);
+  switch (dtype_) {
+    case DType::kBool: return value != 0.0 ? "true" : "false";
+    case DType::kInt32: return std::to_string(data<std::int32_t>()[index]);
+    case DType::kInt64: return std::to_string(data<std::int64_t>()[index]);
+    case DType::kUInt8: return std::to_string(data<std::uint8_t>()[index]);
+    default: return fmt::format("{:.6g}", value);
+  }
+}
 
 std::string Tensor::to_string(int max_elements) const {
   if (!has_value_) return "(no value)";

@@ -5,9 +5,13 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "gradus/core/error.h"
 
 namespace gradus {
 namespace {
@@ -41,7 +45,8 @@ struct ThreadPool::Impl {
   using Body = FunctionRef<void(std::int64_t, std::int64_t, int)>;
 
   explicit Impl(int num_threads);
-  ~Impl();
+  ~Impl() { join(); }
+  void join();
   void run(std::int64_t total, std::int64_t chunk, Body body);
   void worker_loop(int index);
   bool run_one_chunk(int worker);
@@ -82,10 +87,15 @@ void ThreadPool::parallel_for_worker(std::int64_t total, std::int64_t chunk,
 
 ThreadPool::Impl::Impl(int num_threads) {
   if (num_threads <= 0) num_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+  try {
+    for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+  } catch (const std::system_error& error) {
+    join();
+    throw Error(Code::kResourceExhausted, "cannot start " + std::to_string(num_threads) + " threads: " + error.what());
+  }
 }
 
-ThreadPool::Impl::~Impl() {
+void ThreadPool::Impl::join() {
   {
     const std::lock_guard lock(sleep_mutex_);
     stop_.store(true);

@@ -12,7 +12,8 @@ namespace gradus {
 
 class ThreadPool {
  public:
-  // `num_threads` counts the calling thread: 1 runs everything inline. 0 means one per processor of this machine.
+  // `num_threads` counts the calling thread: 1 runs everything inline. 0 means one per processor of this machine. Throws
+  // ResourceExhausted when the machine does not have that many.
   explicit ThreadPool(int num_threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -25,7 +26,7 @@ class ThreadPool {
   // inside a chunk run serially, as do calls while another thread uses the pool.
   void parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body);
   // The same with the index of the worker, 0 .. num_threads()-1, for scratch memory per thread: body(begin, end,
-  // worker). Chunks that run at the same time have different indices; a nested call has that of the chunk around it.
+  // worker). Chunks of one call that run at the same time have different indices; a nested call has that of the chunk around it.
   void parallel_for_worker(std::int64_t total, std::int64_t chunk,
                            FunctionRef<void(std::int64_t, std::int64_t, int)> body);
 

@@ -141,9 +141,26 @@ TEST(Attrs, TensorsAreComparedByAllTheirBits) {
                Attrs(Everything{.value = Tensor::zeros(DType::kInt32, {1})}));
 }
 
+struct TwoTexts {
+  std::string first, second;
+  template <class V>
+  void visit(V& v) {
+    v("a", first);
+    v("b", second);
+  }
+};
+
 TEST(Attrs, TextsCannotImitateOtherFields) {
-  // The label of the first looks like the following fields of the second.
-  EXPECT_FALSE(Attrs(Everything{.label = "x' dtype=float32"}) == Attrs(Everything{.label = "x"}));
+  const Attrs left = TwoTexts{"1' b='2", "3"}, right = TwoTexts{"1", "2' b='3"};
+  EXPECT_EQ(left.to_string(), right.to_string());  // a='1' b='2' b='3'
+  EXPECT_FALSE(left == right);
+}
+
+TEST(Attrs, NumbersAreComparedByAllTheirBits) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_FALSE(Attrs(Everything{.scale = 0.0}) == Attrs(Everything{.scale = -0.0}));
+  EXPECT_TRUE(Attrs(Everything{.scale = nan}) == Attrs(Everything{.scale = nan}));
+  EXPECT_FALSE(Attrs(Everything{.scale = 0.1}) == Attrs(Everything{.scale = std::nextafter(0.1, 1.0)}));
 }
 
 TEST(Attrs, StructsOfDifferentTypeAreNeverEqual) {
@@ -152,6 +169,12 @@ TEST(Attrs, StructsOfDifferentTypeAreNeverEqual) {
   EXPECT_TRUE(Attrs(JustACount{}).holds<JustACount>());
   EXPECT_FALSE(Attrs(JustACount{}).holds<AlsoACount>());
   expect_error(Code::kInternal, "not of type", [] { (void)Attrs(JustACount{}).get<AlsoACount>(); });
+}
+
+TEST(Attrs, AnEnumeratorWithoutNameIsRefused) {
+  const Attrs attrs(Everything{.colour = static_cast<Colour>(7)});
+  expect_error(Code::kInvalidArgument, "colour has no value number 7; it may be RED, GREEN",
+               [&] { attrs.to_string(); });
 }
 
 }  // namespace

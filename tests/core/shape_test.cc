@@ -40,6 +40,14 @@ TEST(Shape, RefusesBadDimensions) {
   EXPECT_EQ(Shape({1, 1, 1, 1, 1, 1, 1, 1}).rank(), 8);
 }
 
+TEST(Shape, ARefusedChangeChangesNothing) {
+  Shape shape = {1, 2};
+  expect_error(Code::kInvalidArgument, "a shape of rank 2 has no dimension 2", [&] { shape.set_dim(2, 1); });
+  expect_error(Code::kInvalidArgument, "a shape of rank 2 has no dimension -1", [&] { shape.set_dim(-1, 1); });
+  expect_error(Code::kInvalidArgument, "got -5", [&] { shape.push_back(-5); });
+  EXPECT_EQ(shape, (Shape{1, 2}));
+}
+
 TEST(Shape, ElementCountsDoNotOverflow) {
   EXPECT_EQ((Shape{kBig}).num_elements(), kBig);
   expect_error(Code::kInvalidArgument, "does not fit in 63 bits", [] { (void)(Shape{kBig, 2}).num_elements(); });

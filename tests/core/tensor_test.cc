@@ -111,6 +111,21 @@ TEST(Tensor, CastsBetweenAllDTypes) {
   EXPECT_EQ(Tensor::scalar(1.0 / 3.0).cast(DType::kFloat32).item<float>(), 1.0f / 3.0f);
 }
 
+TEST(Tensor, FloatingValuesBeyondAnIntegersRangeBecomeItsNearest) {
+  const Tensor x = Tensor::from<double>({kNaN, kInfinity, -1e30, 300.9, -1.5, 2147483647.5, 9223372036854775808.0});
+  const auto expect_elements = [&](DType dtype, const std::vector<std::string>& expected) {
+    const Tensor y = x.cast(dtype);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(y.element_to_string(static_cast<std::int64_t>(i)), expected[i]) << dtype_name(dtype) << " " << i;
+    }
+  };
+  expect_elements(DType::kInt32, {"0", "2147483647", "-2147483648", "300", "-1", "2147483647", "2147483647"});
+  expect_elements(DType::kInt64, {"0", "9223372036854775807", "-9223372036854775808", "300", "-1", "2147483647",
+                                  "9223372036854775807"});
+  expect_elements(DType::kUInt8, {"0", "255", "0", "255", "0", "255", "255"});
+  EXPECT_EQ(Tensor::full(DType::kUInt8, {1}, 300.0).data<std::uint8_t>()[0], 255);
+}
+
 TEST(Tensor, FillAndCopy) {
   Tensor t(DType::kFloat16, {3});
   t.fill(0.1);
@@ -154,6 +169,21 @@ TEST(Tensor, PrintsShapeStatisticsAndValues) {
   std::ostringstream stream;
   stream << Tensor::scalar(2.0f);
   EXPECT_EQ(stream.str(), "float32 []: 2");
+}
+
+TEST(Tensor, PrintsIntegersWithAllDigitsAndEmptyTensorsShortly) {
+  const Tensor t = Tensor::from<std::int64_t>({INT64_MAX, INT64_MIN, (std::int64_t{1} << 53) + 1});
+  EXPECT_EQ(t.to_string(), "int64 [3]: [9223372036854775807, -9223372036854775808, 9007199254740993]");
+  EXPECT_EQ(Tensor::zeros(DType::kInt32, {2, 0}).to_string(), "int32 [2,0]: [[], []]");
+  EXPECT_LT(Tensor::zeros(DType::kInt32, {std::int64_t{1} << 40, 0}).to_string().size(), 200u);
+  expect_error(Code::kOutOfRange, "index 3 of 3", [&] { (void)t.element_to_string(3); });
+}
+
+TEST(Tensor, ATensorWithoutValueIsEqualToNoOther) {
+  EXPECT_TRUE(bit_equal(Tensor(), Tensor()));
+  EXPECT_FALSE(bit_equal(Tensor(), Tensor::scalar(1.0f)));
+  EXPECT_FALSE(bit_equal(Tensor::scalar(1.0f), Tensor()));
+  expect_error(Code::kInvalidArgument, "has no value", [] { max_abs_difference(Tensor(), Tensor::scalar(1.0f)); });
 }
 
 TEST(Tensor, RandomTensorsDependOnTheSeedAlone) {

@@ -2,9 +2,12 @@
 #include "gradus/core/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -13,8 +16,19 @@
 #include <utility>
 #include <vector>
 
+#include "gradus/core/error.h"
+
 namespace gradus {
 namespace {
+
+// g++ tells by macros, clang++ by features.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
 
 using Chunks = std::set<std::pair<std::int64_t, std::int64_t>>;
 
@@ -174,6 +188,22 @@ TEST(ThreadPool, WorkersThatFellAsleepWakeUp) {
     pool.parallel_for(30, 1, [&](std::int64_t, std::int64_t) { ++count; });
     ASSERT_EQ(count.load(), 30);
   }
+}
+
+TEST(ThreadPool, SaysSoWhenTheMachineCannotStartThatManyThreads) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need more address space than this test leaves";
+  const auto start_in_one_gigabyte = [] {
+    const rlimit limit{1u << 30, 1u << 30};  // of addresses: 8 MB for each stack
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      ThreadPool pool(4000);
+    } catch (const Error& error) {
+      std::fprintf(stderr, "%s\n", error.full_text().c_str());
+      std::exit(0);
+    }
+    std::exit(1);
+  };
+  EXPECT_EXIT(start_in_one_gigabyte(), ::testing::ExitedWithCode(0), "ResourceExhausted: cannot start 4000 threads");
 }
 
 }  // namespace
