@@ -36,8 +36,8 @@ Output logical_not(const Output& x, std::string_view name = "", SourceLocation l
 Output where(const Output& condition, const Operand& x, const Operand& y, std::string_view name = "",
              SourceLocation location = SourceLocation::current());
 
-// min(max(x, low), high); all three broadcast. NaN stays NaN. The gradient goes to x where low <= x <= high, to `low`
-// where x < low, to `high` where x > high.
+// min(max(x, low), high); all three broadcast. NaN stays NaN; where low > high the result is high. The gradient goes to x
+// where low <= x <= high, to `high` where max(x, low) > high, to `low` where else x < low.
 Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name = "",
                      SourceLocation location = SourceLocation::current());
 

@@ -32,17 +32,20 @@ void check_operands(const ShapeContext& c, int a, const char* a_name, int b, con
   }
 }
 
-// The values of a sizes operand as far as they are known; `accepts_two` allows rows and columns alone.
-IntValues sizes_operand(ShapeContext& c, int i, const char* name, bool accepts_two) {
+// The values of a sizes operand as far as they are known; `accepts_two` allows rows and columns alone. `operands` is the
+// text of the other two.
+IntValues sizes_operand(ShapeContext& c, int i, const char* name, bool accepts_two, const std::string& operands) {
   const Shape& shape = c.input_shape(i);
   if (c.input_dtype(i) != DType::kInt32) {
-    c.fail(fmt::format("{} must be int32; got {} {}", name, dtype_name(c.input_dtype(i)), shape.to_string()));
+    c.fail(fmt::format("{} must be int32; got {} {}: {}", name, dtype_name(c.input_dtype(i)), shape.to_string(),
+                       operands));
   }
-  if (shape.rank() != 1) c.fail(fmt::format("{} must be a vector; got shape {}", name, shape.to_string()));
+  if (shape.rank() != 1)
+    c.fail(fmt::format("{} must be a vector; got shape {}: {}", name, shape.to_string(), operands));
   const std::int64_t length = shape[0];
   if (length != kUnknownDim && length != 4 && !(accepts_two && length == 2)) {
-    c.fail(
-        fmt::format("{} must have 4 values{}; got {}", name, accepts_two ? " (or 2: rows and columns)" : "", length));
+    c.fail(fmt::format("{} must have 4 values{}; got {}: {}", name, accepts_two ? " (or 2: rows and columns)" : "",
+                       length, operands));
   }
   const std::size_t count = length == 2 ? 2 : 4;
   IntValues values = c.input_value(i).value_or(IntValues(count, kUnknownValue));
@@ -50,27 +53,27 @@ IntValues sizes_operand(ShapeContext& c, int i, const char* name, bool accepts_t
     if (value == kUnknownValue) {
       value = kUnknownDim;
     } else if (value < 0) {
-      c.fail(fmt::format("{} must not be negative; got [{}]", name, fmt::join(*c.input_value(i), ",")));
+      c.fail(fmt::format("{} must not be negative; got [{}]: {}", name, fmt::join(*c.input_value(i), ","), operands));
     }
   }
   return values;
 }
 
 // Sizes come from data here, so they are checked before anything is allocated.
-void check_size(const ShapeContext& c, const char* name, DType dtype, const Shape& shape) {
+void check_size(const ShapeContext& c, const char* name, DType dtype, const Shape& shape, const std::string& operands) {
   if (!shape.fully_known()) return;
   std::int64_t bytes = static_cast<std::int64_t>(dtype_size(dtype));
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) bytes = 0;
   for (const std::int64_t size : shape) {
     if (!checked_multiply(bytes, size, &bytes)) {
-      c.fail(
-          fmt::format("the size of the {} does not fit in 63 bits: {} {}", name, dtype_name(dtype), shape.to_string()));
+      c.fail(fmt::format("the size of the {}, {} {}, does not fit in 63 bits: {}", name, dtype_name(dtype),
+                         shape.to_string(), operands));
     }
   }
   const std::int64_t pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGE_SIZE);
   if (pages > 0 && page_size > 0 && bytes / page_size > pages) {
-    c.fail(fmt::format("the {} does not fit in this machine's memory of {} MiB: {} {} takes {} MiB", name,
-                       pages * page_size >> 20, dtype_name(dtype), shape.to_string(), bytes >> 20));
+    c.fail(fmt::format("the {}, {} {} of {} MiB, does not fit in this machine's memory of {} MiB: {}", name,
+                       dtype_name(dtype), shape.to_string(), bytes >> 20, pages * page_size >> 20, operands));
   }
 }
 
@@ -92,7 +95,7 @@ void check_out_backprop(const ShapeContext& c, int i, const ConvGeometry& g, con
 void conv2d_shape(ShapeContext& c) {
   check_operands(c, 0, "input", 1, "filter");
   const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), c.input_shape(0), c.input_shape(1));
-  check_size(c, "output", c.input_dtype(0), g.output_shape());
+  check_size(c, "output", c.input_dtype(0), g.output_shape(), operand_text(c, 0, "input", 1, "filter"));
   c.set_output(0, c.input_dtype(0), g.output_shape());
 }
 
@@ -100,7 +103,8 @@ void conv2d_backprop_input_shape(ShapeContext& c) {
   check_operands(c, 1, "filter", 2, "out_backprop");
   const auto& attrs = c.attrs<Conv2DAttrs>();
   const ImageAxes axes = image_axes(attrs.data_format);
-  const IntValues sizes = sizes_operand(c, 0, "input_sizes", true);
+  const std::string operands = operand_text(c, 1, "filter", 2, "out_backprop");
+  const IntValues sizes = sizes_operand(c, 0, "input_sizes", true, operands);
   const std::int64_t batch = c.input_shape(2)[axes.batch];
   Shape input;
   if (sizes.size() == 2) {
@@ -111,19 +115,20 @@ void conv2d_backprop_input_shape(ShapeContext& c) {
   }
   const ConvGeometry g = conv_geometry(attrs.placement(), input, c.input_shape(1), "input_sizes");
   check_out_backprop(c, 2, g, "input_sizes", c.input_shape(1));
-  check_size(c, "result", c.input_dtype(1), input);
+  check_size(c, "result", c.input_dtype(1), input, operands);
   c.set_output(0, c.input_dtype(1), input);
 }
 
 void conv2d_backprop_filter_shape(ShapeContext& c) {
   check_operands(c, 0, "input", 2, "out_backprop");
-  Shape filter(sizes_operand(c, 1, "filter_sizes", false));
+  const std::string operands = operand_text(c, 0, "input", 2, "out_backprop");
+  Shape filter(sizes_operand(c, 1, "filter_sizes", false, operands));
   if (filter[3] == kUnknownDim) {
     filter.set_dim(3, c.input_shape(2)[image_axes(c.attrs<Conv2DAttrs>().data_format).channels]);
   }
   const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), c.input_shape(0), filter);
   check_out_backprop(c, 2, g, "input", filter);
-  check_size(c, "result", c.input_dtype(0), filter);
+  check_size(c, "result", c.input_dtype(0), filter, operands);
   c.set_output(0, c.input_dtype(0), filter);
 }
 

@@ -18,6 +18,11 @@ std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return a / b + (a % b
 
 std::string list(std::span<const std::int64_t> values) { return fmt::format("[{}]", fmt::join(values, ",")); }
 
+// `operands` names the tensors that the rule was broken for, where they are known.
+[[noreturn]] void reject(const std::string& rule, const std::string& operands) {
+  throw invalid_argument(operands.empty() ? rule : rule + ": " + operands);
+}
+
 // Fills in padding and output size; false when the window is larger than the padded image.
 bool place(WindowAxis& axis, Padding padding, std::int64_t before, std::int64_t after) {
   const bool unknown_window = axis.window == kUnknownDim;
@@ -62,56 +67,60 @@ WindowAxis::Range WindowAxis::positions_inside(std::int64_t tap) const {
   return {std::min(begin, out), std::max(std::min(end, out), std::min(begin, out))};
 }
 
-void check_per_dimension(const char* name, std::span<const std::int64_t> values, DataFormat format) {
+void check_per_dimension(const char* name, std::span<const std::int64_t> values, DataFormat format,
+                         const std::string& operands) {
   const char* letters = data_format_name(format);
   if (values.size() != 4) {
-    throw invalid_argument(fmt::format("{} must be 4 integers in {} order; got {}", name, letters, list(values)));
+    reject(fmt::format("{} must be 4 integers in {} order; got {}", name, letters, list(values)), operands);
   }
   const ImageAxes axes = image_axes(format);
   for (const int axis : {axes.height, axes.width}) {
     const std::int64_t value = values[static_cast<std::size_t>(axis)];
     if (value < 1 || value > kMaxAttribute) {
-      throw invalid_argument(fmt::format("{} for rows and columns must be at least 1 and below 2^31; got {} {}", name,
-                                         list(values), letters));
+      reject(fmt::format("{} for rows and columns must be at least 1 and below 2^31; got {} {}", name, list(values),
+                         letters),
+             operands);
     }
   }
   for (const int axis : {axes.batch, axes.channels}) {
     if (values[static_cast<std::size_t>(axis)] != 1) {
-      throw invalid_argument(fmt::format("{} for batch and depth must be 1; got {} {}", name, list(values), letters));
+      reject(fmt::format("{} for batch and depth must be 1; got {} {}", name, list(values), letters), operands);
     }
   }
 }
 
-void check_placement(const WindowPlacement& p) {
-  check_per_dimension("strides", p.strides, p.data_format);
-  if (!p.dilations.empty()) check_per_dimension("dilations", p.dilations, p.data_format);
+void check_placement(const WindowPlacement& p, const std::string& operands) {
+  check_per_dimension("strides", p.strides, p.data_format, operands);
+  if (!p.dilations.empty()) check_per_dimension("dilations", p.dilations, p.data_format, operands);
   const char* letters = data_format_name(p.data_format);
   if (p.padding != Padding::kExplicit) {
     if (p.explicit_paddings.empty()) return;
-    throw invalid_argument(fmt::format("explicit_paddings go with padding EXPLICIT only; got {} with padding {}",
-                                       list(p.explicit_paddings), padding_name(p.padding)));
+    reject(fmt::format("explicit_paddings go with padding EXPLICIT only; got {} with padding {}",
+                       list(p.explicit_paddings), padding_name(p.padding)),
+           operands);
   }
   const bool in_range = std::all_of(p.explicit_paddings.begin(), p.explicit_paddings.end(),
                                     [](std::int64_t v) { return v >= 0 && v <= kMaxAttribute; });
   if (p.explicit_paddings.size() != 8 || !in_range) {
-    throw invalid_argument(fmt::format(
-        "padding EXPLICIT needs 8 explicit_paddings from 0 to 2^31 - 1, [before, after] per dimension in {} order; "
-        "got {}",
-        letters, list(p.explicit_paddings)));
+    reject(fmt::format("padding EXPLICIT needs 8 explicit_paddings from 0 to 2^31 - 1, [before, after] per dimension "
+                       "in {} order; got {}",
+                       letters, list(p.explicit_paddings)),
+           operands);
   }
   const ImageAxes axes = image_axes(p.data_format);
   for (const int axis : {axes.batch, axes.channels}) {
     const auto i = static_cast<std::size_t>(2 * axis);
     if (p.explicit_paddings[i] != 0 || p.explicit_paddings[i + 1] != 0) {
-      throw invalid_argument(fmt::format("explicit_paddings for batch and depth must be 0; got {} {}",
-                                         list(p.explicit_paddings), letters));
+      reject(
+          fmt::format("explicit_paddings for batch and depth must be 0; got {} {}", list(p.explicit_paddings), letters),
+          operands);
     }
   }
 }
 
 WindowGeometry window_geometry(const WindowPlacement& p, const Shape& image, std::int64_t window_h,
                                std::int64_t window_w, const char* window_name, const std::string& operands) {
-  check_placement(p);
+  check_placement(p, operands);
   const ImageAxes axes = image_axes(p.data_format);
   WindowGeometry g;
   g.data_format = p.data_format;

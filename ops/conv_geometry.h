@@ -77,16 +77,16 @@ struct WindowPlacement {
 };
 
 // Throws InvalidArgument unless `values` are 4 integers in [1, 2^31), those for batch and channels 1. `name` is the
-// attribute's, for the text: "strides", "dilations", "ksize".
-void check_per_dimension(const char* name, std::span<const std::int64_t> values, DataFormat format);
+// attribute's, for the text: "strides", "dilations", "ksize". `operands` ("input [2,5,5,3] NHWC, filter ...") ends the text.
+void check_per_dimension(const char* name, std::span<const std::int64_t> values, DataFormat format,
+                         const std::string& operands = "");
 // The whole placement, by the same rule; explicit paddings must be 8 integers in [0, 2^31), given exactly when padding
 // is EXPLICIT, those for batch and channels 0.
-void check_placement(const WindowPlacement& placement);
+void check_placement(const WindowPlacement& placement, const std::string& operands = "");
 
 // Windows of window_h x window_w over images of `image` (rank 4, in data_format order). Unknown sizes (kUnknownDim) are
 // allowed and leave unknown what depends on them. Throws InvalidArgument when check_placement does, or when a window is
-// larger than the padded image; `window_name` ("kernel", "window") and `operands` ("input [2,5,5,3] NHWC, filter ...")
-// end up in the text.
+// larger than the padded image; `window_name` ("kernel", "window") and `operands` end up in the text.
 WindowGeometry window_geometry(const WindowPlacement& placement, const Shape& image, std::int64_t window_h,
                                std::int64_t window_w, const char* window_name, const std::string& operands);
 

@@ -9,7 +9,7 @@
 namespace gradus {
 namespace {
 
-// What is known of operand i, element by element; its shape is known.
+// What is known of operand i, element by element; its shape must be known.
 IntValues known_elements(ShapeContext& c, int i) {
   const auto count = static_cast<std::size_t>(c.input_shape(i).num_elements());
   return c.input_value(i).value_or(IntValues(count, kUnknownValue));
@@ -68,6 +68,7 @@ std::optional<IntValues> joined_values(ShapeContext& c, std::int64_t axis) {
   if (rank > 1 && axis != 0 && axis != -rank) return std::nullopt;
   IntValues values;
   for (int i = 0; i < c.num_inputs(); ++i) {
+    if (!c.input_shape(i).fully_known()) return std::nullopt;  // another operand's shape settled the result's
     const IntValues part = known_elements(c, i);
     values.insert(values.end(), part.begin(), part.end());
   }

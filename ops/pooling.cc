@@ -62,7 +62,9 @@ void avg_pool_grad_shape(ShapeContext& c) {
 }  // namespace
 
 WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image) {
-  check_per_dimension("ksize", attrs.ksize, attrs.data_format);
+  const std::string operands =
+      fmt::format("input {}, ksize [{}]", image_text(image, attrs.data_format), fmt::join(attrs.ksize, ","));
+  check_per_dimension("ksize", attrs.ksize, attrs.data_format, operands);
   const ImageAxes axes = image_axes(attrs.data_format);
   const auto height = static_cast<std::size_t>(axes.height), width = static_cast<std::size_t>(axes.width);
   const WindowPlacement placement{.strides = attrs.strides,
@@ -70,20 +72,21 @@ WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image) {
                                   .padding = attrs.padding,
                                   .explicit_paddings = attrs.explicit_paddings,
                                   .data_format = attrs.data_format};
-  check_placement(placement);
+  check_placement(placement, operands);
   for (const std::size_t axis : {height, width}) {
     if (attrs.padding != Padding::kExplicit) break;
     for (const std::size_t side : {2 * axis, 2 * axis + 1}) {
       if (attrs.explicit_paddings[side] < attrs.ksize[axis]) continue;
-      throw invalid_argument(fmt::format(
-          "explicit paddings must be smaller than the window; got explicit_paddings [{}] for ksize "
-          "[{}] {}",
-          fmt::join(attrs.explicit_paddings, ","), fmt::join(attrs.ksize, ","), data_format_name(attrs.data_format)));
+      throw invalid_argument(fmt::format("explicit paddings must be smaller than the window; got [{}]: {}",
+                                         fmt::join(attrs.explicit_paddings, ","), operands));
     }
   }
-  const std::string operands =
-      fmt::format("input {}, ksize [{}]", image_text(image, attrs.data_format), fmt::join(attrs.ksize, ","));
-  return window_geometry(placement, image, attrs.ksize[height], attrs.ksize[width], "window", operands);
+  const WindowGeometry g =
+      window_geometry(placement, image, attrs.ksize[height], attrs.ksize[width], "window", operands);
+  for (const WindowAxis& axis : {g.rows, g.columns}) {
+    if (axis.in == 0 && axis.out > 0) throw invalid_argument("a window would see nothing but padding: " + operands);
+  }
+  return g;
 }
 
 PoolAttrs square_pool(std::int64_t size, std::int64_t stride, Padding padding, DataFormat data_format) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "gradus/ops/shape_operand.h"
 
 namespace gradus {
@@ -14,13 +16,17 @@ void set_random_output(ShapeContext& c, DType dtype) {
 
 void uniform_shape(ShapeContext& c) {
   const auto& attrs = c.attrs<RandomUniformAttrs>();
-  if (!(attrs.low < attrs.high)) c.fail(fmt::format("low must be below high; got {} and {}", attrs.low, attrs.high));
+  if (!(attrs.low < attrs.high) || !std::isfinite(attrs.high - attrs.low)) {
+    c.fail(fmt::format("low must be below high, a finite distance away; got {} and {}", attrs.low, attrs.high));
+  }
   set_random_output(c, attrs.dtype);
 }
 
 void normal_shape(ShapeContext& c) {
   const auto& attrs = c.attrs<RandomNormalAttrs>();
-  if (!(attrs.stddev >= 0)) c.fail(fmt::format("stddev must not be negative; got {}", attrs.stddev));
+  if (!std::isfinite(attrs.mean) || !(attrs.stddev >= 0) || !std::isfinite(attrs.stddev)) {
+    c.fail(fmt::format("mean and stddev must be finite, stddev at least 0; got {} and {}", attrs.mean, attrs.stddev));
+  }
   set_random_output(c, attrs.dtype);
 }
 

@@ -50,13 +50,14 @@ struct DropoutAttrs {
   }
 };
 
-// Uniform in [low, high). `shape` is an int32 or int64 vector. Throws InvalidArgument unless low < high and dtype is floating.
+// Uniform in [low, high). `shape` is an int32 or int64 vector. Throws InvalidArgument unless low < high, both
+// finite with a finite distance, and dtype is floating.
 Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs = {}, std::string_view name = "",
                       SourceLocation location = SourceLocation::current());
 Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, const RandomUniformAttrs& attrs = {},
                       std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// Normal with this mean and standard deviation (Box and Muller).
+// Normal with this mean and standard deviation (Box and Muller), both finite.
 Output random_normal(const Output& shape, const RandomNormalAttrs& attrs = {}, std::string_view name = "",
                      SourceLocation location = SourceLocation::current());
 Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs = {},

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "gradus/core/kernel.h"
+#include "gradus/core/philox.h"
 
 namespace gradus {
 

@@ -201,7 +201,12 @@ std::int64_t range_length(ShapeContext& c, std::int64_t start, std::int64_t limi
   __extension__ using Wide = __int128;
   const Wide distance = delta > 0 ? Wide{limit} - start : Wide{start} - limit;
   const Wide step = delta > 0 ? Wide{delta} : -Wide{delta};
-  return distance <= 0 ? 0 : static_cast<std::int64_t>((distance + step - 1) / step);
+  const Wide count = distance <= 0 ? 0 : (distance + step - 1) / step;
+  if (count > INT64_MAX) {
+    c.fail(fmt::format("the element count does not fit in 63 bits; got start {}, limit {}, delta {}", start, limit,
+                       delta));
+  }
+  return static_cast<std::int64_t>(count);
 }
 
 // start, limit and delta where all three are known.

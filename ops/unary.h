@@ -58,8 +58,8 @@ Output gelu(const Output& x, std::string_view name = "", SourceLocation location
 // 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 Output erf(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// x converted to `dtype`, any to any: to integers truncating towards zero (NaN and values out of range give an
-// unspecified number), to bool as x != 0. Small integer tensors stay known as values. The gradient is cast back;
+// x converted to `dtype`, any to any: to integers truncating towards zero (values out of range give the
+// nearest integer, NaN gives 0), to bool as x != 0. Small integer tensors stay known as values. The gradient is cast back;
 // between other than floating dtypes there is none.
 Output cast(const Output& x, DType dtype, std::string_view name = "",
             SourceLocation location = SourceLocation::current());

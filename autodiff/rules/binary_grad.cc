@@ -34,10 +34,14 @@ void divide_gradient(GradientContext& c) {
   if (c.needs(1)) c.set(1, -sum_to_shape_of(dx * c.output(), c.input(1)));
 }
 
-// dx = dz * y * x^(y-1), where y = 0 gives 0 even for x = 0. dy = dz * z * ln(x), and 0 where x <= 0, as in TensorFlow.
+// dx = dz * y * x^(y-1), and 0 where both are 0. dy = dz * z * ln(x), and 0 where x <= 0, as in TensorFlow.
 void pow_gradient(GradientContext& c) {
   const Output x = c.input(0), y = c.input(1);
-  if (c.needs(0)) set_reduced(c, 0, c.grad() * y * pow(x, where(equal(y, 0.0), 1.0, y - 1.0)));
+  if (c.needs(0)) {
+    // Any finite power will do at 0^0; elsewhere the power stays a function of y, for the second derivatives.
+    const Output both_zero = logical_and(equal(x, 0.0), equal(y, 0.0));
+    set_reduced(c, 0, c.grad() * y * pow(x, where(both_zero, 1.0, y - 1.0)));
+  }
   if (c.needs(1)) {
     const Output log_x = log(where(greater(x, 0.0), x, 1.0));
     set_reduced(c, 1, c.grad() * c.output() * log_x);

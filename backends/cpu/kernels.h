@@ -7,14 +7,12 @@ namespace gradus::cpu {
 
 inline constexpr const char* kDevice = "cpu";
 
-void register_source_kernels(KernelRegistry& kernels);
 void register_unary_kernels(KernelRegistry& kernels);
 void register_binary_kernels(KernelRegistry& kernels);
 void register_compare_kernels(KernelRegistry& kernels);
 void register_reduction_kernels(KernelRegistry& kernels);
 void register_matmul_kernels(KernelRegistry& kernels);
 void register_argmax_kernels(KernelRegistry& kernels);
-void register_debug_kernels(KernelRegistry& kernels);
 void register_shape_kernels(KernelRegistry& kernels);
 void register_layout_kernels(KernelRegistry& kernels);
 void register_layout_sum_kernels(KernelRegistry& kernels);  // called by register_layout_kernels

@@ -1,6 +1,5 @@
 #include "gradus/ops/batch_norm.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "gradus/backends/reference/kernels.h"
@@ -30,7 +29,7 @@ void batch_norm(KernelContext& c) {
       mean = sum / n;
       for_channel(e, k, [&](std::int64_t i) { squares += (x.at(i) - mean) * (x.at(i) - mean); });
       variance = squares / n;
-      reported = squares / std::max(n - 1, 1.0);
+      reported = n > 1 ? squares / (n - 1) : variance;
     }
     const double inv_std = 1 / std::sqrt(variance + attrs.epsilon);
     for_channel(e, k, [&](std::int64_t i) {

@@ -7,7 +7,6 @@ namespace gradus::reference {
 
 inline constexpr const char* kDevice = "ref";
 
-void register_source_kernels(KernelRegistry& kernels);
 void register_shape_kernels(KernelRegistry& kernels);
 void register_layout_kernels(KernelRegistry& kernels);
 void register_indexing_kernels(KernelRegistry& kernels);
@@ -17,7 +16,6 @@ void register_compare_kernels(KernelRegistry& kernels);
 void register_reduction_kernels(KernelRegistry& kernels);
 void register_matmul_kernels(KernelRegistry& kernels);
 void register_argmax_kernels(KernelRegistry& kernels);
-void register_debug_kernels(KernelRegistry& kernels);
 void register_conv2d_kernels(KernelRegistry& kernels);
 void register_optimizer_update_kernels(KernelRegistry& kernels);
 void register_random_kernels(KernelRegistry& kernels);

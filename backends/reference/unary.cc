@@ -5,6 +5,7 @@
 
 #include "gradus/backends/reference/elementwise.h"
 #include "gradus/backends/reference/kernels.h"
+#include "gradus/core/convert.h"
 
 namespace gradus::reference {
 namespace {
@@ -17,10 +18,7 @@ void cast_kernel(KernelContext& c) {
     visit_dtype(c.output(0).dtype(), [&]<class To>(TypeTag<To>) {
       const From* x = c.input(0).data<From>();
       To* y = c.output(0).data<To>();
-      for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) {
-        const auto wide = static_cast<Wide<From>>(x[i]);
-        y[i] = std::is_same_v<To, bool> ? static_cast<To>(wide != 0) : static_cast<To>(static_cast<Wide<To>>(wide));
-      }
+      for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) y[i] = convert_element<To>(x[i]);
     });
   });
 }

@@ -21,11 +21,27 @@ std::string folded(const std::string& name) {
   return result;
 }
 
+// Placeholders, variables and the like: there is nothing to differentiate, which `gradus check` says of them.
+std::vector<const OpDef*> without_cases(const std::vector<OpCase>& cases) {
+  std::vector<const OpDef*> result;
+  for (const std::unique_ptr<OpDef>& def : op_registry().all()) {
+    const bool has_case = std::any_of(cases.begin(), cases.end(), [&](const OpCase& c) { return c.op == def->name; });
+    if (!has_case && gradient_registry().none_reason(def->name) != nullptr) result.push_back(def.get());
+  }
+  return result;
+}
+
+bool is_wanted(const std::string& op, const std::vector<std::string>& names) {
+  return names.empty() ||
+         std::any_of(names.begin(), names.end(), [&](const std::string& name) { return folded(name) == folded(op); });
+}
+
 std::vector<const OpCase*> selected(const std::vector<OpCase>& cases, const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (const OpCase& c : cases) {
     if (std::find(known.begin(), known.end(), c.op) == known.end()) known.push_back(c.op);
   }
+  for (const OpDef* def : without_cases(cases)) known.push_back(def->name);
   for (const std::string& name : names) {
     if (std::none_of(known.begin(), known.end(), [&](const std::string& op) { return folded(op) == folded(name); })) {
       throw not_found(fmt::format("no op '{}' has cases to check{}", name, nearest_names(name, known)));
@@ -33,10 +49,7 @@ std::vector<const OpCase*> selected(const std::vector<OpCase>& cases, const std:
   }
   std::vector<const OpCase*> result;
   for (const OpCase& c : cases) {
-    const bool wanted = names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-                          return folded(name) == folded(c.op);
-                        });
-    if (wanted) result.push_back(&c);
+    if (is_wanted(c.op, names)) result.push_back(&c);
   }
   std::stable_sort(result.begin(), result.end(), [](const OpCase* a, const OpCase* b) { return a->op < b->op; });
   return result;
@@ -78,6 +91,15 @@ std::vector<CaseCheck> check_cases(const std::vector<OpCase>& cases, const Check
       const std::string verdict = !check.ok ? "FAIL" : check.order == 0 ? "none" : "pass";
       *progress << fmt::format("{:<4} {} {}\n", verdict, check.op, check.name) << std::flush;
     }
+  }
+  return checks;
+}
+
+std::vector<CaseCheck> ops_without_cases(const std::vector<OpCase>& cases, const CheckRequest& request) {
+  std::vector<CaseCheck> checks;
+  for (const OpDef* def : without_cases(cases)) {
+    if (!is_wanted(def->name, request.ops)) continue;
+    checks.push_back({def->name, "", 0, true, "no gradient: " + *gradient_registry().none_reason(def->name), {}});
   }
   return checks;
 }

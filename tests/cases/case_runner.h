@@ -63,9 +63,11 @@ struct CheckRequest {
   std::string device = "";
 };
 
-// Throws NotFound for a name that has no cases, listing the nearest. `progress`, where given, gets a line per case.
+// Throws NotFound for a name that has neither cases nor a reason to have none, listing the nearest. `progress`, where given, gets a line per case.
 std::vector<CaseCheck> check_cases(const std::vector<OpCase>& cases, const CheckRequest& request,
                                    std::ostream* progress = nullptr);
+// A row for each op asked for that has no case because it has nothing to differentiate (placeholders, variables).
+std::vector<CaseCheck> ops_without_cases(const std::vector<OpCase>& cases, const CheckRequest& request);
 bool all_ok(const std::vector<CaseCheck>& checks);
 // A line per op; failed cases with their reports.
 std::string checks_to_text(const std::vector<CaseCheck>& checks);

@@ -40,8 +40,9 @@ struct OpCase {
   Attrs attrs = {};
   // Dtypes of the real operands in forward tests. Gradients are always checked in float64.
   std::vector<DType> dtypes = {DType::kFloat32, DType::kFloat64};
-  // Highest gradient order to check: 2, or less with a reason (0 is implied by an explicit "none" in the gradient registry).
-  int max_order = 2;
+  // Highest gradient order that can be checked; less than 2 only with a reason (an explicit "none" in the gradient registry
+  // implies 0).
+  int max_order = 9;
   std::string max_order_reason = "";
   // Allowed max |difference| / max(max |reference|, 1e-3) per dtype; 0 means the default (1e-12, 1e-5, 2e-3).
   double tolerance_float64 = 0, tolerance_float32 = 0, tolerance_float16 = 0;

@@ -42,6 +42,18 @@ TEST(BatchNorm, TrainingUsesTheBatchItself) {
   }
 }
 
+TEST(BatchNorm, AnEmptyBatchHasNoStatistics) {
+  Graph graph;
+  const Output x = constant(graph, Tensor::zeros(DType::kFloat64, {0, 2})), scale = constant(graph, Values{1, 2});
+  const BatchNormOutputs o = fused_batch_norm(x, scale, scale);
+  for (const char* device : kDevices) {
+    Session session(graph, {.device = device, .poison_outputs = true});
+    const auto r = session.run({o.y, o.batch_mean, o.batch_variance});
+    EXPECT_EQ(r[0].shape(), (Shape{0, 2}));
+    EXPECT_TRUE(std::isnan(r[1].at(0)) && std::isnan(r[2].at(0))) << device << " " << r[1] << r[2];
+  }
+}
+
 TEST(BatchNorm, InferenceUsesTheGivenStatistics) {
   Fixture f;
   const Output mean = constant(f.graph, Values{1, 10}), variance = constant(f.graph, Values{3, 8});
@@ -54,6 +66,21 @@ TEST(BatchNorm, InferenceUsesTheGivenStatistics) {
     expect_values(r[1], {1, 10});
     expect_values(r[2], {3, 8});
     expect_values(r[3], {0.5, 1.0 / 3});
+  }
+}
+
+TEST(BatchNorm, InferenceGradientsDoNotDependOnX) {
+  for (const DataFormat format : {DataFormat::kNHWC, DataFormat::kNCHW}) {
+    Graph graph;
+    const Output x = constant(graph, Tensor::full(DType::kFloat64, {1, 2, 2, 2}, INFINITY));
+    const Output dy = constant(graph, Tensor::full(DType::kFloat64, {1, 2, 2, 2}, 3));
+    const Output twos = constant(graph, Values{2, 2});
+    const Output dx =
+        fused_batch_norm_grad(dy, x, twos, twos, twos, {.is_training = false, .data_format = format}).x_backprop;
+    for (const char* device : kDevices) {
+      Session session(graph, {.device = device, .poison_outputs = true});
+      expect_values(session.run({dx})[0], Values(8, 12));  // 3 * scale 2 * inv_std 2
+    }
   }
 }
 

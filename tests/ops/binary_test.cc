@@ -130,6 +130,13 @@ TEST_F(Binary, PowHasFiniteGradientsAtZero) {
   EXPECT_EQ(elements(run_both(d[1])), (Values{0, 0, 0}));
 }
 
+TEST_F(Binary, PowHasItsMixedDerivativeAtPowerZero) {
+  // d2 x^y / dx dy = x^(y-1) (1 + y ln x), which is 1 / x at y = 0.
+  const Output x = doubles({2, 4, 0.5}), y = doubles({0, 0, 0});
+  const Output dx = gradients(reduce_sum(pow(x, y)), {x})[0];
+  EXPECT_EQ(elements(run_both(gradients(reduce_sum(dx), {y})[0])), (Values{0.5, 0.25, 2}));
+}
+
 TEST_F(Binary, GradientsAreSummedBackOverBroadcastDimensions) {
   const Output x = placeholder(graph, DType::kFloat64, {-1, 3}), y = doubles({1, 2, 3}),
                s = scalar(graph, 2.0, DType::kFloat64);

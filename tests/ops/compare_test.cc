@@ -64,6 +64,16 @@ TEST_F(Compare, ClipGivesTheGradientToWhatItLetThrough) {
   EXPECT_EQ(run_both(d[2]).at(0), 1);
 }
 
+TEST_F(Compare, ClipWithLowAboveHighIsHighAndSoIsItsGradient) {
+  const Output x = doubles({0, 4, 9}), low = doubles({5}), high = doubles({3});
+  const Output y = clip_by_value(x, low, high);
+  EXPECT_EQ(elements(run_both(y)), (Values{3, 3, 3}));
+  const auto d = gradients(reduce_sum(y), {x, low, high});
+  EXPECT_EQ(elements(run_both(d[0])), (Values{0, 0, 0}));
+  EXPECT_EQ(elements(run_both(d[1])), (Values{0}));
+  EXPECT_EQ(elements(run_both(d[2])), (Values{3}));
+}
+
 TEST_F(Compare, ErrorsNameOperands) {
   const Output x = doubles({1, 2}), b = less(x, 1.0);
   expect_error(Code::kInvalidArgument, "[Select 'Select' at compare_test.cc:", [&] { where(x, x, x); });

@@ -55,6 +55,12 @@ TEST_F(Conv2DErrors, RanksAndDtypes) {
   EXPECT_INPUT("out_backprop must have rank 4; got filter float32 [5,5,3,2], out_backprop float32 [8,8,2]",
                constant(graph, std::vector<std::int32_t>{1, 8, 8, 3}), image({5, 5, 3, 2}), image({8, 8, 2}), {});
   const Output sizes = constant(graph, std::vector<std::int32_t>{1, 8, 8, 3});
+  EXPECT_INPUT("filter must have rank 4; got filter float32 [5,5,6], out_backprop float32 [1,8,8,2]", sizes,
+               image({5, 5, 6}), image({1, 8, 8, 2}), {});
+  EXPECT_FILTER("input must have rank 4; got input float32 [8,8,3], out_backprop float32 [1,8,8,2]", image({8, 8, 3}),
+                sizes, image({1, 8, 8, 2}), {});
+  EXPECT_FILTER("out_backprop must have rank 4; got input float32 [1,8,8,3], out_backprop float32 [8,8,2]",
+                image({1, 8, 8, 3}), sizes, image({8, 8, 2}), {});
   EXPECT_INPUT(
       "filter and out_backprop must have the same dtype; got filter float32 [5,5,3,2], out_backprop float16 [1,8,8,2]",
       sizes, image({5, 5, 3, 2}), image({1, 8, 8, 2}, DType::kFloat16), {});
@@ -70,14 +76,16 @@ TEST_F(Conv2DErrors, Sizes) {
                negative = int32s({1, -8, 8, 3});
   const Output matrix = placeholder(graph, DType::kInt32, {2, 2}), two = int32s({3, 3}),
                negative_filter = int32s({3, 3, -3, 2});
-  EXPECT_INPUT("input_sizes must be int32; got int64 [4]", sizes64, w, dy, {});
-  EXPECT_INPUT("input_sizes must be a vector; got shape [2,2]", matrix, w, dy, {});
-  EXPECT_INPUT("input_sizes must have 4 values (or 2: rows and columns); got 3", three, w, dy, {});
-  EXPECT_INPUT("input_sizes must not be negative; got [1,-8,8,3]", negative, w, dy, {});
-  EXPECT_FILTER("filter_sizes must be int32; got int64 [4]", x, sizes64, dy, {});
-  EXPECT_FILTER("filter_sizes must be a vector; got shape [2,2]", x, matrix, dy, {});
-  EXPECT_FILTER("filter_sizes must have 4 values; got 2", x, two, dy, {});
-  EXPECT_FILTER("filter_sizes must not be negative; got [3,3,-3,2]", x, negative_filter, dy, {});
+  const std::string of_input = ": filter float32 [3,3,3,2], out_backprop float32 [1,8,8,2]";
+  const std::string of_filter = ": input float32 [1,8,8,3], out_backprop float32 [1,8,8,2]";
+  EXPECT_INPUT("input_sizes must be int32; got int64 [4]" + of_input, sizes64, w, dy, {});
+  EXPECT_INPUT("input_sizes must be a vector; got shape [2,2]" + of_input, matrix, w, dy, {});
+  EXPECT_INPUT("input_sizes must have 4 values (or 2: rows and columns); got 3" + of_input, three, w, dy, {});
+  EXPECT_INPUT("input_sizes must not be negative; got [1,-8,8,3]" + of_input, negative, w, dy, {});
+  EXPECT_FILTER("filter_sizes must be int32; got int64 [4]" + of_filter, x, sizes64, dy, {});
+  EXPECT_FILTER("filter_sizes must be a vector; got shape [2,2]" + of_filter, x, matrix, dy, {});
+  EXPECT_FILTER("filter_sizes must have 4 values; got 2" + of_filter, x, two, dy, {});
+  EXPECT_FILTER("filter_sizes must not be negative; got [3,3,-3,2]" + of_filter, x, negative_filter, dy, {});
   EXPECT_INPUT("input_sizes must fit in int32; got [1,3000000000,8,3]", std::vector<std::int64_t>{1, 3000000000, 8, 3},
                w, dy, {});
 }
@@ -86,7 +94,8 @@ TEST_F(Conv2DErrors, AttributesAreCheckedByAllThreeOps) {
   const Output w = image({3, 3, 3, 2}), dy = image({1, 8, 8, 2}), x = image({1, 8, 8, 3});
   const Output sizes = constant(graph, std::vector<std::int32_t>{1, 8, 8, 3}),
                filter_sizes = constant(graph, std::vector<std::int32_t>{3, 3, 3, 2});
-  const std::pair<Conv2DAttrs, const char*> wrong[] = {
+  const std::string rule = " from 0 to 2^31 - 1, [before, after] per dimension in NHWC order; ";
+  const std::pair<Conv2DAttrs, std::string> wrong[] = {
       {{.strides = {2, 2}}, "strides must be 4 integers in NHWC order; got [2,2]"},
       {{.strides = {1, 0, 1, 1}}, "strides for rows and columns must be at least 1 and below 2^31; got [1,0,1,1] NHWC"},
       {{.strides = {1, 1, 1, 2}}, "strides for batch and depth must be 1; got [1,1,1,2] NHWC"},
@@ -96,24 +105,26 @@ TEST_F(Conv2DErrors, AttributesAreCheckedByAllThreeOps) {
       {{.dilations = {1, 1, -1, 1}},
        "dilations for rows and columns must be at least 1 and below 2^31; got [1,1,-1,1] NHWC"},
       {{.dilations = {2, 1, 1, 1}}, "dilations for batch and depth must be 1; got [2,1,1,1] NHWC"},
-      {{.padding = Padding::kExplicit}, "padding EXPLICIT needs 8 explicit_paddings"},
+      {{.padding = Padding::kExplicit}, "padding EXPLICIT needs 8 explicit_paddings" + rule + "got []"},
       {{.padding = Padding::kExplicit, .explicit_paddings = {0, 0, 1, 1}},
-       "padding EXPLICIT needs 8 explicit_paddings"},
+       "padding EXPLICIT needs 8 explicit_paddings" + rule + "got [0,0,1,1]"},
       {{.padding = Padding::kExplicit, .explicit_paddings = {0, 0, 1, -1, 0, 0, 0, 0}},
-       "padding EXPLICIT needs 8 explicit_paddings"},
+       "padding EXPLICIT needs 8 explicit_paddings" + rule + "got [0,0,1,-1,0,0,0,0]"},
       {{.padding = Padding::kExplicit, .explicit_paddings = {1, 0, 1, 1, 1, 1, 0, 0}},
        "explicit_paddings for batch and depth must be 0; got [1,0,1,1,1,1,0,0] NHWC"},
       {{.padding = Padding::kExplicit, .explicit_paddings = {0, 0, 1, 1, 1, 1, 0, 1}},
-       "explicit_paddings for batch and depth must be 0"},
+       "explicit_paddings for batch and depth must be 0; got [0,0,1,1,1,1,0,1] NHWC"},
       {{.padding = Padding::kValid, .explicit_paddings = {0, 0, 1, 1, 1, 1, 0, 0}},
        "explicit_paddings go with padding EXPLICIT only; got [0,0,1,1,1,1,0,0] with padding VALID"},
   };
   for (const auto& attrs_and_text : wrong) {
     const Conv2DAttrs& attrs = attrs_and_text.first;
-    const std::string text = attrs_and_text.second;
-    EXPECT_CONV(text, x, w, attrs);
-    EXPECT_INPUT(text, sizes, w, dy, attrs);
-    EXPECT_FILTER(text, x, filter_sizes, dy, attrs);
+    const std::string& text = attrs_and_text.second;
+    const std::string shapes =
+        std::string(" [1,8,8,3] ") + data_format_name(attrs.data_format) + ", filter [3,3,3,2] HWIO";
+    EXPECT_CONV(text + ": input" + shapes, x, w, attrs);
+    EXPECT_INPUT(text + ": input_sizes" + shapes, sizes, w, dy, attrs);
+    EXPECT_FILTER(text + ": input" + shapes, x, filter_sizes, dy, attrs);
   }
 }
 
@@ -147,9 +158,12 @@ TEST_F(Conv2DErrors, SizesThatDoNotFit) {
   const Conv2DAttrs huge_stride{.strides = {1, 2147483647, 2147483647, 1}, .padding = Padding::kSame};
   const Output w = image({1, 1, 3, 2}), dy = image({1, 1, 1, 2});
   const Output beyond_bits = sizes({1, 2147483647, 2147483647, 3}), beyond_memory = sizes({1, 200000, 20000000, 3});
-  EXPECT_INPUT("the size of the result does not fit in 63 bits: float32 [1,2147483647,2147483647,3]", beyond_bits, w,
-               dy, huge_stride);
-  EXPECT_INPUT("the result does not fit in this machine's memory of ", beyond_memory, w, dy, huge_stride);
+  EXPECT_INPUT(
+      "the size of the result, float32 [1,2147483647,2147483647,3], does not fit in 63 bits: filter float32 [1,1,3,2], "
+      "out_backprop float32 [1,1,1,2]",
+      beyond_bits, w, dy, huge_stride);
+  EXPECT_INPUT("the result, float32 [1,200000,20000000,3] of 45776367 MiB, does not fit in this machine's memory of ",
+               beyond_memory, w, dy, huge_stride);
 }
 
 TEST_F(Conv2DErrors, EmptyFilterBetweenTensorsThatAreNot) {

@@ -3,6 +3,9 @@
 // differences come from the kernels' arithmetic alone. Outputs are filled with NaN first.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "tests/support/conv2d_matrix.h"
 
 namespace gradus::testing {

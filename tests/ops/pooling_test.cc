@@ -169,15 +169,22 @@ TEST(Pooling, Rejections) {
   };
   reject("[MaxPool 'pool' at pooling_test.cc:", square_pool(4, 1));
   reject("the window has 4 rows but the padded image only 3: input [1,3,4,2] NHWC, ksize [1,4,4,1]", square_pool(4, 1));
-  reject("ksize must be 4 integers in NHWC order; got [2,2]", {.ksize = {2, 2}});
+  reject("ksize must be 4 integers in NHWC order; got [2,2]: input [1,3,4,2] NHWC, ksize [2,2]", {.ksize = {2, 2}});
   reject("ksize for batch and depth must be 1; got [1,2,2,2] NHWC", {.ksize = {1, 2, 2, 2}});
   reject("strides for rows and columns must be at least 1", {.ksize = {1, 2, 2, 1}, .strides = {1, 0, 1, 1}});
   reject("explicit_paddings go with padding EXPLICIT only",
          {.ksize = {1, 2, 2, 1}, .explicit_paddings = {0, 0, 1, 1, 1, 1, 0, 0}});
   reject(
-      "explicit paddings must be smaller than the window; got explicit_paddings [0,0,0,2,0,0,0,0] for ksize [1,2,2,1] "
-      "NHWC",
+      "explicit paddings must be smaller than the window; got [0,0,0,2,0,0,0,0]: input [1,3,4,2] NHWC, ksize [1,2,2,1]",
       {.ksize = {1, 2, 2, 1}, .padding = Padding::kExplicit, .explicit_paddings = {0, 0, 0, 2, 0, 0, 0, 0}});
+  for (const auto pool : {max_pool, avg_pool}) {
+    expect_error(
+        Code::kInvalidArgument, "a window would see nothing but padding: input [1,0,4,2] NHWC, ksize [1,2,2,1]", [&] {
+          pool(placeholder(graph, DType::kFloat32, {1, 0, 4, 2}),
+               {.ksize = {1, 2, 2, 1}, .padding = Padding::kExplicit, .explicit_paddings = {0, 0, 1, 1, 0, 0, 0, 0}},
+               "", SourceLocation::current());
+        });
+  }
   expect_error(Code::kInvalidArgument, "rank 4", [&] {
     avg_pool(placeholder(graph, DType::kFloat32, {3, 4}), square_pool(2, 2));
   });

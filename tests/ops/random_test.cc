@@ -167,10 +167,16 @@ TEST(Dropout, GradientUsesTheSameMask) {
 
 TEST(Random, Rejections) {
   Graph graph;
-  expect_error(Code::kInvalidArgument, "low must be below high; got 1 and 1",
+  expect_error(Code::kInvalidArgument, "low must be below high, a finite distance away; got 1 and 1",
                [&] { random_uniform(graph, {2}, {.low = 1, .high = 1}); });
-  expect_error(Code::kInvalidArgument, "stddev must not be negative; got -1",
+  for (const double low : {-HUGE_VAL, -1.5e308, std::nan("")}) {
+    expect_error(Code::kInvalidArgument, "a finite distance away",
+                 [&] { random_uniform(graph, {2}, {.low = low, .high = 1.5e308}); });
+  }
+  expect_error(Code::kInvalidArgument, "mean and stddev must be finite, stddev at least 0; got 0 and -1",
                [&] { random_normal(graph, {2}, {.stddev = -1}); });
+  expect_error(Code::kInvalidArgument, "must be finite", [&] { random_normal(graph, {2}, {.stddev = HUGE_VAL}); });
+  expect_error(Code::kInvalidArgument, "must be finite", [&] { truncated_normal(graph, {2}, {.mean = std::nan("")}); });
   expect_error(Code::kInvalidArgument, "dtype must be floating; got int32",
                [&] { truncated_normal(graph, {2}, {.dtype = DType::kInt32}); });
   expect_error(Code::kInvalidArgument,

@@ -36,6 +36,24 @@ TEST(Softmax, PowersOfLogarithmsAreFractions) {
   }
 }
 
+TEST(Softmax, WhatIsFarBelowTheMaximumIsExactlyZero) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    Graph graph;
+    Tensor logits = Tensor::full(dtype, {1, 37}, -1e4);  // long enough for vector code
+    logits.set(3, 1);
+    logits.set(5, -std::numeric_limits<double>::infinity());
+    const Output x = constant(graph, logits);
+    const Output loss = sparse_softmax_cross_entropy_with_logits(constant(graph, std::vector<std::int32_t>{3}), x);
+    for (const char* device : kDevices) {
+      const auto r = run_on(device, graph, {softmax(x), loss.node().output(1)});
+      for (std::int64_t i = 0; i < 37; ++i) {
+        EXPECT_EQ(r[0].at(i), i == 3 ? 1 : 0) << i << " on " << device;
+        EXPECT_EQ(r[1].at(i), 0) << i << " on " << device;
+      }
+    }
+  }
+}
+
 TEST(Softmax, LargeLogitsNeitherOverflowNorLoseTheLogarithm) {
   Graph graph;
   const Output x = constant(graph, Tensor::from(Shape{1, 2}, std::vector<float>{10000.0f, 9000.0f}));

@@ -74,6 +74,10 @@ TEST_F(ArrayShapes, FillBroadcastRange) {
   expect_refused("shape [2,3] does not broadcast to [2,4]", [&] { broadcast_to(input({2, 3}), {2, 4}); });
   expect_refused("does not broadcast", [&] { broadcast_to(input({2, 3}), {3}); });
   expect_refused("delta must not be 0", [&] { range(graph, 0, 4, 0); });
+  const auto number = [&](std::int64_t value) { return constant(graph, Tensor::scalar(value)); };
+  expect_refused("the element count does not fit in 63 bits; got start -9223372036854775807, limit 9223372036854775807",
+                 [&] { range(number(-INT64_MAX), number(INT64_MAX), number(1)); });
+  EXPECT_EQ(range(number(-INT64_MAX), number(INT64_MAX), number(INT64_MAX)).shape(), Shape({2}));
 }
 
 TEST_F(ArrayShapes, ValuesAreFollowedThroughShapeArithmetic) {
@@ -89,6 +93,15 @@ TEST_F(ArrayShapes, ValuesAreFollowedThroughShapeArithmetic) {
   EXPECT_EQ(value(fill({2}, rank(x))), (IntValues{3, 3}));
   EXPECT_EQ(value(reshape(expand_dims(size(input({2, 2})), 0), std::vector<std::int64_t>{})), IntValues{4});
   EXPECT_EQ(value(squeeze(stack({shape(x)}), {0})), (IntValues{kUnknownValue, 4, 5}));
+}
+
+TEST_F(ArrayShapes, ValuesOfAPieceOfUnknownSizeStayUnknown) {
+  // The result's shape is known from the other piece alone.
+  const Output stacked = stack({input({-1}, DType::kInt32), ints({2, 3})});
+  EXPECT_EQ(fill(reshape(stacked, {4}), input({})).shape(), Shape({-1, -1, -1, -1}));
+  const Output joined =
+      concat({input({1, -1}, DType::kInt32), constant(graph, Tensor::from<std::int32_t>({1, 2}, {2, 3}))}, 0);
+  EXPECT_EQ(fill(reshape(joined, {4}), input({})).shape(), Shape({-1, -1, -1, -1}));
 }
 
 TEST_F(ArrayShapes, TransposeConcatSplitStack) {

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <cstdio>
 
-#include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/host/kernels.h"
 
-namespace gradus::cpu {
+namespace gradus::host {
 namespace {
 
 void check_numerics(KernelContext& c) {
@@ -37,9 +37,9 @@ void print(KernelContext& c) {
 
 }  // namespace
 
-void register_debug_kernels(KernelRegistry& kernels) {
-  kernels.add("CheckNumerics", kDevice, kFloating, check_numerics);
-  kernels.add("Print", kDevice, kAllDTypes, print);
+void register_debug_kernels(KernelRegistry& kernels, const char* device_type) {
+  kernels.add("CheckNumerics", device_type, kFloating, check_numerics);
+  kernels.add("Print", device_type, kAllDTypes, print);
 }
 
-}  // namespace gradus::cpu
+}  // namespace gradus::host

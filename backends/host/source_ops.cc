@@ -1,9 +1,9 @@
 #include <cstring>
 
-#include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/host/kernels.h"
 #include "gradus/core/wrapping.h"
 
-namespace gradus::cpu {
+namespace gradus::host {
 namespace {
 
 void copy_kernel(KernelContext& c) {
@@ -37,13 +37,13 @@ void assign_change(KernelContext& c) {
 
 }  // namespace
 
-void register_source_kernels(KernelRegistry& kernels) {
-  kernels.add("Identity", kDevice, kAllDTypes, copy_kernel);
-  kernels.add("StopGradient", kDevice, kAllDTypes, copy_kernel);
-  kernels.add("CustomGradient", kDevice, kAllDTypes, copy_results);
-  kernels.add("Assign", kDevice, kAllDTypes, assign);
-  kernels.add("AssignAdd", kDevice, kNumeric, assign_change<1>);
-  kernels.add("AssignSub", kDevice, kNumeric, assign_change<-1>);
+void register_source_kernels(KernelRegistry& kernels, const char* device_type) {
+  kernels.add("Identity", device_type, kAllDTypes, copy_kernel);
+  kernels.add("StopGradient", device_type, kAllDTypes, copy_kernel);
+  kernels.add("CustomGradient", device_type, kAllDTypes, copy_results);
+  kernels.add("Assign", device_type, kAllDTypes, assign);
+  kernels.add("AssignAdd", device_type, kNumeric, assign_change<1>);
+  kernels.add("AssignSub", device_type, kNumeric, assign_change<-1>);
 }
 
-}  // namespace gradus::cpu
+}  // namespace gradus::host
