@@ -106,11 +106,22 @@ void batch_norm_grad(KernelContext& c) {
     c.output(1).data<T>()[k] = static_cast<T>(sum_h);
     c.output(2).data<T>()[k] = static_cast<T>(sum);
     a[k] = static_cast<U>(factor);
-    b[k] = static_cast<U>(training ? factor * r * sum_h / n : 0);
-    d[k] = static_cast<U>(training ? factor * sum / n : 0);
+    b[k] = static_cast<U>(factor * r * sum_h / n);
+    d[k] = static_cast<U>(factor * sum / n);
     m[k] = static_cast<U>(mean[k]);
   }
   T* const dx = c.output(0).data<T>();
+  if (!training) {  // x has no part in it, not even 0 times its infinities
+    return for_channel_runs(
+        c, e,
+        [=](std::int64_t first) {
+          for (std::int64_t k = 0; k < e.channels; ++k)
+            dx[first + k] = static_cast<T>(a[k] * static_cast<U>(dy[first + k]));
+        },
+        [=](std::int64_t first, std::int64_t last, std::int64_t k) {
+          for (std::int64_t i = first; i < last; ++i) dx[i] = static_cast<T>(a[k] * static_cast<U>(dy[i]));
+        });
+  }
   for_channel_runs(
       c, e,
       [=](std::int64_t first) {

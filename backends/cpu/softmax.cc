@@ -6,7 +6,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "gradus/backends/cpu/eigen.h"
+#include "gradus/backends/cpu/exponential.h"
 #include "gradus/backends/cpu/kernels.h"
 
 namespace gradus::cpu {
@@ -63,8 +63,7 @@ void for_blocks(KernelContext& c, const T* x, T* result, RowExtents e, F&& finis
           powers[r * e.classes + k] = static_cast<U>(from[r * e.classes + k]) - largest;
         sums.largest[r] = largest;
       }
-      Eigen::Map<Eigen::Array<U, Eigen::Dynamic, 1>> all(powers, rows * e.classes);
-      all = all.exp();
+      for (std::int64_t i = 0; i < rows * e.classes; ++i) powers[i] = exponential(powers[i]);
       for (std::int64_t r = 0; r < rows; ++r) {
         U sum = 0;
         for (std::int64_t k = 0; k < e.classes; ++k) sum += powers[r * e.classes + k];

@@ -1,12 +1,13 @@
 // One formula per element-wise op of one operand, and per op that computes such a gradient. Transcendental functions
-// are Eigen's, which are vectorised for float32; square roots are the processor's, which are exact.
+// other than e^x are Eigen's, which are vectorised for float32; square roots are the processor's, which are exact.
 #include "gradus/ops/unary.h"
 
 #include <cmath>
-#include <limits>
 
 #include "gradus/backends/cpu/eigen.h"
 #include "gradus/backends/cpu/elementwise.h"
+#include "gradus/backends/cpu/exponential.h"
+#include "gradus/core/convert.h"
 
 namespace gradus::cpu {
 namespace {
@@ -45,22 +46,17 @@ void add_rows(KernelRegistry& kernels, const char* op, F) {
   kernels.add(op, kDevice, kFloating, compute);
 }
 
-// Eigen's exp ends at the smallest and the largest finite number; beyond the ends are 0 and infinity. y may be x.
+// ln(1 + e^x). y may be x.
 template <class T>
-void exp_row(const T* x, T* y, std::int64_t n) {
+void softplus_row(const T* x, T* y, std::int64_t n) {
   constexpr std::int64_t kBlock = 256;
-  constexpr T kZeroBelow = sizeof(T) == 4 ? T{-104} : T{-746}, kInfinityAbove = sizeof(T) == 4 ? T{89} : T{710};
-  Eigen::Array<T, kBlock, 1> power;
+  using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
+  T power[kBlock];
   for (std::int64_t begin = 0; begin < n; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, n - begin);
-    power.head(count) = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>(x + begin, count).exp();
-    GRADUS_INDEPENDENT_ITERATIONS
-    for (std::int64_t i = 0; i < count; ++i) {
-      const T from = x[begin + i];
-      y[begin + i] = from < kZeroBelow       ? T{0}
-                     : from > kInfinityAbove ? std::numeric_limits<T>::infinity()
-                                             : power.data()[i];
-    }
+    for (std::int64_t i = 0; i < count; ++i) power[i] = exponential(-std::abs(x[begin + i]));
+    Eigen::Map<Array>(y + begin, count) =
+        Eigen::Map<const Array>(x + begin, count).max(0) + Eigen::Map<const Array>(power, count).log1p();
   }
 }
 
@@ -74,17 +70,6 @@ KernelFn with_alpha(F) {
   };
 }
 
-template <class To, class From>
-To converted(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return value != 0;
-  } else if constexpr (std::is_same_v<To, Float16>) {
-    return To(static_cast<double>(value));
-  } else {
-    return static_cast<To>(value);
-  }
-}
-
 void cast_kernel(KernelContext& c) {
   visit_dtype(c.input(0).dtype(), [&]<class From>(TypeTag<From>) {
     visit_dtype(c.output(0).dtype(), [&]<class To>(TypeTag<To>) {
@@ -96,7 +81,7 @@ void cast_kernel(KernelContext& c) {
         } else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Float16>) {
           narrow(x + begin, y + begin, end - begin);
         } else {
-          for (std::int64_t i = begin; i < end; ++i) y[i] = converted<To>(static_cast<Compute<From>>(x[i]));
+          for (std::int64_t i = begin; i < end; ++i) y[i] = convert_element<To>(static_cast<Compute<From>>(x[i]));
         }
       });
     });
@@ -120,14 +105,14 @@ void register_unary_kernels(KernelRegistry& kernels) {
   add_elementwise<Numeric, 1>(kernels, "Square", [](auto x) { return wrapping(x) * wrapping(x); });
   add_elementwise<Real, 1>(kernels, "Sqrt", [](auto x) { return std::sqrt(x); });
   add_elementwise<Real, 1>(kernels, "Rsqrt", [](auto x) { return 1 / std::sqrt(x); });
-  add_rows(kernels, "Exp", [](const auto& x, auto& y) { exp_row(x.data(), y.data(), x.size()); });
+  add_elementwise<Real, 1>(kernels, "Exp", [](auto x) { return exponential(x); });
   add_rows(kernels, "Log", [](const auto& x, auto& y) { y = x.log(); });
   add_rows(kernels, "Log1p", [](const auto& x, auto& y) { y = x.log1p(); });
   add_rows(kernels, "Sin", [](const auto& x, auto& y) { y = x.sin(); });
   add_rows(kernels, "Cos", [](const auto& x, auto& y) { y = x.cos(); });
   add_rows(kernels, "Tanh", [](const auto& x, auto& y) { y = x.tanh(); });
-  add_rows(kernels, "Sigmoid", [](const auto& x, auto& y) { y = 1 / (1 + (-x).exp()); });
-  add_rows(kernels, "Softplus", [](const auto& x, auto& y) { y = x.max(0) + (-x.abs()).exp().log1p(); });
+  add_elementwise<Real, 1>(kernels, "Sigmoid", [](auto x) { return 1 / (1 + exponential(-x)); });
+  add_rows(kernels, "Softplus", [](const auto& x, auto& y) { softplus_row(x.data(), y.data(), x.size()); });
   add_elementwise<Numeric, 1>(kernels, "Relu", [](auto x) { return x < 0 ? decltype(x){0} : x; });
   add_elementwise<Numeric, 1>(kernels, "Relu6", [](auto x) {
     using T = decltype(x);
@@ -135,7 +120,7 @@ void register_unary_kernels(KernelRegistry& kernels) {
   });
   kernels.add("LeakyRelu", kDevice, kFloating, with_alpha<1>([](auto alpha, auto x) { return x >= 0 ? x : alpha * x; }),
               prepare_elementwise<1>);
-  add_elementwise<Real, 1>(kernels, "Elu", [](auto x) { return x >= 0 ? x : std::expm1(x); });
+  add_elementwise<Real, 1>(kernels, "Elu", [](auto x) { return x >= 0 ? x : exponential_minus_one(x); });
   add_elementwise<Real, 1>(kernels, "Gelu", [](auto x) {
     using T = decltype(x);
     return T{0.5} * x * (1 + std::erf(x * kSqrtHalf<T>));

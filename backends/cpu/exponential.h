@@ -1,0 +1,70 @@
+// e^x over the whole range of T, 0 and infinity at its ends included, and NaN for NaN: Eigen's vectorised exp stops short of
+// both ends, by other amounts under other instruction sets. Without branches or calls, so that the compiler vectorises the
+// loops that contain it.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace gradus::cpu {
+
+template <class T>
+struct ExponentialFormat;
+template <>
+struct ExponentialFormat<float> {
+  using Bits = std::uint32_t;
+  static constexpr Bits kMantissaBits = 23, kBias = 127;
+  static constexpr float kLowest = -104, kHighest = 89;                      // e^x is 0 below, infinite above
+  static constexpr float kLn2High = 0x1.63p-1f, kLn2Low = -0x1.bd0106p-13f;  // n * kLn2High is exact
+  static constexpr int kDegree = 7;  // of the series: |r| <= ln(2) / 2 leaves less than an ulp
+};
+template <>
+struct ExponentialFormat<double> {
+  using Bits = std::uint64_t;
+  static constexpr Bits kMantissaBits = 52, kBias = 1023;
+  static constexpr double kLowest = -746, kHighest = 710;
+  static constexpr double kLn2High = 0x1.62e42feep-1, kLn2Low = 0x1.a39ef35793c76p-33;
+  static constexpr int kDegree = 13;
+};
+
+// (e^r - 1) / r = 1 + r/2! + r^2/3! + ..., from the term of r^k / (k + 1)! on.
+template <class T, int k = 0>
+[[gnu::always_inline]] inline T exponential_series(T r, T factorial = 1) {
+  const T term = 1 / (factorial * (k + 1));
+  if constexpr (k + 1 == ExponentialFormat<T>::kDegree) {
+    return term;
+  } else {
+    return exponential_series<T, k + 1>(r, factorial * (k + 1)) * r + term;
+  }
+}
+
+// e^x, or e^x - 1 without cancellation near 0. x = n ln(2) + r; 2^n is multiplied by in two halves, because n may be beyond the
+// exponents of normal numbers.
+template <bool minus_one, class T>
+[[gnu::always_inline]] inline T exponential_of(T x) {
+  using Format = ExponentialFormat<T>;
+  using Bits = typename Format::Bits;
+  constexpr T kOneOverLn2 = static_cast<T>(1.4426950408889634);
+  constexpr T kRound =
+      static_cast<T>(3) * (Bits{1} << (Format::kMantissaBits - 1));  // a sum with it is rounded to an integer
+  x = x < Format::kLowest ? Format::kLowest : x > Format::kHighest ? Format::kHighest : x;
+  const T rounded = x * kOneOverLn2 + kRound, n = rounded - kRound, rounded_half = n / 2 + kRound;
+  const Bits half = std::bit_cast<Bits>(rounded_half) - std::bit_cast<Bits>(kRound);
+  const Bits rest = std::bit_cast<Bits>(rounded) - std::bit_cast<Bits>(kRound) - half;
+  const auto power_of_two = [](Bits e) { return std::bit_cast<T>((e + Format::kBias) << Format::kMantissaBits); };
+  const T r = (x - n * Format::kLn2High) - n * Format::kLn2Low;
+  const T fraction = exponential_series(r) * r;
+  const T power = (1 + fraction) * power_of_two(half) * power_of_two(rest);
+  if constexpr (minus_one) return n == 0 ? fraction : power - 1;
+  return power;
+}
+template <class T>
+T exponential(T x) {
+  return exponential_of<false>(x);
+}
+template <class T>
+T exponential_minus_one(T x) {
+  return exponential_of<true>(x);
+}
+
+}  // namespace gradus::cpu
