@@ -7,6 +7,7 @@
 #include "gradus/autodiff/float64_twin.h"
 #include "gradus/autodiff/gradients.h"
 #include "gradus/autodiff/jacobian_check.h"
+#include "gradus/core/philox.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {
@@ -39,6 +40,13 @@ void check_arguments(const Output& loss, const std::vector<Output>& xs, const Ch
   for (const auto& [output, value] : options.feeds) {
     if (!output.valid() || !value.defined())
       throw invalid_argument("check_gradients: a feed has no output or no value");
+    if (&output.graph() != &loss.graph())
+      throw invalid_argument("check_gradients: the fed '" + output.name() + "' belongs to another graph");
+    // Floating values are taken as float64 whatever they were.
+    if (is_floating(output.dtype()) ? !is_floating(value.dtype()) : value.dtype() != output.dtype()) {
+      throw invalid_argument(fmt::format("check_gradients: the value for '{}' is {}; it needs {}", output.name(),
+                                         dtype_name(value.dtype()), dtype_name(output.dtype())));
+    }
     if (!value.shape().compatible_with(output.shape())) {
       throw invalid_argument(fmt::format("check_gradients: the value for '{}' has shape {}; it needs {}", output.name(),
                                          value.shape().to_string(), output.shape().to_string()));

@@ -71,12 +71,12 @@ std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 // normal distribution by the seed; variables have their initial values; any other output is computed once, then moved
 // by itself. The graph is not changed: the part that loss needs is copied into a graph of its own in which every
 // floating dtype is float64 (control dependencies are left out, so that a check has no side effects). Derivatives are
-// central differences with Richardson's extrapolation; where these disagree with the gradient, steps from 4 times to
-// 1/4096 of the first are tried and the one with the smallest error estimate counts. A NaN or infinity on either side
-// is a failure.
+// central differences with Richardson's extrapolation; where these disagree with the gradient, a row of wider and
+// narrower steps is tried, as the size of x suggests, and the one with the smallest error estimate counts. A NaN or
+// infinity on either side is a failure.
 //
 // Throws InvalidArgument: loss or xs invalid, not floating, of different graphs; a placeholder without value; a value
-// of a wrong shape. An op without a gradient is a failed check with gradients()'s text as its reason.
+// of a wrong shape or dtype. An op without a gradient is a failed check with gradients()'s text as its reason.
 GradientReport check_gradients(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options = {});
 
 }  // namespace gradus

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <unordered_set>
 
 #include "gradus/autodiff/jacobian_tally.h"
 #include "gradus/core/philox.h"
@@ -49,14 +51,22 @@ std::vector<std::int64_t> index_of(std::size_t flat, const Shape& shape) {
   return index;
 }
 
-// The size of typical elements, by which steps are chosen: their root mean square, at most 1; 1 for all zeros.
+// The size of typical elements, by which steps are chosen: their root mean square; 1 for all zeros.
 double typical_size(const Values& values) {
   const double rms = values.empty() ? 0 : norm(values) / std::sqrt(static_cast<double>(values.size()));
-  return rms > 0 && std::isfinite(rms) ? std::min(rms, 1.0) : 1.0;
+  return rms > 0 && std::isfinite(rms) ? rms : 1.0;
 }
 
 // A power of two near 7e-4 `scale`: there truncation (step^4) and rounding (1e-16 / step) are both near 1e-12.
-double first_step(double scale) { return std::exp2(std::round(std::log2(7e-4 * scale))); }
+double step_for(double scale) { return std::exp2(std::round(std::log2(7e-4 * scale))); }
+
+// Steps for an x of this size. f may change with x / size or with x itself, so the further steps suit both. x and t are
+// multiples of powers of two: x + t is exact while t is not below x's last bits.
+void choose_steps(LineOptions& line, double first, double size) {
+  line.step = step_for(first);
+  line.widest = 4 * step_for(std::max(size, 1.0));
+  line.narrowest = std::max(step_for(std::min(size, 1.0)) / 4096, std::ldexp(step_for(size), -30));
+}
 
 class Comparer {
  public:
@@ -68,6 +78,7 @@ class Comparer {
     y0_ = values_of(y);
     y_shape_ = y.shape();
     if (const std::string problem = base_problem(y); !problem.empty()) return fail_all(problem);
+    magnitude_ = largest_intermediate();
     grad_y_ = Tensor::zeros(DType::kFloat64, y_shape_);
     feeds_with_grad_.emplace_back(job_.grad_y, grad_y_);
     for (const auto& input : job_.inputs) {
@@ -109,6 +120,45 @@ class Comparer {
     return bit_equal(y, evaluate()) ? "" : "y differs between two runs with the same inputs";
   }
 
+  // The floating results on the ways from the xs to y.
+  std::vector<Output> intermediates() const {
+    std::unordered_set<Output> fed, moved;
+    for (const auto& [output, value] : job_.feeds) fed.insert(output);
+    for (const auto& input : job_.inputs) moved.insert(input.x);
+    std::map<int, Node*> above;  // of y, by id: inputs come before their node
+    for (std::vector<Output> open = {job_.y}; !open.empty();) {
+      const Output output = open.back();
+      open.pop_back();
+      if (fed.contains(output) || !above.emplace(output.node().id(), &output.node()).second) continue;
+      open.insert(open.end(), output.node().inputs().begin(), output.node().inputs().end());
+    }
+    std::vector<Output> results;
+    for (const auto& [id, node] : above) {
+      const auto& inputs = node->inputs();
+      if (std::none_of(inputs.begin(), inputs.end(), [&](const Output& i) { return moved.contains(i); })) continue;
+      for (int i = 0; i < node->num_outputs(); ++i) {
+        const Output output = node->output(i);
+        if (!fed.contains(output) && moved.insert(output).second && is_floating(output.dtype()))
+          results.push_back(output);
+      }
+    }
+    return results;
+  }
+
+  // Rounding errors are in proportion to it.
+  double largest_intermediate() {
+    session_.set_run_number(kRunNumber);
+    std::vector<Tensor> tensors = session_.run(job_.feeds, intermediates());
+    for (std::size_t k = 0; k < job_.inputs.size(); ++k) tensors.push_back(x_tensor(k));
+    double result = 0;
+    for (const Tensor& tensor : tensors) {
+      for (const double v : tensor.flat<double>()) {
+        if (std::isfinite(v)) result = std::max(result, std::abs(v));
+      }
+    }
+    return result;
+  }
+
   void fail_all(const std::string& reason) {
     for (auto& input : job_.inputs) {
       input.check.verdict = Verdict::kFail;
@@ -148,6 +198,7 @@ class Comparer {
       LineOptions line;
       line.tolerance = tolerance(k);
       line.floor = 1e-2 * biggest;
+      line.magnitude = magnitude_;
       Tensor& x = x_tensor(k);
       const double typical = typical_size(values_of(x));
       for (std::size_t i = 0; i < static_cast<std::size_t>(x.num_elements()); ++i) {
@@ -155,7 +206,8 @@ class Comparer {
         for (const auto& row : rows) column.push_back(row[k][i]);
         double& element = x.data<double>()[i];
         const double saved = element;
-        line.step = first_step(std::max(std::abs(saved), typical));
+        const double size = std::max(std::abs(saved), typical);
+        choose_steps(line, std::max(std::abs(saved), std::min(typical, 1.0)), size);
         const std::vector<Slope> slopes = line_slopes(
             [&](double t) {
               element = saved + t;
@@ -198,7 +250,7 @@ class Comparer {
         const std::size_t k = which[w];
         LineOptions line;
         line.tolerance = tolerance(k);
-        line.magnitude = std::max(0.1, norm(weighted));
+        line.magnitude = std::max(norm(u) * magnitude_, norm(weighted));
         project(k, u, gradients[k], line, tallies[w]);
       }
     }
@@ -212,7 +264,7 @@ class Comparer {
     Values v = random_values(n);
     const double length = std::sqrt(static_cast<double>(std::min<std::size_t>(n, 64))) / norm(v);
     for (double& element : v) element *= length;
-    line.step = first_step(typical);
+    choose_steps(line, std::min(typical, 1.0), typical);
     line.floor = 1e-2 * norm(gradient) * norm(v) / std::sqrt(static_cast<double>(n));
     const double expected = dot(gradient, v);
     const Slope slope = slope_along(k, u, v, expected, line);
@@ -229,7 +281,8 @@ class Comparer {
     Values v(gradient.size(), 0.0);
     v[i] = 1;
     const Values x = values_of(x_tensor(k));
-    line.step = first_step(std::max(std::abs(x[i]), typical_size(x)));
+    const double typical = typical_size(x);
+    choose_steps(line, std::max(std::abs(x[i]), std::min(typical, 1.0)), std::max(std::abs(x[i]), typical));
     line.floor = 1e-2 * largest(gradient);
     const Slope slope = slope_along(k, u, v, gradient[i], line);
     tally.add(slope, gradient[i], line.floor, {}, index_of(i, x_tensor(k).shape()));
@@ -274,6 +327,7 @@ class Comparer {
   Values y0_;
   Shape y_shape_;
   Tensor grad_y_;
+  double magnitude_ = 1;
   std::uint64_t random_ = 0;
 };
 

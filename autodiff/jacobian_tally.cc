@@ -10,9 +10,6 @@ namespace {
 
 int severity(Verdict verdict) { return static_cast<int>(verdict); }
 
-// Differences below this are rounding errors of values near 1.
-double slope_noise(const Slope& slope) { return 4e-16 / slope.step; }
-
 }  // namespace
 
 Verdict JacobianTally::add(const Slope& slope, double analytic, double floor, std::vector<std::int64_t> y_index,
@@ -86,8 +83,7 @@ Verdict JacobianTally::judge(const Slope& slope, double analytic, double floor, 
     case Slope::Kind::kSmooth: break;
   }
   // An uncertain numeric value excuses a little, but never hides a wrong gradient.
-  if (error <= allowed + std::min(slope.uncertainty, 100 * allowed) || error <= slope_noise(slope))
-    return Verdict::kPass;
+  if (error <= allowed + std::min(slope.uncertainty, 100 * allowed) || error <= slope.noise) return Verdict::kPass;
   *reason = "the gradient differs from the finite difference";
   if (slope.uncertainty > 0.1 * error) *reason += fmt::format(" (which is uncertain by {:.1e})", slope.uncertainty);
   return Verdict::kFail;

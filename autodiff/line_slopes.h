@@ -23,18 +23,23 @@ struct Slope {
   double left = 0, right = 0;
   double step = 0;         // the larger t of the two that were extrapolated
   double uncertainty = 0;  // of value, by rounding and truncation
+  double noise = 0;        // the part of it that rounding of f explains for certain
 };
 
 struct LineOptions {
   double step = 1e-3;       // first t to try
+  double widest = 4e-3;     // the further steps, each a quarter of the one before: from here
+  double narrowest = 2e-7;  // to here
   double tolerance = 1e-7;  // relative; values this near to the expected slope need no further steps
   double floor = 0;         // slopes count as at least this large when relative errors are formed
-  double magnitude = 0.1;   // f's intermediate results are about so large: rounding errors are taken in proportion
+  double magnitude = 1;     // f's largest intermediate result: rounding errors are taken in proportion
 };
 
 // The derivatives of f at 0. f(0) is given. Central differences at step and step/2, extrapolated (Richardson 1911):
-// error O(step^4). Where that misses the expected slope, or the one-sided slopes do not approach each other, steps
-// from 4 to 1/4096 of the first decide, in the manner of Ridders (1982): the pair whose neighbours agree best counts.
+// error O(step^4). Where that misses the expected slope, or the one-sided slopes do not approach each other, a row of
+// steps decides. Rounding errors shrink with 1/t and truncation errors grow with t: from the narrowest step upwards,
+// a wider one is taken as long as it agrees with the narrower ones within their errors (Lepski 1991), and of these the
+// one with the smallest error estimate, formed from neighbours in the manner of Ridders (1982), counts.
 std::vector<Slope> line_slopes(LineFunction f, const std::vector<double>& f0, const std::vector<double>& expected,
                                const LineOptions& options);
 

@@ -20,6 +20,7 @@
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 #include "tests/support/expect_error.h"
@@ -145,6 +146,51 @@ TEST_F(CheckGradients, StepsAreChosenForTheScaleOfX) {
   EXPECT_GT(report.checks[0].step, 0);
 }
 
+TEST_F(CheckGradients, NoScaleOfXRaisesAFalseAlarm) {
+  using Function = Output (*)(const Output&);
+  const std::vector<std::pair<const char*, Function>> functions = {
+      {"square", [](const Output& x) { return x * x; }},
+      {"sin, which does not stretch with x", [](const Output& x) { return sin(x); }},
+      {"log, which does", [](const Output& x) { return log(x); }},
+      {"linear beside a large constant", [](const Output& x) { return 1000.0 + 3.0 * x; }},
+      {"a sum of which nothing is left", [](const Output& x) { return reduce_sum(x - reduce_mean(x)); }},
+      {"a sum that is always 1", [](const Output& x) { return reduce_sum(softmax(x)); }},
+      {"a small slope beside large values", [](const Output& x) { return reduce_sum(log_softmax(x)); }}};
+  for (const double scale : {1e-8, 1e-4, 1.0, 1e4, 1e8}) {
+    for (const auto& [name, function] : functions) {
+      const Output x = input("x", {4});
+      const Tensor values = Tensor::from<double>({0.7 * scale, 1.3 * scale, 2.1 * scale, 0.4 * scale});
+      const GradientReport report = check_gradients(function(x), {x}, {.order = 2, .feeds = {{x, values}}});
+      for (const GradientCheck& check : report.checks) {
+        EXPECT_EQ(check.verdict, Verdict::kPass) << name << " at " << scale << "\n" << report;
+      }
+    }
+  }
+}
+
+TEST_F(CheckGradients, ABumpNarrowerThanTheFirstStepsIsNotTakenForAConstant) {
+  const Output x = input("x", {1});
+  const Output y = exp(-square(x * 1e5));
+  EXPECT_TRUE(check_gradients(y, {x}, {.order = 1, .feeds = {{x, Tensor::full(DType::kFloat64, {1}, 3e-6)}}}).ok());
+  const Output away = exp(-square((x - 1.0) * 1e5));
+  const GradientReport report =
+      check_gradients(away, {x}, {.order = 1, .feeds = {{x, Tensor::full(DType::kFloat64, {1}, 1 + 3e-6)}}});
+  EXPECT_TRUE(report.ok()) << report;
+  EXPECT_LT(report.checks[0].step, 1e-5);
+}
+
+TEST_F(CheckGradients, ALossMayBeOneOfTheXs) {
+  const Output x = input("x", {2});
+  EXPECT_TRUE(check_gradients(x, {x}, {.order = 2}).ok());
+}
+
+TEST_F(CheckGradients, DropoutKeepsItsMask) {
+  const Output x = input("x", {30});
+  const GradientReport report = check_gradients(reduce_sum(square(dropout(tanh(x), 0.5))), {x});
+  EXPECT_TRUE(report.ok()) << report;
+  EXPECT_GT(std::abs(report.checks[0].analytic), 0.0) << report;
+}
+
 TEST_F(CheckGradients, ASteepFunctionGetsASmallerStep) {
   const Output x = input("x", {1});
   const GradientReport report =
@@ -252,6 +298,17 @@ TEST_F(CheckGradients, RefusesWhatItCannotCheck) {
   expect_error(Code::kInvalidArgument, "'label' is int32", [&] { check_gradients(sin(x), {label}); });
   expect_error(Code::kInvalidArgument, "at least one x", [&] { check_gradients(sin(x), {}); });
   expect_error(Code::kInvalidArgument, "order must be at least 1", [&] { check_gradients(sin(x), {x}, {.order = 0}); });
+  expect_error(Code::kInvalidArgument, "the value for 'label' is float32; it needs int32", [&] {
+    check_gradients(x * cast(label, DType::kFloat64), {x}, {.feeds = {{label, Tensor::zeros(DType::kFloat32, {2})}}});
+  });
+  expect_error(Code::kInvalidArgument, "the value for 'x' is int32; it needs float64", [&] {
+    check_gradients(sin(x), {x}, {.feeds = {{x, Tensor::zeros(DType::kInt32, {2})}}});
+  });
+  Graph other;
+  const Output stranger = placeholder(other, DType::kFloat64, {2}, "stranger");
+  expect_error(Code::kInvalidArgument, "the fed 'stranger' belongs to another graph", [&] {
+    check_gradients(sin(x), {x}, {.feeds = {{stranger, Tensor::zeros(DType::kFloat64, {2})}}});
+  });
   expect_error(Code::kInvalidArgument, "has shape [3]; it needs [2]", [&] {
     check_gradients(sin(x), {x}, {.feeds = {{x, Tensor::zeros(DType::kFloat64, {3})}}});
   });

@@ -20,6 +20,7 @@
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 #include "tests/support/expect_error.h"
@@ -122,6 +123,40 @@ TEST_F(PlantedMistakes, FindsOneWrongElementInFullAndByHalving) {
     EXPECT_EQ(check.x_index, std::vector<std::int64_t>{wrong}) << report;
     EXPECT_NEAR(check.analytic / check.numeric, 0.9, 1e-6);
   }
+}
+
+TEST_F(PlantedMistakes, FindsASmallMistakeInOneElementAtEveryScaleOfX) {
+  for (const double scale : {1e-8, 1e-4, 1.0, 1e4, 1e8}) {
+    for (const double mistake : {1.0, -1e-2, 1e-4}) {
+      const Output x = input("x", {3});
+      const Output y = planted(
+          {x}, [](const Outputs& in) { return Outputs{0.5 * square(in[0])}; },
+          [mistake](const Outputs& in, const Outputs&, const Outputs& dy) {
+            return Outputs{dy[0] * in[0] * constant(in[0].graph(), std::vector<double>{1.0, 1.0 + mistake, 1.0})};
+          });
+      const Tensor values = Tensor::from<double>({0.7 * scale, 1.3 * scale, 2.1 * scale});
+      const GradientReport report = check_gradients(y, {x}, {.order = 1, .feeds = {{x, values}}});
+      EXPECT_EQ(report.checks[0].verdict, Verdict::kFail) << mistake << " at " << scale << "\n" << report;
+      EXPECT_EQ(report.checks[0].x_index, std::vector<std::int64_t>{1}) << report;
+    }
+  }
+}
+
+// The size of an inner result excuses rounding errors only where there are some.
+TEST_F(PlantedMistakes, FindsASmallMistakeBesideAHugeMaskedValue) {
+  const Output x = input("x", {3});
+  const Output y = planted(
+      {x},
+      [](const Outputs& in) {
+        const Output mask = constant(in[0].graph(), std::vector<double>{0.0, 0.0, -1e9});
+        return Outputs{reduce_sum(softmax(in[0] + mask) * in[0])};
+      },
+      [](const Outputs& in, const Outputs&, const Outputs& dy) {
+        const Output mask = constant(in[0].graph(), std::vector<double>{0.0, 0.0, -1e9});
+        const Output p = softmax(in[0] + mask);
+        return Outputs{(1.0 + 1e-4) * dy[0] * p * (1.0 + in[0] - reduce_sum(p * in[0]))};
+      });
+  EXPECT_FALSE(check_gradients(y, {x}, {.order = 1}).ok());
 }
 
 TEST_F(PlantedMistakes, FindsATransposedGradient) {

@@ -154,6 +154,15 @@ TEST_F(Gradients, OfSeveralYsAreAdded) {
   EXPECT_EQ(gradients(ys, {x})[0].node().op(), "AddN");
 }
 
+TEST_F(Gradients, OfRepeatedYsCountTwiceAndRepeatedXsGetTheSame) {
+  const Output x = input("x"), dy = input("dy");
+  const std::vector<Output> grads = gradients({x, x}, {x, x}, {dy, Output()});
+  EXPECT_EQ(grads[0], grads[1]);
+  ASSERT_EQ(grads[0].node().op(), "AddN");
+  EXPECT_EQ(grads[0].node().input(0), dy);
+  EXPECT_EQ(grads[0].node().input(1).node().op(), "OnesLike") << "an invalid grad_y stands for ones";
+}
+
 TEST_F(Gradients, OfOneOutputOfManyGetZerosForTheOthers) {
   const Output x = input("x", {4, 6});
   const std::vector<Output> parts = split(x, 3, 1);
@@ -204,10 +213,10 @@ TEST_F(Gradients, CanBeTakenAgainAndAgain) {
 TEST_F(Gradients, OfALineOfOpsGrowInProportion) {
   const Output x = input("x");
   Output y = x;
-  for (int i = 0; i < 200; ++i) y = tanh(y);
+  for (int i = 0; i < 20000; ++i) y = tanh(y);  // as deep a line would overflow the stack of a recursive walk
   const int before = graph_.num_nodes();
   gradients(y, {x});
-  EXPECT_EQ(graph_.num_nodes() - before, 201);  // one per tanh, and the ones
+  EXPECT_EQ(graph_.num_nodes() - before, 20001);  // one per tanh, and the ones
 }
 
 // --- errors ---
