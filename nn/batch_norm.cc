@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "gradus/graph/scopes.h"
+#include "gradus/nn/errors.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/batch_norm.h"
@@ -13,13 +14,11 @@ namespace gradus::nn {
 Output batch_norm(const Output& x, const BatchNormOptions& o, std::string_view name, SourceLocation location) {
   const int axis = o.data_format == DataFormat::kNHWC ? x.shape().rank() - 1 : 1;
   if (x.shape().rank() < 2 || x.shape()[axis] == kUnknownDim) {
-    const std::string_view file = location.file;
-    throw invalid_argument(
-        fmt::format("[nn::batch_norm '{}' at {}:{}] needs rank 2 or more and a known number of channels; got shape {}",
-                    name, file.substr(file.find_last_of('/') + 1), location.line, x.shape().to_string()));
+    fail("batch_norm", name, location,
+         "needs rank 2 or more and a known number of channels; got shape " + x.shape().to_string());
   }
   if (!(o.momentum >= 0.0 && o.momentum < 1.0)) {
-    throw invalid_argument(fmt::format("batch_norm: momentum must be in [0, 1); got {}", o.momentum));
+    fail("batch_norm", name, location, fmt::format("momentum must be in [0, 1); got {}", o.momentum));
   }
   Graph& graph = x.graph();
   const NameScope scope(graph, name);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "gradus/core/philox.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
@@ -95,7 +96,7 @@ Initializer orthogonal(double gain, std::uint64_t seed) {
     const std::int64_t count = std::min(rows, columns);
     const std::int64_t length = std::max(rows, columns);
     std::vector<double> q(static_cast<std::size_t>(rows * columns));
-    const PhiloxStream stream(seed, 0);
+    const PhiloxStream stream(seed, static_cast<std::uint64_t>(graph.num_nodes()));
     for (std::size_t i = 0; i < q.size(); ++i) q[i] = stream.normal(i);
     orthonormalize(q, count, length);
     Tensor value(dtype, shape);

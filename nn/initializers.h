@@ -32,7 +32,8 @@ Initializer glorot_normal();
 Initializer he_uniform();
 Initializer he_normal();
 // Saxe et al., ICLR 2014: the rows or columns (whichever are fewer) of the weight, flattened to [product of the leading
-// dimensions, last dimension], are orthogonal and of length `gain`. Drawn while the graph is built, from `seed`.
+// dimensions, last dimension], are orthogonal and of length `gain`. Drawn while the graph is built, from `seed` and the number of
+// nodes that the graph then has, so that layers of the same shape differ.
 Initializer orthogonal(double gain = 1.0, std::uint64_t seed = 1);
 
 }  // namespace gradus::nn

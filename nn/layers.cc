@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "gradus/graph/scopes.h"
+#include "gradus/nn/errors.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/bias_add.h"
 #include "gradus/ops/conv2d.h"
@@ -14,27 +15,26 @@
 namespace gradus::nn {
 namespace {
 
-[[noreturn]] void fail(const char* layer, std::string_view name, SourceLocation location, const std::string& message) {
-  const std::string_view file = location.file;
-  throw invalid_argument(fmt::format("[nn::{} '{}' at {}:{}] {}", layer, name, file.substr(file.find_last_of('/') + 1),
-                                     location.line, message));
-}
-
 std::vector<std::int64_t> per_dimension(const std::vector<std::int64_t>& rows_columns, DataFormat format) {
   const Shape shape = image_shape(format, 1, rows_columns[0], rows_columns[1], 1);
   return shape.dims();
 }
 
 // Checks what all window layers share and returns the number of input channels.
+template <class Options>
 std::int64_t check_image(const char* layer, std::string_view name, SourceLocation location, const Output& x,
-                         DataFormat format, std::initializer_list<const std::vector<std::int64_t>*> pairs) {
+                         const Options& o) {
   if (x.shape().rank() != 4) fail(layer, name, location, "needs images of rank 4; got shape " + x.shape().to_string());
-  for (const auto* pair : pairs) {
+  for (const auto* pair : {&o.kernel, &o.strides, &o.dilations}) {
     if (pair->size() != 2)
       fail(layer, name, location,
            fmt::format("kernel, strides and dilations are 2 values (rows, columns); got {}", pair->size()));
   }
-  const std::int64_t channels = x.shape()[image_axes(format).channels];
+  if (o.kernel[0] < 1 || o.kernel[1] < 1) {
+    fail(layer, name, location,
+         fmt::format("the kernel must have at least 1 row and 1 column; got {} x {}", o.kernel[0], o.kernel[1]));
+  }
+  const std::int64_t channels = x.shape()[image_axes(o.data_format).channels];
   if (channels == kUnknownDim) {
     fail(layer, name, location, "the number of channels must be known; got shape " + x.shape().to_string());
   }
@@ -53,8 +53,7 @@ Conv2DAttrs conv_attrs(const std::vector<std::int64_t>& strides, const std::vect
 }  // namespace
 
 Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, SourceLocation location) {
-  const std::int64_t channels =
-      check_image("conv2d", name, location, x, o.data_format, {&o.kernel, &o.strides, &o.dilations});
+  const std::int64_t channels = check_image("conv2d", name, location, x, o);
   if (o.filters < 1) fail("conv2d", name, location, fmt::format("filters must be at least 1; got {}", o.filters));
   if (o.groups < 1 || channels % o.groups != 0 || o.filters % o.groups != 0) {
     fail("conv2d", name, location,
@@ -74,18 +73,17 @@ Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, So
 
 Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::string_view name,
                         SourceLocation location) {
-  const std::int64_t channels =
-      check_image("depthwise_conv2d", name, location, x, o.data_format, {&o.kernel, &o.strides, &o.dilations});
+  const std::int64_t channels = check_image("depthwise_conv2d", name, location, x, o);
   if (o.multiplier < 1)
     fail("depthwise_conv2d", name, location, fmt::format("multiplier must be at least 1; got {}", o.multiplier));
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
-  // Every output channel sees one input channel, so a tap's fan-in is rows * columns.
-  const Shape fans{o.kernel[0], o.kernel[1], 1, o.multiplier};
   const Shape kernel_shape{o.kernel[0], o.kernel[1], channels, o.multiplier};
+  // Drawn as the grouped convolution that it is, [rows, columns, 1, C * multiplier]: every output channel sees one input
+  // channel, so that its fan-in is rows * columns.
   const Initializer initializer = [&](Graph& g, DType dtype, const Shape&) {
-    const Output flat = o.kernel_initializer(g, dtype, Shape{fans[0], fans[1], 1, channels * o.multiplier});
-    return reshape(flat, kernel_shape.dims());
+    const Shape grouped{o.kernel[0], o.kernel[1], 1, channels * o.multiplier};
+    return reshape(o.kernel_initializer(g, dtype, grouped), kernel_shape.dims());
   };
   const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, initializer, {.l2 = o.l2}, location);
   const Output y = gradus::depthwise_conv2d(
@@ -113,6 +111,9 @@ Output dense(const Output& x, const DenseOptions& o, std::string_view name, Sour
 }
 
 Output dropout(const Output& x, const DropoutOptions& o, std::string_view name, SourceLocation location) {
+  if (!(o.rate >= 0.0 && o.rate < 1.0)) {
+    fail("dropout", name, location, fmt::format("rate must be in [0, 1); got {}", o.rate));
+  }
   return o.training && o.rate > 0.0 ? gradus::dropout(x, o.rate, name, location) : x;
 }
 

@@ -7,13 +7,14 @@
 
 namespace gradus::nn {
 
-// mean((prediction - target)^2) over all elements.
+// mean((prediction - target)^2) over all elements. Both have the same shape: broadcasting [N] against [N, 1] would average
+// over all pairs.
 Output mean_squared_error(const Output& targets, const Output& predictions,
                           std::string_view name = "mean_squared_error",
                           SourceLocation location = SourceLocation::current());
 
 struct SoftmaxLossOptions {
-  // Szegedy et al., CVPR 2016: the target becomes (1 - s) * one_hot + s / classes.
+  // s of Szegedy et al., CVPR 2016, in [0, 1): the target becomes (1 - s) * label + s / classes.
   double label_smoothing = 0.0;
 };
 // Mean cross-entropy of softmax(logits [N, classes]) with integer labels [N].

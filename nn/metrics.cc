@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "gradus/graph/scopes.h"
+#include "gradus/nn/errors.h"
 #include "gradus/ops/argmax.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/reduction.h"
@@ -11,6 +12,18 @@
 namespace gradus::nn {
 
 Output accuracy(const Output& labels, const Output& logits, std::string_view name, SourceLocation location) {
+  if (labels.dtype() != DType::kInt32 && labels.dtype() != DType::kInt64) {
+    fail("accuracy", name, location,
+         fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(labels.dtype())));
+  }
+  // equal() would broadcast labels [N, 1] against predictions [N] to all pairs.
+  std::vector<std::int64_t> rows = logits.shape().dims();
+  if (!rows.empty()) rows.pop_back();
+  if (logits.shape().rank() == 0 || !labels.shape().compatible_with(Shape(rows))) {
+    fail("accuracy", name, location,
+         fmt::format("labels must have the shape of logits without its last dimension; got labels {} and logits {}",
+                     labels.shape().to_string(), logits.shape().to_string()));
+  }
   const NameScope scope(logits.graph(), name);
   const Output predictions = argmax(logits, -1, labels.dtype(), "predictions", location);
   return reduce_mean(cast(equal(predictions, labels, "correct", location), DType::kFloat32), {}, false, "mean",
@@ -34,6 +47,10 @@ void ConfusionMatrix::add(const Tensor& labels, const Tensor& predictions) {
     throw invalid_argument("labels " + labels.shape().to_string() + " and predictions " +
                            predictions.shape().to_string() + " differ in shape");
   }
+  if (!is_integer(labels.dtype()) || !is_integer(predictions.dtype())) {
+    throw invalid_argument(fmt::format("a confusion matrix counts integer classes; got labels {} and predictions {}",
+                                       dtype_name(labels.dtype()), dtype_name(predictions.dtype())));
+  }
   const auto check = [&](const char* what, double value, std::int64_t i) {
     if (value < 0 || value >= static_cast<double>(classes_)) {
       throw out_of_range(fmt::format("{} {} is {}, not a class in [0, {})", what, i, value, classes_));
@@ -50,7 +67,10 @@ void ConfusionMatrix::add(const Tensor& labels, const Tensor& predictions) {
 }
 
 std::int64_t ConfusionMatrix::count(std::int64_t label, std::int64_t prediction) const {
-  return counts_.at(static_cast<std::size_t>(label * classes_ + prediction));
+  if (label < 0 || label >= classes_ || prediction < 0 || prediction >= classes_) {
+    throw out_of_range(fmt::format("label {}, prediction {}: classes are [0, {})", label, prediction, classes_));
+  }
+  return counts_[static_cast<std::size_t>(label * classes_ + prediction)];
 }
 
 double ConfusionMatrix::accuracy() const {

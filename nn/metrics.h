@@ -39,10 +39,10 @@ class Mean {
 class ConfusionMatrix {
  public:
   explicit ConfusionMatrix(std::int64_t classes);
-  // Integer tensors of the same shape; throws OutOfRange for a class that does not exist.
+  // Integer tensors of the same shape (InvalidArgument otherwise). Here and below a class that does not exist is OutOfRange.
   void add(const Tensor& labels, const Tensor& predictions);
   std::int64_t count(std::int64_t label, std::int64_t prediction) const;
-  double accuracy() const;
+  double accuracy() const;                     // NaN before the first add
   double precision(std::int64_t label) const;  // NaN when it was never predicted
   double recall(std::int64_t label) const;     // NaN when it never occurred
   // A table with labels as rows and predictions as columns.

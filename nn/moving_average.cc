@@ -14,6 +14,10 @@ ExponentialMovingAverage::ExponentialMovingAverage(Graph& graph, double decay, c
     throw invalid_argument(fmt::format("the decay of a moving average must be in [0, 1); got {}", decay));
   if (variables_.empty()) throw invalid_argument("a moving average needs variables; the graph has no trainable ones");
   for (const Output& v : variables_) {
+    if (v.node().def().kind != OpKind::kVariable || !is_floating(v.dtype())) {
+      throw invalid_argument(fmt::format("{} a moving average needs floating variables; '{}' is {} {}",
+                                         v.node().where(), v.name(), dtype_name(v.dtype()), v.node().op()));
+    }
     const DeviceScope device(graph, v.node().device());
     averages_.push_back(variable(v, v.node().name() + "/average", /*trainable=*/false));
   }

@@ -10,7 +10,8 @@ namespace gradus::nn {
 // average = decay * average + (1 - decay) * variable, starting at the variable's initial value.
 class ExponentialMovingAverage {
  public:
-  // Makes an average for each variable (empty: the graph's trainable variables). Throws InvalidArgument for a decay outside [0, 1).
+  // Makes an average for each variable (empty: the graph's trainable variables). Throws InvalidArgument for a decay outside
+  // [0, 1), and for what is no floating variable.
   ExponentialMovingAverage(Graph& graph, double decay, const std::vector<Output>& variables = {});
 
   // Runs `after` (the training operation) and then updates every average.

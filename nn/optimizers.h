@@ -13,10 +13,10 @@
 
 namespace gradus::nn {
 
-// A number, or a scalar node such as a schedule's.
+// A number, or a scalar node such as a schedule's. Throws InvalidArgument for a number that is negative or not finite.
 class LearningRate {
  public:
-  LearningRate(double value) : value_(value) {}                  // NOLINT: implicit by design
+  LearningRate(double value);                                    // NOLINT: implicit by design
   LearningRate(const Output& schedule) : schedule_(schedule) {}  // NOLINT: implicit by design
   // The rate as a scalar of `dtype` in `graph`.
   Output as(Graph& graph, DType dtype) const;
@@ -26,6 +26,7 @@ class LearningRate {
   Output schedule_;
 };
 
+// First by value, then by norm; negative numbers are InvalidArgument.
 struct GradientClipping {
   double by_value = 0.0;        // each element to [-by_value, by_value]; 0: off
   double by_global_norm = 0.0;  // all gradients scaled so that their joint 2-norm is at most this; 0: off
@@ -40,15 +41,18 @@ class Optimizer {
   Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update);
 
   // Gradients of `loss` (a scalar) for `variables` (empty: the collection trainable_variables), clipped, and their updates
-  // together with the collection `update_ops` and global_step. Throws InvalidArgument when there is no variable or the loss
-  // does not depend on one of them (it is named).
+  // together with the collection `update_ops` (but for updates that need a placeholder which the loss does not: they belong to
+  // another model) and global_step. Throws InvalidArgument when the loss is no scalar, there is no
+  // variable, or the loss does not depend on one of them (it is named).
   Operation minimize(const Output& loss, const std::vector<Output>& variables = {},
                      SourceLocation location = SourceLocation::current()) const;
   // The two halves of minimize, for changing gradients in between.
   GradientsAndVariables compute_gradients(const Output& loss, const std::vector<Output>& variables = {}) const;
-  Operation apply_gradients(const GradientsAndVariables& gradients) const;
+  Operation apply_gradients(const GradientsAndVariables& gradients,
+                            SourceLocation location = SourceLocation::current()) const;
 
  private:
+  Operation apply(const GradientsAndVariables& gradients) const;
   std::string name_;
   LearningRate rate_;
   GradientClipping clipping_;
@@ -61,15 +65,17 @@ struct SgdOptions {
 };
 Optimizer sgd(const SgdOptions& options = {});
 
+// accum = momentum * accum + g; var -= rate * accum. With nesterov: var -= rate * (g + momentum * accum).
 struct MomentumOptions {
   LearningRate learning_rate = 0.01;
   double momentum = 0.9;
   bool nesterov = false;
   GradientClipping clipping = {};
 };
-// accum = momentum * accum + g; var -= rate * accum.
 Optimizer momentum(const MomentumOptions& options = {});
 
+// Tieleman and Hinton, lecture 6.5 (2012), as TensorFlow: mean_square = rho * mean_square + (1 - rho) * g^2;
+// mom = momentum * mom + rate * g / sqrt(mean_square + epsilon); var -= mom. (PyTorch adds epsilon to the root.)
 struct RmsPropOptions {
   LearningRate learning_rate = 0.001;
   double rho = 0.9;
@@ -79,6 +85,9 @@ struct RmsPropOptions {
 };
 Optimizer rms_prop(const RmsPropOptions& options = {});
 
+// Kingma and Ba, ICLR 2015, algorithm 1: epsilon is added to the root of the corrected mean square, as in PyTorch.
+// (TensorFlow's epsilon is the paper's "epsilon hat", added before the correction.) Each variable counts its own updates for
+// the correction of the bias, so that optimisers may take turns on a graph.
 struct AdamOptions {
   LearningRate learning_rate = 0.001;
   double beta1 = 0.9;
@@ -86,7 +95,6 @@ struct AdamOptions {
   double epsilon = 1e-8;
   GradientClipping clipping = {};
 };
-// Kingma and Ba, ICLR 2015.
 Optimizer adam(const AdamOptions& options = {});
 
 struct AdamWOptions {
@@ -99,7 +107,8 @@ struct AdamWOptions {
 };
 Optimizer adamw(const AdamWOptions& options = {});
 
-// Scales `gradients` jointly so that sqrt(sum of squares) is at most `max_norm`.
+// Scales `gradients` jointly so that sqrt(sum of squares) is at most `max_norm`. The norm is computed in float64 where one of
+// them is, in float32 otherwise.
 std::vector<Output> clip_by_global_norm(const std::vector<Output>& gradients, double max_norm);
 
 }  // namespace gradus::nn

@@ -24,7 +24,13 @@ ReuseVariables::~ReuseVariables() { innermost_reuse = outer_; }
 Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shape& shape,
                     const Initializer& initializer, const VariableOptions& options, SourceLocation location) {
   const std::string path = graph.scope_path() + std::string(name);
-  if (ReuseVariables* reuse = innermost_reuse; reuse != nullptr && reuse->graph_ == &graph) {
+  if (!initializer) throw invalid_argument("the variable '" + path + "' needs an initializer");
+  if (!(options.l2 >= 0.0)) {
+    throw invalid_argument(fmt::format("l2 of the variable '{}' must not be negative; got {}", path, options.l2));
+  }
+  ReuseVariables* reuse = innermost_reuse;
+  while (reuse != nullptr && reuse->graph_ != &graph) reuse = reuse->outer_;
+  if (reuse != nullptr) {
     const std::vector<Output> made = graph.collection(collection_of(path));
     const std::size_t index = reuse->taken_[path]++;
     if (index >= made.size()) {

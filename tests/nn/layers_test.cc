@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "tests/support/expect_error.h"
+
 namespace gradus::nn {
 namespace {
 
@@ -64,6 +66,22 @@ TEST(Initializers, OrthogonalRowsOrColumnsAreOrthonormal) {
   }
 }
 
+TEST(Initializers, OrthogonalWeightsOfTwoLayersDiffer) {
+  Graph graph;
+  const Output a = orthogonal()(graph, DType::kFloat64, {4, 4}), b = orthogonal()(graph, DType::kFloat64, {4, 4});
+  Session session(graph);
+  const auto values = session.run({a, b});
+  EXPECT_FALSE(bit_equal(values[0], values[1]));
+}
+
+TEST(Initializers, FansOfConvolutionsCountTheTaps) {
+  const Fans conv = fans_of({5, 3, 4, 6});
+  EXPECT_EQ(conv.in, 5 * 3 * 4);
+  EXPECT_EQ(conv.out, 5 * 3 * 6);
+  EXPECT_EQ(fans_of({7, 2}).in, 7);
+  EXPECT_EQ(fans_of({7, 2}).out, 2);
+}
+
 TEST(Layers, ShapesAndParameterCounts) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat32, {-1, 9, 8, 4}, "x");
@@ -83,21 +101,25 @@ TEST(Layers, ShapesAndParameterCounts) {
 TEST(Layers, MistakesNameTheLayerAndTheLine) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat32, {-1, 9, 8, 4}, "x");
-  const auto text = [](const std::function<void()>& f) {
-    try {
-      f();
-    } catch (const Error& error) {
-      return error.full_text();
-    }
-    return std::string("no error");
+  const auto refused = [](const char* text, const std::function<void()>& f) {
+    expect_error(Code::kInvalidArgument, text, f);
   };
-  EXPECT_NE(text([&] { conv2d(x, {}, "c"); }).find("InvalidArgument: [nn::conv2d 'c' at layers_test.cc:"),
-            std::string::npos);
-  EXPECT_NE(text([&] { conv2d(x, {.filters = 6, .groups = 3}); }).find("groups must divide the 4 channels"),
-            std::string::npos);
-  EXPECT_NE(text([&] { conv2d(x, {.filters = 6, .kernel = {3}}); }).find("2 values"), std::string::npos);
-  EXPECT_NE(text([&] { dense(x, {.units = 3}); }).find("flatten() images first"), std::string::npos);
-  EXPECT_NE(text([&] { dense(flatten(x), {}); }).find("units must be at least 1"), std::string::npos);
+  refused("[nn::conv2d 'c' at layers_test.cc:", [&] { conv2d(x, {}, "c"); });
+  refused("groups must divide the 4 channels", [&] { conv2d(x, {.filters = 6, .groups = 3}); });
+  refused("2 values", [&] { conv2d(x, {.filters = 6, .kernel = {3}}); });
+  refused("at least 1 row and 1 column; got 0 x 3", [&] { conv2d(x, {.filters = 6, .kernel = {0, 3}}); });
+  refused("at least 1 row and 1 column; got 1 x -1", [&] { depthwise_conv2d(x, {.kernel = {1, -1}}); });
+  refused("'conv2d/kernel' needs an initializer", [&] { conv2d(x, {.filters = 6, .kernel_initializer = nullptr}); });
+  refused("l2 of the variable 'd/kernel' must not be negative",
+          [&] { dense(flatten(x), {.units = 3, .l2 = -1}, "d"); });
+  refused("flatten() images first", [&] { dense(x, {.units = 3}); });
+  refused("units must be at least 1", [&] { dense(flatten(x), {}); });
+  refused("[nn::batch_norm 'bn' at layers_test.cc:", [&] { batch_norm(x, {.momentum = 1.0}, "bn"); });
+  for (const double rate : {-0.5, 1.0, std::nan("")}) {
+    for (const bool training : {true, false}) {
+      refused("rate must be in [0, 1)", [&] { dropout(x, {.rate = rate, .training = training}); });
+    }
+  }
 }
 
 TEST(BatchNorm, NormalisesTheBatchAndKeepsMovingAverages) {
@@ -146,6 +168,13 @@ TEST(Reuse, GivesTheSameVariablesAndChecksThem) {
   EXPECT_TRUE(bit_equal(values[0], values[1]));
 }
 
+TEST(Reuse, HoldsWhileAnotherGraphReusesItsOwn) {
+  Graph graph, other;
+  const Output v = get_variable(graph, "v", DType::kFloat32, {2}, zeros());
+  const ReuseVariables reuse(graph), reuse_other(other);
+  EXPECT_EQ(get_variable(graph, "v", DType::kFloat32, {2}, zeros()), v);
+}
+
 TEST(Models, HaveTheKnownNumbersOfParameters) {
   const auto count = [](ModelFn model, const Shape& images) {
     Graph graph;
@@ -179,6 +208,28 @@ TEST(Metrics, AccuracyTopKMeanAndConfusion) {
   EXPECT_DOUBLE_EQ(matrix.precision(1), 0.5);
   EXPECT_DOUBLE_EQ(matrix.recall(1), 0.5);
   EXPECT_THROW(matrix.add(Tensor::from<std::int32_t>({3}), Tensor::from<std::int32_t>({0})), Error);
+  expect_error(Code::kOutOfRange, "label 0, prediction 3: classes are [0, 3)", [&] { matrix.count(0, 3); });
+  expect_error(Code::kOutOfRange, "label 5", [&] { matrix.recall(5); });
+  expect_error(Code::kInvalidArgument, "got labels float32",
+               [&] { matrix.add(Tensor::from<float>({0.5F}), Tensor::from<std::int32_t>({0})); });
+}
+
+// Shapes that would broadcast to all pairs give a plausible, wrong number.
+TEST(Metrics, RefuseShapesThatWouldBroadcast) {
+  Graph graph;
+  const Output labels = placeholder(graph, DType::kInt32, {-1}, "labels");
+  const Output logits = placeholder(graph, DType::kFloat32, {-1, 3}, "logits");
+  expect_error(Code::kInvalidArgument, "[nn::accuracy 'accuracy' at layers_test.cc:", [&] {
+    accuracy(reshape(labels, {-1, 1}), logits);
+  });
+  expect_error(Code::kInvalidArgument, "got labels [?] and logits [3]",
+               [&] { accuracy(labels, placeholder(graph, DType::kFloat32, {3})); });
+  expect_error(Code::kInvalidArgument, "int32 or int64 class numbers; got float32",
+               [&] { accuracy(cast(labels, DType::kFloat32), logits); });
+  const Output target = placeholder(graph, DType::kFloat32, {-1}, "target");
+  expect_error(Code::kInvalidArgument, "the same shape; got [?] and [?,1]", [&] {
+    mean_squared_error(target, reshape(target, {-1, 1}));
+  });
 }
 
 TEST(Losses, LabelSmoothingAndRegularisation) {
@@ -191,6 +242,22 @@ TEST(Losses, LabelSmoothingAndRegularisation) {
   // Targets 0.05, 0.95: -sum t log p.
   EXPECT_NEAR(session.run({sparse_softmax_loss(labels, logits, {.label_smoothing = 0.1})})[0].item<double>(),
               log_sum - 0.95, 1e-14);
+  EXPECT_NEAR(session
+                  .run({softmax_loss(constant(graph, Tensor::from<double>({1, 2}, {0, 1})), logits,
+                                     {.label_smoothing = 0.1})})[0]
+                  .item<double>(),
+              log_sum - 0.95, 1e-14);
+  // An unknown number of classes, and a label that does not exist, are no different with smoothing.
+  const Output open = placeholder(graph, DType::kFloat64, {-1, -1}, "open");
+  const Output smooth = sparse_softmax_loss(labels, open, {.label_smoothing = 0.1});
+  EXPECT_NEAR(session.run({{open, Tensor::from<double>({1, 2}, {0.0, 1.0})}}, {smooth})[0].item<double>(),
+              log_sum - 0.95, 1e-14);
+  expect_error(Code::kOutOfRange, "row 0 has label 1, but there are 1 classes", [&] {
+    session.run({{open, Tensor::zeros(DType::kFloat64, {1, 1})}}, {smooth});
+  });
+  expect_error(Code::kInvalidArgument, "[nn::softmax_loss 'softmax_loss' at layers_test.cc:", [&] {
+    sparse_softmax_loss(labels, logits, {.label_smoothing = 1.0});
+  });
   const Output v = get_variable(graph, "v", DType::kFloat64, {2}, constant(3.0), {.l2 = 0.5});
   EXPECT_NEAR(session.run({with_regularization(scalar(graph, 1.0, DType::kFloat64))})[0].item<double>(),
               1.0 + 0.5 * 9.0, 1e-14);

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "tests/support/expect_error.h"
+
 namespace gradus::nn {
 namespace {
 
@@ -72,6 +74,32 @@ TEST(Optimizers, AdamCorrectsItsBiasAndAdamWDecaysApart) {
   }
 }
 
+// The bias is corrected by the number of the variable's own updates: a late first step of Adam is as long as an early one.
+TEST(Optimizers, AdamCountsItsOwnUpdatesAndNotThoseOfOthers) {
+  Graph graph;
+  const Output v = variable(graph, Tensor::scalar(1.0), "v");
+  const Output loss = 0.5 * square(v - 3.0);
+  const Operation still = sgd({.learning_rate = 0.0}).minimize(loss);
+  const Operation train = adam({.learning_rate = 0.1}).minimize(loss);
+  Session session(graph);
+  for (int i = 0; i < 50; ++i) session.run({}, {}, {still});
+  session.run({}, {}, {train});
+  EXPECT_NEAR(session.value(v).item<double>(), 1.1, 1e-8);  // m / (1 - b1) = g, sqrt(v / (1 - b2)) = |g|
+}
+
+TEST(Optimizers, TheGlobalNormOfFloat16AndOfMixedDTypes) {
+  Graph graph;
+  // 300^2 does not fit in float16; the norm is sqrt(300^2 + 400^2) = 500.
+  const auto clipped = clip_by_global_norm({constant(graph, Tensor::full(DType::kFloat16, {1}, 300.0)),
+                                            constant(graph, Tensor::full(DType::kFloat64, {1}, 400.0))},
+                                           5.0);
+  EXPECT_EQ(clipped[0].dtype(), DType::kFloat16);
+  Session session(graph);
+  const auto values = session.run(clipped);
+  EXPECT_NEAR(values[0].at(0), 3.0, 3e-3);
+  EXPECT_NEAR(values[1].at(0), 4.0, 1e-12);
+}
+
 TEST(Optimizers, ClippingByValueAndByGlobalNorm) {
   EXPECT_NEAR(trajectory(sgd({.learning_rate = 0.1, .clipping = {.by_value = 0.5}}), 1)[0], 1.0 + 0.1 * 0.5, 1e-15);
   Graph graph;
@@ -102,9 +130,62 @@ TEST(Optimizers, SayWhatIsWrong) {
   }
   EXPECT_NO_THROW(sgd().minimize(loss, {v}));
   EXPECT_THROW(sgd().minimize(constant(graph, std::vector<double>{1.0, 2.0}) * v, {v}), Error) << "not a scalar";
+  expect_error(Code::kInvalidArgument, "[minimize 'loss' at optimizers_test.cc:", [&] {
+    sgd().minimize(identity(v * constant(graph, std::vector<double>{1, 2}), "loss"));
+  });
+  expect_error(Code::kInvalidArgument, "the loss refers to nothing", [&] { sgd().minimize(Output()); });
+  expect_error(Code::kInvalidArgument,
+               "an optimiser updates variables; got [Placeholder 'x' at optimizers_test.cc:", [&] {
+                 sgd().minimize(loss, {v, placeholder(graph, DType::kFloat64, {}, "x")});
+               });
+  expect_error(Code::kInvalidArgument, "no gradient for [Variable 'lonely'", [&] {
+    sgd().apply_gradients({{Output(), w}});
+  });
+  expect_error(Code::kInvalidArgument, "[apply_gradients 'sgd' at optimizers_test.cc:", [&] {
+    sgd().apply_gradients({{Output(), w}});
+  });
+  Graph other;
+  expect_error(Code::kInvalidArgument, "the learning rate 'rate' belongs to another graph",
+               [&] { sgd({.learning_rate = scalar(other, 0.1, DType::kFloat64, "rate")}).minimize(loss, {v}); });
+  Graph empty;
+  expect_error(Code::kInvalidArgument, "no trainable variables",
+               [&] { sgd().minimize(scalar(empty, 1.0, DType::kFloat64)); });
   EXPECT_THROW(momentum({.momentum = 1.5}), Error);
   EXPECT_THROW(adam({.beta1 = 1.0}), Error);
   (void)w;
+}
+
+TEST(Optimizers, TrainOneOfTwoModelsOfAGraph) {
+  Graph graph;
+  std::vector<Output> images, losses;
+  std::vector<std::vector<Output>> weights(2);
+  for (const char* name : {"a", "b"}) {
+    const NameScope scope(graph, name);
+    images.push_back(placeholder(graph, DType::kFloat32, {4, 3}, "images"));
+    losses.push_back(reduce_mean(square(dense(batch_norm(images.back()), {.units = 1}))));
+  }
+  const auto& all = graph.collection(kTrainableVariables);
+  for (const Output& variable : all) weights[variable.name().starts_with("b/") ? 1 : 0].push_back(variable);
+  const Operation train_b = sgd().minimize(losses[1], weights[1]);
+  Session session(graph);
+  const auto moving_mean = [&](const std::string& of) {
+    return session.value(graph.find_output(of + "/batch_norm/moving_mean")).at(0);
+  };
+  session.run({{images[1], Tensor::from<float>({4, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})}}, {}, {train_b});
+  EXPECT_NE(moving_mean("b"), 0.0) << "its own averages move";
+  EXPECT_EQ(moving_mean("a"), 0.0);
+}
+
+TEST(Optimizers, RefuseNumbersThatCannotBeMeant) {
+  const double nan = std::nan("");
+  expect_error(Code::kInvalidArgument, "learning_rate must be finite and not negative; got -0.1",
+               [] { sgd({.learning_rate = -0.1}); });
+  expect_error(Code::kInvalidArgument, "learning_rate", [&] { adam({.learning_rate = nan}); });
+  expect_error(Code::kInvalidArgument, "clipping.by_value", [] { sgd({.clipping = {.by_value = -1.0}}); });
+  expect_error(Code::kInvalidArgument, "clipping.by_global_norm", [&] { sgd({.clipping = {.by_global_norm = nan}}); });
+  expect_error(Code::kInvalidArgument, "epsilon", [] { adam({.epsilon = -1e-8}); });
+  expect_error(Code::kInvalidArgument, "epsilon", [] { rms_prop({.epsilon = -1e-8}); });
+  expect_error(Code::kInvalidArgument, "weight_decay", [] { adamw({.weight_decay = -0.1}); });
 }
 
 TEST(Schedules, MatchTheirFormulas) {
@@ -163,6 +244,8 @@ TEST(MovingAverage, FollowsItsFormulaAndSwaps) {
   ema.swap(session);
   EXPECT_EQ(session.value(v).item<double>(), 5.0);
   EXPECT_THROW(ema.average(global_step(graph)), Error);
+  expect_error(Code::kInvalidArgument, "needs floating variables; 'global_step' is int64 Variable",
+               [&] { ExponentialMovingAverage(graph, 0.9, {global_step(graph)}); });
 }
 
 }  // namespace
