@@ -4,7 +4,7 @@
 //
 // Without --data it trains on drawn digits, coloured and enlarged to 32x32, only to show that everything runs. Prints a progress
 // bar per epoch, loss and test accuracy after each, and as the last line `test accuracy: 0.NNNN`. An epoch of CIFAR-10 with
-// resnet20 takes minutes on two cores.
+// resnet20 takes about five minutes on two cores.
 #include "common/train_program.h"
 
 namespace {

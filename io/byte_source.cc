@@ -51,6 +51,21 @@ void ByteSource::expect_end() {
   if (read_some(&extra, 1) != 0) fail("bytes follow where the data should end");
 }
 
+std::string printable(std::string_view text, std::size_t most) {
+  std::size_t size = std::min(text.size(), most);
+  const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+  while (size > 0 && size < text.size() && continues(size)) --size;  // never half of a UTF-8 character
+  std::string result;
+  for (const char c : text.substr(0, size)) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += fmt::format("\\x{:02x}", static_cast<int>(c));
+    } else {
+      result += c;
+    }
+  }
+  return size < text.size() ? result + "..." : result;
+}
+
 std::unique_ptr<ByteSource> open_range(std::shared_ptr<const File> file, std::uint64_t begin, std::uint64_t end,
                                        std::string name) {
   return std::make_unique<FileRange>(std::move(file), begin, end, std::move(name));

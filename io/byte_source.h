@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gradus/core/tensor.h"
@@ -57,6 +58,10 @@ std::unique_ptr<ByteSource> open_maybe_gzip(const std::string& path);
 
 // The unpacked bytes must have this length and CRC-32, else DataLoss when the end is reached.
 std::unique_ptr<ByteSource> with_checksum(std::unique_ptr<ByteSource> inner, std::uint64_t size, std::uint32_t crc);
+
+// Text out of a file as an error message may show it: on one line, without control characters, and cut after about
+// `most` bytes.
+std::string printable(std::string_view text, std::size_t most = 80);
 
 // No deflate stream grows by more than this factor (RFC 1951: at best 258 bytes for two bits).
 inline constexpr std::uint64_t kLargestDeflateFactor = 1032;

@@ -31,6 +31,8 @@ struct Listing {
   std::vector<std::string> leftovers;               // of saves that were killed
 };
 
+// Of a directory that does not exist: nothing. Throws InvalidArgument when it cannot be listed, since that is no reason
+// to begin anew.
 Listing list(const std::string& directory) {
   Listing listing;
   std::error_code error;
@@ -46,6 +48,9 @@ Listing list(const std::string& directory) {
                    &step)) {
       listing.checkpoints[step] = name;
     }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw invalid_argument(fmt::format("{}: cannot be listed: {}", directory, error.message()));
   }
   return listing;
 }
@@ -69,7 +74,9 @@ std::string save_checkpoint(const std::string& directory, const Checkpoint& chec
                     directory, checkpoint.step, checkpoint.epoch, checkpoint.position, options.keep));
   }
   std::error_code error;
-  fs::create_directory(directory, error);  // when that fails, writing below says why
+  if (fs::create_directory(directory, error)) {  // when that fails, writing below says why
+    sync_directory(fs::path(directory) / "..");
+  }
   Listing listing = list(directory);
   if (!listing.checkpoints.empty() && listing.checkpoints.rbegin()->first > checkpoint.step) {
     throw invalid_argument(
@@ -86,9 +93,10 @@ std::string save_checkpoint(const std::string& directory, const Checkpoint& chec
                                                  {"seed", std::to_string(checkpoint.seed)}};
   for (const auto& [key, value] : checkpoint.notes) metadata[kNotePrefix + key] = value;
   const std::string path = join_path(directory, fmt::format("{}{:010}{}", kPrefix, checkpoint.step, kSuffix));
+  // Leftovers first: they may be what fills the disk.
+  for (const std::string& name : listing.leftovers) fs::remove(join_path(directory, name), error);
   save_safetensors(path, checkpoint.tensors, metadata);
 
-  for (const std::string& name : listing.leftovers) fs::remove(join_path(directory, name), error);
   listing.checkpoints.erase(checkpoint.step);
   while (listing.checkpoints.size() >= static_cast<std::size_t>(options.keep)) {
     fs::remove(join_path(directory, listing.checkpoints.begin()->second), error);

@@ -29,9 +29,9 @@ struct CheckpointOptions {
 };
 
 // Creates the directory (not its parents) if need be. Returns the path of the new file. Throws InvalidArgument
-// (negative counters, keep < 1, an undefined tensor, or a directory that already holds a later step: another run's,
-// which is neither deleted nor left to be mistaken for the latest), NotFound (no parent directory) or ResourceExhausted
-// (disk full).
+// (negative counters, keep < 1, an undefined tensor, no directory or one that cannot be used, or one that already holds
+// a later step: another run's, which is neither deleted nor left to be mistaken for the latest), NotFound (no parent
+// directory) or ResourceExhausted (disk full).
 std::string save_checkpoint(const std::string& directory, const Checkpoint& checkpoint,
                             const CheckpointOptions& options = {});
 
@@ -40,7 +40,8 @@ std::string save_checkpoint(const std::string& directory, const Checkpoint& chec
 Checkpoint load_checkpoint(const std::string& path);
 
 // The checkpoint with the highest step, or nothing when the directory does not exist or holds none. A damaged newest
-// file is DataLoss, never silently replaced by an older one; the text names the older one.
+// file is DataLoss, never silently replaced by an older one; the text names the older one. A directory that cannot be
+// listed is InvalidArgument.
 std::optional<Checkpoint> load_latest_checkpoint(const std::string& directory);
 
 }  // namespace gradus::io

@@ -64,9 +64,15 @@ void File::fail(std::uint64_t offset, const std::string& text) const {
 }
 
 AtomicFile::AtomicFile(const std::string& path, Durability durability) : path_(path), durability_(durability) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    throw invalid_argument(fmt::format("{}: cannot be written: it is not a regular file", path));
+  }
   static std::atomic<unsigned> counter{0};
-  temporary_ = fmt::format("{}{}{}-{}", path, kTemporaryMark, ::getpid(), counter++);
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  do {  // another machine's process on the same disk may have the same id
+    temporary_ = fmt::format("{}{}{}-{}", path, kTemporaryMark, ::getpid(), counter++);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0) {
     const int error = errno;
     if (error == ENOENT || error == ENOTDIR) {
@@ -82,7 +88,8 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail(const char* what, int error) const {
-  const Code code = error == ENOSPC || error == EDQUOT ? Code::kResourceExhausted : Code::kInvalidArgument;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  const Code code = full ? Code::kResourceExhausted : Code::kInvalidArgument;
   throw Error(code, fmt::format("{}: offset {}: {} failed: {}", path_, offset_, what, std::strerror(error)));
 }
 
@@ -106,15 +113,7 @@ void AtomicFile::commit() {
   if (closed != 0) fail("closing", errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renaming", errno);
   temporary_.clear();
-  if (!durable) return;
-  // The rename itself lives in the directory, which has to reach the disk as well.
-  const int directory = ::open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) fail("opening the directory", errno);
-  const int synced = ::fsync(directory);
-  const int error = errno;
-  ::close(directory);
-  if (synced != 0 && error != EINVAL)
-    fail("fsync of the directory", error);  // EINVAL: this file system has no such thing
+  if (durable) sync_directory(directory_of(path_));  // the rename itself lives in the directory
 }
 
 bool is_temporary_name(std::string_view file_name) { return file_name.find(kTemporaryMark) != std::string_view::npos; }
@@ -122,6 +121,17 @@ bool is_temporary_name(std::string_view file_name) { return file_name.find(kTemp
 bool file_exists(const std::string& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+void sync_directory(const std::string& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int synced = descriptor < 0 ? -1 : ::fsync(descriptor);
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  // EINVAL: this file system has no such thing; EACCES: a directory that may be written to but not read.
+  if (synced != 0 && error != EINVAL && error != EACCES) {
+    throw invalid_argument(fmt::format("{}: fsync of the directory failed: {}", directory, std::strerror(error)));
+  }
 }
 
 std::string join_path(const std::string& directory, std::string_view name) {

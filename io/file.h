@@ -43,7 +43,8 @@ enum class Durability {
 // remains. A process killed in between leaves a file for which is_temporary_name() is true.
 class AtomicFile {
  public:
-  // Throws NotFound when the directory does not exist, InvalidArgument when it cannot be written to.
+  // Throws NotFound when the directory does not exist, InvalidArgument when it cannot be written to or when `path` is
+  // something else than a regular file: renaming would replace a device such as /dev/null.
   explicit AtomicFile(const std::string& path, Durability durability = Durability::kAtomic);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -68,6 +69,8 @@ class AtomicFile {
 bool is_temporary_name(std::string_view file_name);
 
 bool file_exists(const std::string& path);
+// Makes what was created, renamed or removed in the directory survive a power failure. Throws InvalidArgument.
+void sync_directory(const std::string& directory);
 // "dir/name"
 std::string join_path(const std::string& directory, std::string_view name);
 

@@ -77,10 +77,6 @@ Tensor read_npy(ByteSource& source) {
   }
   if (header.kind == 'b') check_bools(source, data_at, buffer.get(), bytes);
 
-  // Sizes such as [0, 2^62, 2^62] hold nothing but still have no element count.
-  for (std::int64_t n = 1; std::int64_t dim : header.shape) {
-    if (!checked_multiply(n, dim, &n)) source.fail_at(begin, "the shape does not fit in 63 bits");
-  }
   const Shape shape(header.shape);
   Tensor tensor;
   if (header.element_size == dtype_size(header.dtype)) {

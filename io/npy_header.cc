@@ -34,7 +34,7 @@ class DictParser {
         has_shape_ = true;
         parse_shape();
       } else {
-        fail(key_at, fmt::format("unexpected or repeated key '{}'", key));
+        fail(key_at, fmt::format("unexpected or repeated key '{}'", printable(key)));
       }
       if (!accept(',')) {
         expect('}');
@@ -112,6 +112,7 @@ class DictParser {
       if (header_.shape.size() == 64) fail(at_, "more than 64 dimensions");
       header_.shape.push_back(parse_size());
       if (!accept(',')) {
+        if (header_.shape.size() == 1) fail(at_, "expected ',': a tuple of one size has a comma");
         expect(')');
         break;
       }
@@ -120,9 +121,11 @@ class DictParser {
   void parse_descr() {
     skip_space();
     const std::size_t begin = at_;
-    if (at_ < text_.size() && text_[at_] == '[') unsupported(begin, "records (structured dtypes) are not supported");
+    if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '(')) {
+      unsupported(begin, "records (structured dtypes) are not supported");
+    }
     const std::string_view descr = parse_string();
-    const auto bad = [&] { unsupported(begin, fmt::format("dtype '{}' is not supported", descr)); };
+    const auto bad = [&] { unsupported(begin, fmt::format("dtype '{}' is not supported", printable(descr))); };
     if (descr.size() < 3 || std::string_view("<>|=").find(descr[0]) == std::string_view::npos) bad();
     header_.big_endian = descr[0] == '>';
     header_.kind = descr[1];

@@ -16,8 +16,8 @@ std::map<std::string, Tensor> load_npz(const std::string& path) {
   std::map<std::string, Tensor> tensors;
   for (const ZipMember& member : archive.members()) {
     if (member.name.size() < kSuffix.size() || !member.name.ends_with(kSuffix)) {
-      throw unimplemented(
-          fmt::format("{}: offset {}: member '{}' is not an .npy array", path, member.header_offset, member.name));
+      throw unimplemented(fmt::format("{}: offset {}: member '{}' is not an .npy array", path, member.header_offset,
+                                      printable(member.name)));
     }
     tensors[member.name.substr(0, member.name.size() - kSuffix.size())] = read_npy(*archive.open(member));
   }

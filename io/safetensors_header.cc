@@ -8,6 +8,7 @@
 
 #include "gradus/core/error.h"
 #include "gradus/core/shape.h"
+#include "gradus/io/byte_source.h"
 
 namespace gradus::io {
 namespace {
@@ -30,26 +31,30 @@ Json parse_strictly(const std::string& text) {
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      throw invalid_argument(fmt::format("repeated key '{}'", parsed.get<std::string>()));
+      throw invalid_argument(fmt::format("repeated key '{}'", printable(parsed.get<std::string>())));
     }
     return true;
   };
+  // The parser takes a zero byte for the end of the text.
+  if (text.find('\0') != std::string::npos) throw invalid_argument("a zero byte, which JSON cannot hold");
   try {
     Json json = Json::parse(text, watch);
     if (!json.is_object()) throw invalid_argument("not a JSON object");
     return json;
   } catch (const Json::exception& error) {
-    throw invalid_argument(fmt::format("not JSON: {}", error.what()));
+    throw invalid_argument(fmt::format("not JSON: {}", printable(error.what(), 300)));
   }
 }
 
+// `name` in these functions is the tensor's, as messages show it.
 DType parse_dtype(const std::string& name, const Json& value) {
   if (!value.is_string()) throw invalid_argument(fmt::format("the dtype of '{}' is not a string", name));
   const std::string text = value.get<std::string>();
   for (const Name& known : kNames) {
     if (text == known.text) return known.dtype;
   }
-  throw unimplemented(fmt::format("tensor '{}' has dtype {}; supported: F16 F32 F64 I32 I64 U8 BOOL", name, text));
+  throw unimplemented(
+      fmt::format("tensor '{}' has dtype {}; supported: F16 F32 F64 I32 I64 U8 BOOL", name, printable(text)));
 }
 
 // An array of integers 0 .. 2^63-1.
@@ -62,7 +67,7 @@ std::vector<std::int64_t> parse_sizes(const std::string& name, const char* key, 
   }
   if (!good) {
     throw invalid_argument(
-        fmt::format("'{}' of '{}' is not an array of sizes: {}", key, name, value.dump().substr(0, 80)));
+        fmt::format("'{}' of '{}' is not an array of sizes: {}", key, name, printable(value.dump())));
   }
   return sizes;
 }
@@ -73,8 +78,11 @@ SafeTensorEntry parse_entry(const std::string& name, const Json& value) {
     throw invalid_argument(fmt::format("tensor '{}' needs exactly dtype, shape and data_offsets", name));
   }
   SafeTensorEntry entry;
-  entry.name = name;
   entry.shape = parse_sizes(name, "shape", value["shape"]);
+  if (entry.shape.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
+    throw unimplemented(fmt::format("tensor '{}' has {} dimensions; at most {} are supported", name, entry.shape.size(),
+                                    Shape::kMaxRank));
+  }
   const std::vector<std::int64_t> offsets = parse_sizes(name, "data_offsets", value["data_offsets"]);
   if (offsets.size() != 2 || offsets[0] > offsets[1]) {
     throw invalid_argument(fmt::format("data_offsets of '{}' are not a range", name));
@@ -90,10 +98,6 @@ SafeTensorEntry parse_entry(const std::string& name, const Json& value) {
     throw invalid_argument(fmt::format("tensor '{}' is {} [{}] but has {} bytes of data", name, dtype_name(entry.dtype),
                                        fmt::join(entry.shape, ","), entry.end - entry.begin));
   }
-  if (entry.shape.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
-    throw unimplemented(fmt::format("tensor '{}' has {} dimensions; at most {} are supported", name, entry.shape.size(),
-                                    Shape::kMaxRank));
-  }
   return entry;
 }
 
@@ -104,12 +108,14 @@ SafeTensorsHeader parse_safetensors_header(const std::string& text, std::uint64_
   SafeTensorsHeader header;
   for (const auto& [name, value] : json.items()) {
     if (name != "__metadata__") {
-      header.entries.push_back(parse_entry(name, value));
+      header.entries.push_back(parse_entry(printable(name), value));
+      header.entries.back().name = name;
       continue;
     }
     if (!value.is_object()) throw invalid_argument("__metadata__ is not an object");
     for (const auto& [key, content] : value.items()) {
-      if (!content.is_string()) throw invalid_argument(fmt::format("__metadata__ '{}' is not a string", key));
+      if (!content.is_string())
+        throw invalid_argument(fmt::format("__metadata__ '{}' is not a string", printable(key)));
       header.metadata[key] = content.get<std::string>();
     }
   }
@@ -120,7 +126,7 @@ SafeTensorsHeader parse_safetensors_header(const std::string& text, std::uint64_
   for (const SafeTensorEntry& entry : header.entries) {
     if (entry.begin != next) {
       throw invalid_argument(fmt::format("the data of '{}' begins at {}, {} byte {} where the data before it ends",
-                                         entry.name, entry.begin,
+                                         printable(entry.name), entry.begin,
                                          entry.begin < next ? "inside: before" : "leaving a gap: after", next));
     }
     next = entry.end;

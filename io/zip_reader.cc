@@ -92,23 +92,23 @@ void ZipReader::read_directory(std::uint64_t offset, std::uint64_t size, std::ui
     member.header_offset = get32(directory, at + 42);
     if (member.packed_size == kZip64 || member.size == kZip64 || member.header_offset == kZip64) {
       throw unimplemented(fmt::format("{}: offset {}: member '{}' needs zip64, which is not supported", file_->path(),
-                                      here, member.name));
+                                      here, printable(member.name)));
     }
     if ((flags & 1) != 0 || (method != 0 && method != 8)) {
       throw unimplemented(
           fmt::format("{}: offset {}: member '{}' is encrypted or packed by method {}; stored and deflated "
                       "members are supported",
-                      file_->path(), here, member.name, method));
+                      file_->path(), here, printable(member.name), method));
     }
     if (!names.insert(member.name).second)
-      file_->fail(here, fmt::format("two members have the name '{}'", member.name));
+      file_->fail(here, fmt::format("two members have the name '{}'", printable(member.name)));
     if (!member.deflated && member.size != member.packed_size) {
-      file_->fail(here, fmt::format("member '{}' is stored, but its sizes {} and {} differ", member.name,
+      file_->fail(here, fmt::format("member '{}' is stored, but its sizes {} and {} differ", printable(member.name),
                                     member.packed_size, member.size));
     }
     if (member.size > (member.packed_size + 1) * kLargestDeflateFactor) {
-      file_->fail(here, fmt::format("member '{}' cannot unpack from {} to {} bytes", member.name, member.packed_size,
-                                    member.size));
+      file_->fail(here, fmt::format("member '{}' cannot unpack from {} to {} bytes", printable(member.name),
+                                    member.packed_size, member.size));
     }
     members_.push_back(std::move(member));
     at += record;
@@ -123,7 +123,8 @@ void ZipReader::read_directory(std::uint64_t offset, std::uint64_t size, std::ui
     const std::uint64_t limit = i + 1 < sorted.size() ? sorted[i + 1].header_offset : offset;
     const std::uint64_t least = kLocalRecord + sorted[i].name.size() + sorted[i].packed_size;
     if (sorted[i].header_offset > limit || least > limit - sorted[i].header_offset) {
-      file_->fail(sorted[i].header_offset, fmt::format("member '{}' reaches into what follows it", sorted[i].name));
+      file_->fail(sorted[i].header_offset,
+                  fmt::format("member '{}' reaches into what follows it", printable(sorted[i].name)));
     }
   }
 }
@@ -135,12 +136,13 @@ std::unique_ptr<ByteSource> ZipReader::open(const ZipMember& member) const {
   // NumPy writes all-ones sizes here and the real ones in a zip64 field; only the directory's sizes count.
   if (!has_signature(local, 0, "PK\3\4") || get16(local, 8) != (member.deflated ? 8u : 0u) ||
       read_at(member.header_offset + kLocalRecord, name_size, "a member's name") != member.name) {
-    file_->fail(member.header_offset, fmt::format("the header of member '{}' contradicts the directory", member.name));
+    file_->fail(member.header_offset,
+                fmt::format("the header of member '{}' contradicts the directory", printable(member.name)));
   }
   if (begin > directory_offset_ || member.packed_size > directory_offset_ - begin) {
-    file_->fail(begin, fmt::format("member '{}' reaches into the directory", member.name));
+    file_->fail(begin, fmt::format("member '{}' reaches into the directory", printable(member.name)));
   }
-  const std::string name = fmt::format("{}({})", file_->path(), member.name);
+  const std::string name = fmt::format("{}({})", file_->path(), printable(member.name));
   const std::uint64_t end = begin + member.packed_size;
   auto inner =
       member.deflated ? open_packed(file_, begin, end, Packing::kDeflate, name) : open_range(file_, begin, end, name);

@@ -2,9 +2,17 @@
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace train_program {
+
+void print_error(const std::string& program, std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::fprintf(stderr, "%s: %s\n", program.c_str(), text.c_str());
+}
 
 bool parse_options(int argc, char** argv, const Defaults& defaults, Options* o, int* exit_code) {
   o->model = defaults.model;
@@ -34,15 +42,14 @@ bool parse_options(int argc, char** argv, const Defaults& defaults, Options* o, 
   app.add_flag("--quiet", o->quiet, "no progress bar");
   try {
     app.parse(argc, argv);
+    if (!std::isfinite(o->learning_rate)) throw CLI::ValidationError("--learning-rate must be a finite number");
     if (o->resume && o->checkpoint.empty()) throw CLI::ValidationError("--resume needs --checkpoint DIR");
     return true;
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
     *exit_code = 0;
   } catch (const CLI::ParseError& error) {
-    std::string text = error.what();
-    for (char& c : text) c = c == '\n' ? ' ' : c;
-    std::fputs(fmt::format("{}: InvalidArgument: {} (see --help)\n", defaults.program, text).c_str(), stderr);
+    print_error(defaults.program, fmt::format("InvalidArgument: {} (see --help)", error.what()));
     *exit_code = 2;
   }
   return false;

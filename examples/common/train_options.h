@@ -37,4 +37,7 @@ struct Defaults {
 // printed as one line "train_mnist: InvalidArgument: ...".
 bool parse_options(int argc, char** argv, const Defaults& defaults, Options* options, int* exit_code);
 
+// One line on stderr, "PROGRAM: TEXT", whatever the text holds.
+void print_error(const std::string& program, std::string text);
+
 }  // namespace train_program

@@ -1,9 +1,12 @@
 #include "train_program.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,8 +16,8 @@ namespace {
 
 namespace gd = gradus;
 
-volatile std::sig_atomic_t interrupted = 0;
-void on_interrupt(int) { interrupted = 1; }
+volatile std::sig_atomic_t interrupted = 0;  // the number of the signal
+void on_interrupt(int signal) { interrupted = signal; }
 
 // Everything a resumed run needs besides the variables.
 struct Progress {
@@ -29,6 +32,8 @@ class Program {
  public:
   Program(const Options& options, const Setup& setup) : o_(options), setup_(setup), data_(setup.load(options)) {
     if (o_.limit > 0) data_ = {data_.train.first(o_.limit), data_.test.first(o_.limit)};
+    if (data_.train.size() == 0 || data_.test.size() == 0) throw gd::invalid_argument("the data set holds no images");
+    labels_hash_ = hash_labels();
     build();
     session_.emplace(graph_,
                      gd::SessionOptions{
@@ -37,8 +42,9 @@ class Program {
 
   int run() {
     if (!o_.checkpoint.empty()) start_from_checkpoint();
+    write_json();  // a file that cannot be written is noticed now, not after the first pass
     while (progress_.epoch < o_.epochs) {
-      if (!train_epoch()) return 130;
+      if (!train_epoch()) return 128 + interrupted;
       const double accuracy = test();
       const double loss = progress_.loss_sum / static_cast<double>(progress_.images);
       std::printf("epoch %d: loss %.4f, test accuracy %.4f\n", progress_.epoch + 1, loss, accuracy);
@@ -52,7 +58,6 @@ class Program {
       write_json();
     }
     const double accuracy = progress_.epochs.back().at("test_accuracy");
-    write_json();
     std::printf("test accuracy: %.4f\n", accuracy);
     return 0;
   }
@@ -121,11 +126,13 @@ class Program {
   nlohmann::json identity() const {
     return {{"program", setup_.defaults.program},
             {"model", o_.model},
+            {"device", o_.device.empty() ? gd::best_device() : o_.device},
             {"epochs", o_.epochs},
             {"batch", o_.batch},
             {"seed", o_.seed},
             {"learning_rate", o_.learning_rate},
-            {"images", data_.train.size()}};
+            {"images", data_.train.size()},
+            {"labels_hash", labels_hash_}};
   }
 
   void check_identity(const std::string& saved_text) const {
@@ -138,6 +145,17 @@ class Program {
             fmt::format("the checkpoint was made with {} = {}, this run has {}", key, before, value.dump()));
       }
     }
+  }
+
+  // Tells data sets of the same size apart, such as MNIST and Fashion-MNIST.
+  std::string hash_labels() const {
+    std::uint64_t hash = 0;
+    for (const gd::io::ImageSet* set : {&data_.train, &data_.test}) {
+      for (const std::int32_t label : set->labels.flat<std::int32_t>()) {
+        hash = (hash ^ static_cast<std::uint64_t>(label)) * 0x100000001b3u + 1;
+      }
+    }
+    return fmt::format("{:016x}", hash);
   }
 
   void save() {
@@ -158,6 +176,14 @@ class Program {
   }
 
   void start_from_checkpoint() {
+    // What stands in the way of saving is noticed now, not after the first hundreds of steps.
+    std::error_code problem;
+    std::filesystem::create_directory(o_.checkpoint, problem);
+    if (!problem && ::access(o_.checkpoint.c_str(), W_OK | X_OK) != 0) problem.assign(errno, std::generic_category());
+    if (problem) {
+      throw gd::invalid_argument(fmt::format("cannot use '{}' for checkpoints: {}", o_.checkpoint, problem.message()));
+    }
+
     const std::optional<gd::io::Checkpoint> found = gd::io::load_latest_checkpoint(o_.checkpoint);
     if (!o_.resume) {
       if (found)
@@ -180,6 +206,11 @@ class Program {
       progress_.epochs = nlohmann::json::parse(note("epochs"));
       progress_.epoch = static_cast<int>(found->epoch);
       progress_.position = found->position;
+      if (!progress_.epochs.is_array() || found->epoch != static_cast<std::int64_t>(progress_.epochs.size()) ||
+          found->epoch > o_.epochs || found->position > data_.train.batches(o_.batch)) {
+        throw gd::data_loss(fmt::format("the checkpoint in '{}' contradicts itself: epoch {}, batch {}", o_.checkpoint,
+                                        found->epoch, found->position));
+      }
       progress_.loss_sum = std::stod(note("loss_sum"));  // "{}" prints doubles so that they read back exactly
       progress_.images = std::stoll(note("images"));
       session_->restore(found->tensors);
@@ -189,8 +220,12 @@ class Program {
     } catch (const std::exception& error) {  // JSON and number parsing
       throw gd::data_loss(fmt::format("the checkpoint in '{}' has unreadable notes: {}", o_.checkpoint, error.what()));
     }
-    std::fprintf(stderr, "resumed at step %lld (epoch %d, batch %lld)\n", static_cast<long long>(found->step),
-                 progress_.epoch + 1, static_cast<long long>(progress_.position));
+    if (progress_.epoch == o_.epochs) {
+      std::fprintf(stderr, "the run in '%s' is finished\n", o_.checkpoint.c_str());
+    } else {
+      std::fprintf(stderr, "resumed at step %lld (epoch %d, batch %lld)\n", static_cast<long long>(found->step),
+                   progress_.epoch + 1, static_cast<long long>(progress_.position));
+    }
   }
 
   void write_json() const {
@@ -208,6 +243,7 @@ class Program {
   gd::Output images_, labels_, loss_, train_accuracy_, test_accuracy_;
   gd::Operation train_;
   std::optional<gd::Session> session_;
+  std::string labels_hash_;
   Progress progress_;
   int steps_since_save_ = 0;
 };
@@ -222,12 +258,13 @@ int run(int argc, char** argv, const Setup& setup) {
   action.sa_handler = on_interrupt;
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends the program at once
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
   try {
     return Program(options, setup).run();
   } catch (const gd::Error& error) {
-    std::fprintf(stderr, "%s: %s\n", setup.defaults.program.c_str(), error.full_text().c_str());
+    print_error(setup.defaults.program, error.full_text());
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: Internal: %s\n", setup.defaults.program.c_str(), error.what());
+    print_error(setup.defaults.program, fmt::format("Internal: {}", error.what()));
   }
   return 2;
 }

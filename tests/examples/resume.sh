@@ -8,9 +8,10 @@ dir=$(mktemp -d)
 trap 'rm -rf -- "$dir"' EXIT
 options=(--limit 1500 --epochs 3 --batch 50 --seed 5 --quiet --checkpoint-every 4 "$@")
 
-"$train" "${options[@]}" --json "$dir/whole.json" >"$dir/whole.txt"
+# Each run has another number of threads, which must not matter either.
+"$train" "${options[@]}" --threads 1 --json "$dir/whole.json" >"$dir/whole.txt"
 
-"$train" "${options[@]}" --checkpoint "$dir/checkpoints" --json "$dir/killed.json" >"$dir/killed.txt" &
+"$train" "${options[@]}" --threads 2 --checkpoint "$dir/checkpoints" --json "$dir/killed.json" >"$dir/killed.txt" &
 pid=$!
 # Kill it once some checkpoints of the first or second epoch are there.
 for _ in $(seq 600); do
@@ -20,7 +21,8 @@ done
 kill -KILL "$pid" 2>/dev/null || { echo "the run ended before it could be killed" >&2; exit 1; }
 wait "$pid" 2>/dev/null || true
 
-"$train" "${options[@]}" --checkpoint "$dir/checkpoints" --resume --json "$dir/resumed.json" >"$dir/resumed.txt" 2>"$dir/resumed.err"
+"$train" "${options[@]}" --threads 3 --checkpoint "$dir/checkpoints" --resume --json "$dir/resumed.json" \
+  >"$dir/resumed.txt" 2>"$dir/resumed.err"
 grep -q '^resumed at step ' "$dir/resumed.err"
 cmp "$dir/whole.json" "$dir/resumed.json"
 [[ $(tail -n 1 "$dir/whole.txt") == "$(tail -n 1 "$dir/resumed.txt")" ]]

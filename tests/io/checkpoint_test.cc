@@ -10,6 +10,7 @@ namespace gradus::io {
 namespace {
 
 using io_test::expect_error;
+using io_test::FileSizeLimit;
 using io_test::TemporaryDirectory;
 using io_test::write_file;
 
@@ -97,6 +98,30 @@ TEST(CheckpointTest, ADamagedNewestIsReportedAndTheOlderNamed) {
   write_file(path, content.substr(0, content.size() - 1));
   expect_error(Code::kDataLoss, {path, "offset", "checkpoint-0000000001.safetensors"},
                [&] { load_latest_checkpoint(directory.path()); });
+}
+
+TEST(CheckpointTest, WhatCannotBeListedIsNotTakenForEmpty) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("file");
+  write_file(file, "not a directory");
+  expect_error(Code::kInvalidArgument, {file, "cannot be listed"}, [&] { load_latest_checkpoint(file); });
+  expect_error(Code::kInvalidArgument, {file, "cannot be listed"}, [&] { save_checkpoint(file, make(1)); });
+  expect_error(Code::kNotFound, {"no directory"}, [&] { save_checkpoint(directory.file("no/run"), make(1)); });
+}
+
+TEST(CheckpointTest, LeftoversAreRemovedEvenWhenTheDiskIsFull) {
+  const TemporaryDirectory directory;
+  const std::string first = save_checkpoint(directory.path(), make(1));
+  write_file(directory.file("checkpoint-0000000002.safetensors.gradus-tmp-1-0"), "half a check");
+  {
+    const FileSizeLimit limit(1000);
+    Checkpoint large = make(3);
+    large.tensors["large"] = Tensor::zeros(DType::kFloat32, {1000});
+    expect_error(Code::kResourceExhausted, {"checkpoint-0000000003.safetensors", "offset 1000", "writing failed"},
+                 [&] { save_checkpoint(directory.path(), large); });
+  }
+  EXPECT_EQ(directory.names(), (std::vector<std::string>{"checkpoint-0000000001.safetensors"}));
+  EXPECT_EQ(load_latest_checkpoint(directory.path())->step, 1);
 }
 
 TEST(CheckpointTest, RefusesWhatIsNoCheckpoint) {

@@ -111,6 +111,9 @@ TEST_F(NpyTest, RefusesTypesWithoutACounterpartByName) {
   expect_error(Code::kUnimplemented, {path_, "records"}, [&] {
     load(npy(1, "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2,)}", std::string(8, '\0')));
   });
+  expect_error(Code::kUnimplemented, {path_, "records"}, [&] {
+    load(npy(1, "{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (1,)}", std::string(8, '\0')));
+  });
   expect_error(Code::kUnimplemented, {path_, "9 dimensions"},
                [&] { load(npy(1, dict("|u1", "False", "(1,1,1,1,1,1,1,1,1)"), "x")); });
 }
@@ -132,6 +135,7 @@ TEST_F(NpyTest, RefusesDamagedFilesWithTheOffset) {
       {npy(1, dict("<f4", "False", "(99999999999999999999,)"), kLittle), {"63 bits"}},
       {npy(1, dict("<f4", "False", "(1000000000000,)"), kLittle), {"declares 4000000000000 bytes"}},
       {npy(1, dict("<f4", "False", "(4611686018427387904, 4611686018427387904, 0)"), ""), {"63 bits"}},
+      {npy(1, dict("<f4", "False", "(4)"), kLittle), {"a tuple of one size has a comma"}},
       {npy(1, dict("<f4", "Maybe", "(2, 2)"), kLittle), {"True or False"}},
       {npy(1, dict("<f4", "False", "(2, two)"), kLittle), {"expected a size"}},
       {npy(1, "{'descr': '<f4', 'shape': (4,)}", kLittle), {"missing"}},
@@ -148,6 +152,16 @@ TEST_F(NpyTest, RefusesDamagedFilesWithTheOffset) {
     parts.push_back(path_);
     expect_error(Code::kDataLoss, parts, [&] { load(c.content); });
   }
+}
+
+TEST_F(NpyTest, AFilesOwnTextIsShownOnOneLineAndCut) {
+  const std::string euro = "\xe2\x82\xac";
+  expect_error(Code::kDataLoss, {R"(repeated key 'a\x0ab\x1b[31m\x7f')"},
+               [&] { load(npy(1, "{'a\nb\x1b[31m\x7f': 1}", "")); });
+  expect_error(Code::kUnimplemented, {"dtype '" + std::string(79, 'x') + "...' is not supported"},
+               [&] { load(npy(1, dict(std::string(79, 'x') + euro + "y", "False", "(2,)"), "")); });
+  expect_error(Code::kUnimplemented, {"dtype '" + std::string(77, 'x') + euro + "...' is not supported"},
+               [&] { load(npy(1, dict(std::string(77, 'x') + euro + "y", "False", "(2,)"), "")); });
 }
 
 TEST_F(NpyTest, SaysWhichFileIsMissingOrCannotBeWritten) {

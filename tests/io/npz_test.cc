@@ -158,6 +158,9 @@ TEST_F(NpzTest, RefusesUnusableNames) {
     save_npz(path_, {{"x", Tensor()}});
   });
   EXPECT_TRUE(directory_.names().empty());
+  std::string content = unhex(kStored);
+  for (const std::size_t at : {std::size_t{30}, kDirectory + 46}) content.replace(at, 5, "w\n\x1bxy");
+  expect_error(Code::kUnimplemented, {R"(member 'w\x0a\x1bxy')"}, [&] { load(content); });
 }
 
 }  // namespace
