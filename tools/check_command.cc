@@ -46,8 +46,9 @@ cases::CheckRequest request_of(const CheckOptionsText& texts) {
 int check(const CheckOptionsText& texts) {
   const cases::CheckRequest request = request_of(texts);
   if (!texts.json.empty()) check_output_paths({texts.json});  // before minutes of computing
-  const std::vector<cases::CaseCheck> checks =
-      cases::check_cases(cases::all_op_cases(), request, texts.verbose ? &std::cout : nullptr);
+  const std::vector<cases::OpCase>& all = cases::all_op_cases();
+  std::vector<cases::CaseCheck> checks = cases::check_cases(all, request, texts.verbose ? &std::cout : nullptr);
+  for (cases::CaseCheck& row : cases::ops_without_cases(all, request)) checks.push_back(std::move(row));
   if (!texts.json.empty()) {
     io::AtomicFile file(texts.json);
     file.write(cases::checks_to_json(checks));

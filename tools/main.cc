@@ -29,6 +29,17 @@ int fail(const Error& error) {
   return 2;
 }
 
+// CLI11's own text would list every word after it too.
+void refuse_unknown_subcommand(const CLI::App& app, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0].substr(0, 1) == "-") return;
+  std::string names;
+  for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (subcommand->get_name() == arguments[0]) return;
+    names += (names.empty() ? "" : ", ") + subcommand->get_name();
+  }
+  throw gradus::invalid_argument("no subcommand '" + arguments[0] + "'; the subcommands are " + names);
+}
+
 int run(const std::vector<std::string>& arguments) {
   CLI::App app("Gradus: runs ops on .npy files, lists and documents them, checks their gradients.", "gradus");
   app.set_version_flag("--version", std::string("gradus ") + gradus::version());
@@ -49,6 +60,7 @@ int run(const std::vector<std::string>& arguments) {
     app.exit(success, out, out);
     std::fputs(out.str().c_str(), stdout);
   } catch (const CLI::ParseError& error) {
+    refuse_unknown_subcommand(app, arguments);
     throw gradus::invalid_argument(error.what());
   }
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

@@ -20,6 +20,13 @@ namespace {
 
 constexpr std::int64_t kMaxThreads = 1024;
 
+class OpFormatter final : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string name) const override {
+    return fmt::format("Usage: {} NAME --OPERAND VALUE ... [--ATTRIBUTE VALUE ...] [OPTIONS] --out FILE.npy\n", name);
+  }
+};
+
 // The options of one op, and what to do once they are parsed.
 class OpCommand {
  public:
@@ -31,7 +38,7 @@ class OpCommand {
           add(op.inputs[i], "operand",
               variadic ? "any number: repeat the option" : "a file, or a comma list of integers (int32)");
       option->type_name("FILE.npy|INTEGERS")->group("Operands (required)");
-      if (variadic) option->take_all();
+      if (variadic) repeatable_.insert(option);
       operands_.push_back(option);
     }
     for (const AttrInfo& attr : describe_attrs(op.attrs)) {
@@ -41,8 +48,8 @@ class OpCommand {
           ->group("Attributes");
       attrs_.emplace_back(attr.name, option);
     }
-    out_ =
-        add("out", "", fmt::format("a result's file, once for each of: {}", fmt::join(op.outputs, ", ")))->take_all();
+    out_ = add("out", "", fmt::format("a result's file, once for each of: {}", fmt::join(op.outputs, ", ")));
+    repeatable_.insert(out_);
     device_ = add("device", "", "where to run: cpu:0 or ref:0 (`gradus devices`)");
     threads_ = add("threads", "", "threads of a CPU device (default: one per processor)");
     out_->type_name("FILE.npy")->group("Run");
@@ -56,6 +63,7 @@ class OpCommand {
 
   void execute() const {
     refuse_missing_values();
+    refuse_repetitions();
     refuse_unknown_words();
     OpRun run;
     run.op = &op_;
@@ -88,7 +96,7 @@ class OpCommand {
       names_.insert(option);
     }
     if (kind.empty()) names_.insert(option);
-    return command_.add_option(option, CLI::callback_t{}, doc);
+    return command_.add_option(option, CLI::callback_t{}, doc)->take_all();
   }
 
   // `--x --out y.npy`: the next option was taken for the value of --x.
@@ -98,6 +106,15 @@ class OpCommand {
         if (text.substr(0, 2) == "--") {
           throw invalid_argument(fmt::format("{} needs a value; got the option {}", option->get_name(), text));
         }
+      }
+    }
+  }
+
+  void refuse_repetitions() const {
+    for (const CLI::Option* option : command_.get_options()) {
+      if (option->count() > 1 && repeatable_.count(option) == 0) {
+        throw invalid_argument(fmt::format("{} takes one value; it is given {} times: {}", option->get_name(),
+                                           option->count(), fmt::join(option->results(), ", ")));
       }
     }
   }
@@ -147,6 +164,7 @@ class OpCommand {
   CLI::App& command_;
   const OpDef& op_;
   std::set<std::string> names_;
+  std::set<const CLI::Option*> repeatable_;
   std::vector<CLI::Option*> operands_;
   std::vector<std::pair<std::string, CLI::Option*>> attrs_;
   CLI::Option* out_ = nullptr;
@@ -160,6 +178,7 @@ class OpCommand {
 void add_op_command(CLI::App& app, const std::vector<std::string>& arguments) {
   CLI::App* command = app.add_subcommand("op", "Runs one op on .npy files; `gradus op NAME --help` lists its options");
   command->allow_extras();
+  command->formatter(std::make_shared<OpFormatter>());
   const bool named = arguments.size() > 1 && arguments[0] == "op" && !arguments[1].empty() && arguments[1][0] != '-';
   if (!named) {
     command->footer(
@@ -171,7 +190,7 @@ void add_op_command(CLI::App& app, const std::vector<std::string>& arguments) {
     return;
   }
   const OpDef& op = find_op(arguments[1]);
-  command->add_option("NAME", CLI::callback_t{}, "the op, in any spelling: Conv2D, conv2d")->type_name("");
+  command->add_option("NAME", CLI::callback_t{})->group("");
   const auto parsed = std::make_shared<OpCommand>(*command, op);
   command->callback([parsed] { parsed->execute(); });
 }

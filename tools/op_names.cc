@@ -22,6 +22,14 @@ const OpDef* find_spelling(std::string_view name) {
   return nullptr;
 }
 
+// Builder functions without an op of their own.
+constexpr std::pair<const char*, const char*> kCompositions[] = {
+    {"conv2d_transpose", "Conv2DBackpropInput"},
+    {"depthwise_conv2d", "Reshape and Conv2D"},
+    {"global_avg_pool", "Mean"},
+    {"group", "NoOp"},
+};
+
 }  // namespace
 
 const std::vector<std::pair<std::string, std::string>>& op_aliases() {
@@ -38,6 +46,10 @@ const OpDef& find_op(std::string_view name) {
   for (const auto& [alias, op] : op_aliases()) {
     if (folded(alias) != folded(name)) continue;
     if (const OpDef* def = find_spelling(op)) return *def;
+  }
+  for (const auto& [builder, made] : kCompositions) {
+    if (folded(builder) != folded(name)) continue;
+    throw not_found(fmt::format("no op '{}' is registered: that builder function makes {}", name, made));
   }
   std::vector<std::string> known;
   for (const auto& op : op_registry().all()) known.push_back(op->name);

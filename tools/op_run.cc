@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstddef>
+
 #include "gradus/graph/session.h"
 #include "gradus/ops/source_ops.h"
 #include "tools/op_names.h"
@@ -29,29 +32,38 @@ Output add_operand(Graph& graph, const OpDef& op, std::size_t index, const Tenso
   return fed;
 }
 
-Node& add_op(Graph& graph, const OpRun& run, bool lone_integers_are_scalars, Feeds* feeds) {
+// Bit k of `scalars` makes the k-th of the operands that are lone integers a scalar.
+Node& add_op(Graph& graph, const OpRun& run, unsigned scalars, Feeds* feeds) {
   feeds->clear();
   std::vector<Output> inputs;
   for (std::size_t i = 0; i < run.operands.size(); ++i) {
-    const OperandValue& operand = run.operands[i];
-    const bool scalar = operand.lone_integer && lone_integers_are_scalars;
-    inputs.push_back(add_operand(graph, *run.op, i, scalar ? operand.value.reshaped({}) : operand.value, feeds));
+    Tensor value = run.operands[i].value;
+    if (run.operands[i].lone_integer) {
+      if ((scalars & 1u) != 0) value = value.reshaped({});
+      scalars >>= 1;
+    }
+    inputs.push_back(add_operand(graph, *run.op, i, value, feeds));
   }
   return graph.add_node(run.op->name, inputs, run.attrs, "", kCommandLine);
 }
 
+// A lone integer is a vector where the op takes that, else a scalar, each one by itself: `fill --dims 5 --value 1`.
 Node& add_op(Graph& graph, const OpRun& run, Feeds* feeds) {
+  constexpr std::ptrdiff_t kMostMixed = 6;  // 2^6 readings are tried; no op mixes vectors and scalars in more operands
+  const auto lone = std::count_if(run.operands.begin(), run.operands.end(),
+                                  [](const OperandValue& operand) { return operand.lone_integer; });
+  const unsigned readings = 1u << std::min<std::ptrdiff_t>(lone, kMostMixed);
   try {
-    return add_op(graph, run, false, feeds);
+    return add_op(graph, run, 0, feeds);
   } catch (const Error& first) {
-    bool lone = false;
-    for (const OperandValue& operand : run.operands) lone = lone || operand.lone_integer;
-    if (!lone || first.code() != Code::kInvalidArgument) throw;
-    try {
-      return add_op(graph, run, true, feeds);
-    } catch (const Error&) {
-      throw first;  // neither reading fits: the vector is what was written
+    if (first.code() != Code::kInvalidArgument) throw;
+    for (unsigned scalars = 1; scalars < readings; ++scalars) {
+      try {
+        return add_op(graph, run, scalars, feeds);
+      } catch (const Error&) {  // another reading may fit
+      }
     }
+    throw;  // none does: the vector is what was written
   }
 }
 

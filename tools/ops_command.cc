@@ -116,10 +116,10 @@ void print_page(const OpFacts& facts) {
   for (const auto& [device, dtypes] : facts.kernels)
     text += fmt::format("{:<11} {}\n", device, fmt::join(names_of(dtypes), ", "));
   text += fmt::format("gradient    {}\n", gradient_text(facts));
-  text += fmt::format("checked     {} cases, gradients of order {}\n", facts.cases,
-                      facts.max_order == 0   ? "0"
-                      : facts.max_order == 1 ? "1"
-                                             : "1 and 2");
+  text += fmt::format("checked     {} cases, {}\n", facts.cases,
+                      facts.max_order == 0   ? "no gradients"
+                      : facts.max_order == 1 ? "gradients of order 1"
+                                             : "gradients of order 1 and 2");
   text += fmt::format("run it      gradus op {} --help\n", def.name);
   if (!facts.section.empty()) text += fmt::format("page        {}\n\n{}", facts.page, facts.section);
   while (!text.empty() && text.back() == '\n') text.pop_back();

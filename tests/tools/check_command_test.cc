@@ -28,6 +28,18 @@ TEST_F(CheckCommand, AnOpWithoutGradientSaysWhy) {
   EXPECT_NE(result.out.find("pass Relu"), std::string::npos) << result.out;
 }
 
+TEST_F(CheckCommand, AnOpWithoutCasesSaysWhyToo) {
+  const ToolResult result = run({"check", "variable"});
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_NE(result.out.find("none Variable"), std::string::npos) << result.out;
+}
+
+TEST_F(CheckCommand, HigherOrdersAreCheckedToo) {
+  const ToolResult result = run({"check", "sigmoid", "--order", "3"});
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_NE(result.out.find(" order 3,"), std::string::npos) << result.out;
+}
+
 TEST_F(CheckCommand, BadUse) {
   expect_refused({"check", "matmull"}, "NotFound", "did you mean MatMul");
   expect_refused({"check", "matmul", "--order", "0"}, "InvalidArgument",

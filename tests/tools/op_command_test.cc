@@ -120,6 +120,8 @@ TEST_F(OpCommand, OperandsOfAVariadicOpAreRepeated) {
 TEST_F(OpCommand, ListsOfIntegersAreInt32VectorsAndALoneOneIsAScalarWhereNeeded) {
   expect_success({"op", "fill", "--dims", "2,3", "--value", "7", "--out", "y.npy"});
   EXPECT_TRUE(bit_equal(load("y.npy"), Tensor::full(DType::kInt32, {2, 3}, 7)));
+  expect_success({"op", "fill", "--dims", "3", "--value", "7", "--out", "y.npy"});  // a vector and a scalar
+  EXPECT_TRUE(bit_equal(load("y.npy"), Tensor::full(DType::kInt32, {3}, 7)));
   expect_success({"op", "range", "--start", "-2", "--limit", "7", "--delta", "3", "--out", "y.npy"});
   EXPECT_TRUE(bit_equal(load("y.npy"), Tensor::from<std::int32_t>({-2, 1, 4})));
   expect_success({"op", "identity", "--x", "-5", "--out", "y.npy"});
@@ -156,9 +158,9 @@ TEST_F(OpCommand, HelpListsOperandsAttributesAndDefaults) {
   const ToolResult result = run({"op", "conv2d_backprop_input", "--help"});
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.err, "");
-  for (const char* part :
-       {"--input-sizes", "--filter", "--out-backprop", "--strides", "SAME|VALID|EXPLICIT", "NHWC|NCHW",
-        "default: 1,1,1,1", "default: true", "--explicit-paddings", "--device", "--threads", "--out"}) {
+  for (const char* part : {"Usage: gradus op NAME --OPERAND", "--input-sizes", "--filter", "--out-backprop",
+                           "--strides", "SAME|VALID|EXPLICIT", "NHWC|NCHW", "default: 1,1,1,1", "default: true",
+                           "--explicit-paddings", "--device", "--threads", "--out"}) {
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   }
 }
@@ -200,18 +202,21 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
   const Words sum = {"op", "sum", "--x", "x.npy", "--out", "y.npy"};
   const std::vector<Case> cases = {
       {{}, "InvalidArgument", "subcommand"},
-      {{"opp"}, "InvalidArgument", "opp"},
+      {{"opp"}, "InvalidArgument", "no subcommand 'opp'; the subcommands are op, ops, check, devices"},
+      {{"relu", "--x", "x.npy"}, "InvalidArgument", "no subcommand 'relu'"},
       {{"--bad"}, "InvalidArgument", "--bad"},
       {{"op"}, "InvalidArgument", "name comes first"},
       {{"op", "--x", "x.npy"}, "InvalidArgument", "name comes first"},
       {{"op", "conv2d_backprop_imput"}, "NotFound", "did you mean Conv2DBackpropInput"},
+      {{"op", "depthwise_conv2d"}, "NotFound", "that builder function makes Reshape and Conv2D"},
       {{"op", ""}, "InvalidArgument", "name comes first"},
       {{"op", "sum", "--out", "y.npy"}, "InvalidArgument", "--x is missing"},
       {{"op", "sum", "--x", "--out", "y.npy"}, "InvalidArgument", "--x needs a value"},
       {{"op", "sum", "--out", "y.npy", "--x"}, "InvalidArgument", "--x"},
       {{"op", "sum", "--x", "x.npy"}, "InvalidArgument", "has 1 output (y); give --out once; got 0"},
       {with(sum, {"--out", "z.npy"}), "InvalidArgument", "give --out once; got 2"},
-      {with(sum, {"--x", "x.npy"}), "InvalidArgument", "--x"},
+      {with(sum, {"--x", "z.npy"}), "InvalidArgument", "--x takes one value; it is given 2 times: x.npy, z.npy"},
+      {with(sum, {"--axes", "0", "--axes", "1"}), "InvalidArgument", "--axes takes one value"},
       {with(sum, {"--axis", "0"}), "InvalidArgument", "no option --axis; did you mean --axes"},
       {with(sum, {"stray"}), "InvalidArgument", "'stray' is not an option"},
       {with(sum, {"--axes", "0,x"}), "InvalidArgument", "--axes takes a comma list of integers; got '0,x'"},
