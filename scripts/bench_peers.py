@@ -2,9 +2,20 @@
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
+
+# Variables of this kind choose OpenBLAS kernels for another processor and would slow the peer down.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+
+
+def blas_of(program):
+    """The file of the BLAS library that a program is linked with, directly or not."""
+    listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"libblas\S* => (\S+)", listing)
+    return os.path.realpath(found.group(1)) if found else "none"
 
 
 def main():
@@ -26,10 +37,15 @@ def main():
         command[0] = os.path.join(args.bin, command[0])
         if not os.path.exists(command[0]):
             sys.exit(f"bench_peers: {command[0]} is not built (libtorch: Debian's libtorch-dev, then configure again)")
+    blas = blas_of(programs["libtorch nchw"][0])
+    print(f"libtorch's BLAS: {blas}")
+    if "/blas/" in blas:
+        print("bench_peers: that is the unoptimised reference BLAS; for a fair peer install libopenblas0-pthread", file=sys.stderr)
     results = {name: [] for name in programs}
     for _ in range(args.rounds):
         for name, command in programs.items():
-            results[name].append(json.loads(subprocess.run(command + options, check=True, capture_output=True, text=True).stdout))
+            done = subprocess.run(command + options, check=True, capture_output=True, text=True, env=ENVIRONMENT)
+            results[name].append(json.loads(done.stdout))
 
     def median(name, key):
         return statistics.median(result[key] for result in results[name])
