@@ -32,8 +32,12 @@ check_programs() {
 
 case "$1" in
   install)
-    rm -rf -- "$prefix"
-    "$CMAKE" --install "$GRADUS_BUILD" --prefix "$prefix"
+    # Installed to one place and then moved: what follows proves that nothing depends on the first.
+    rm -rf -- "$prefix" "$prefix at first"
+    "$CMAKE" --install "$GRADUS_BUILD" --prefix "$prefix at first"
+    mv -- "$prefix at first" "$prefix"
+    ! grep -rnF -e "$GRADUS_SOURCE" -e "$prefix" "$prefix" --include='*.cmake' --include='*.pc' --include='*.h' ||
+      fail "an installed file names a folder of this machine"
     ! grep -rnE '#include *[<"](Eigen|fmt|spdlog|nlohmann|cuda|CLI)' "$prefix/include" || fail "a public header includes a dependency's"
     ;;
   find_package)
