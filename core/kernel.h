@@ -81,9 +81,11 @@ class KernelContext {
 using KernelFn = void (*)(KernelContext&);
 
 struct KernelDef {
-  std::string op;           // "Conv2D"
+  // "Conv2D"; or "BiasAdd+Relu": a kernel for a chain of nodes in one pass. It has the first node's operands and attributes, the last
+  // one's result, and exactly the bits of one node after the other; it may write over what the first node may write over.
+  std::string op;
   std::string device_type;  // "cpu"
-  DTypeSet dtypes;          // of the operand that OpDef::kernel_dtype names
+  DTypeSet dtypes;          // of the operand that OpDef::kernel_dtype names; for a chain, of what is passed on
   KernelFn compute = nullptr;
   KernelFn prepare = nullptr;    // optional
   std::string description = "";  // optional; shown by explain, e.g. "im2col + GEMM"

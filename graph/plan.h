@@ -69,6 +69,9 @@ struct PlanStep {
   std::vector<int> after = {};    // steps that must come first besides the producers of the inputs
   bool aliased = false;           // a view that shares its input's memory: nothing runs
   bool needed = false;
+  // The nodes before `node` that its kernel computes as well, first to last (plan_fuse.cc); the kernel gets the first one's
+  // attributes.
+  std::vector<const Node*> fused = {};
   std::string where = {};
   KernelContext context = {};
   double total_ms = 0.0;  // profiling
@@ -109,6 +112,8 @@ struct Plan {
   const PlanValue& value(int i) const { return values[static_cast<std::size_t>(i)]; }
 };
 
+// The node that takes the step's inputs: `node` itself, or the first of those it was fused with.
+inline const Node& first_node(const PlanStep& step) { return step.fused.empty() ? *step.node : *step.fused.front(); }
 // True for steps that overwrite variables.
 inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node->def().effect == Effect::kMutates; }
 // The number of the step's first inputs that it overwrites.
@@ -127,15 +132,16 @@ struct CompileRequest {
   VariableMap& variables;  // gets an entry (not yet initialized) for every variable of the plan
 };
 
-// Prunes, infers concrete shapes, places, folds constants, shares equal subexpressions, inserts copies, orders, and lays out
-// memory. Throws as Session::run does.
+// Prunes, infers concrete shapes, places, folds constants, shares equal subexpressions, inserts copies, fuses, orders, and lays
+// out memory. Throws as Session::run does.
 std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
 
 // The phases of compile_plan that have files of their own.
-void mark_needed_steps(Plan& plan, std::vector<int> roots);                 // plan_order.cc: `roots` and what they need
-void order_steps(Plan& plan);                                               // plan_order.cc
-void assign_memory(Plan& plan, const SessionOptions& options);              // plan_memory.cc
-void prepare_kernels(Plan& plan, const SessionOptions& options);            // plan_kernels.cc
+void mark_needed_steps(Plan& plan, std::vector<int> roots);       // plan_order.cc: `roots` and what they need
+void fuse_steps(Plan& plan, const std::vector<int>& wanted);      // plan_fuse.cc: `wanted` must keep their results
+void order_steps(Plan& plan);                                     // plan_order.cc
+void assign_memory(Plan& plan, const SessionOptions& options);    // plan_memory.cc
+void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
 std::string explain_plan(const Plan& plan, const SessionOptions& options);  // plan_explain.cc
 
 // Calls a kernel's prepare or compute. Whatever it throws becomes an Error that names the node (plan_kernels.cc).

@@ -1,5 +1,5 @@
 // compile_plan: from a graph and a signature to steps with kernels. The phases, in order: prune to the needed nodes; per node
-// (inputs first) infer, place, fold or share or emit a step; order; memory; prepare the kernels.
+// (inputs first) infer, place, fold or share or emit a step; fuse; order; memory; prepare the kernels.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +27,10 @@ class PlanBuilder {
     write_signature();
     for (const Node* node : needed_nodes()) add(*node);
     finish_signature();
-    mark_needed_steps(*plan_, wanted_steps());
+    const std::vector<int> wanted = wanted_steps();
+    mark_needed_steps(*plan_, wanted);
+    if (r_.options.optimize && !r_.options.check_numerics)
+      fuse_steps(*plan_, wanted);  // check_numerics looks at every node
     order_steps(*plan_);
     assign_memory(*plan_, r_.options);
     prepare_kernels(*plan_, r_.options);

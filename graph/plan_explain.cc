@@ -1,5 +1,5 @@
-// The text of Session::explain: what is fed, variables and constants, one line per step in run order, then what was folded or
-// shared, then the memory.
+// The text of Session::explain: what is fed, variables and constants, one line per step in run order, then what was folded,
+// shared or fused into a step, then the memory.
 #include <fmt/format.h>
 
 #include "gradus/graph/plan.h"
@@ -39,6 +39,8 @@ std::string line_of(const Plan& plan, const PlanStep& step, const SessionOptions
     text += fmt::format(" | kernel: {}", step.kernel->description.empty() ? step.kernel->op : step.kernel->description);
     if (step.context.scratch_bytes_ > 0) text += fmt::format(", scratch {} bytes", step.context.scratch_bytes_);
   }
+  for (std::size_t i = 0; i < step.fused.size(); ++i)
+    text += fmt::format("{} '{}'", i == 0 ? " | fused with:" : ",", step.fused[i]->name());
   if (options.profile && step.runs > 0)
     text += fmt::format(" | {:.4f} ms", step.total_ms / static_cast<double>(step.runs));
   return text;

@@ -27,7 +27,7 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
     KernelContext& c = step.context;
     c.device_ = step.device;
     c.where_ = &step.where;
-    c.attrs_ = &step.node->attrs();
+    c.attrs_ = &first_node(step).attrs();
     c.random_seed_ = node_seed(options.seed, step.node->name());
     for (int output : step.outputs) {
       c.outputs_.emplace_back(nothing, 0, plan.value(output).dtype, plan.value(output).shape);

@@ -53,7 +53,7 @@ void share_in_place(Plan& plan) {
     if (step.is_copy || step.aliased || step.outputs.empty()) continue;
     PlanValue& output = plan.value(step.outputs[0]);
     if (output.alias_of >= 0) continue;
-    for (const int i : step.node->def().inplace_inputs) {
+    for (const int i : first_node(step).def().inplace_inputs) {
       if (i >= static_cast<int>(step.inputs.size())) continue;
       const int root_id = plan.root(step.inputs[static_cast<std::size_t>(i)]);
       PlanValue& root = plan.value(root_id);

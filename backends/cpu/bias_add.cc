@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "gradus/backends/cpu/activations.h"
 #include "gradus/backends/cpu/channel_sums.h"
 #include "gradus/backends/cpu/kernels.h"
 
@@ -10,6 +11,16 @@ namespace {
 
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
+
+// Activations take and give the rounded sum, so that a fused kernel has the bits of two.
+template <class Activation, class T>
+T activated(T sum) {
+  if constexpr (std::is_same_v<Activation, void>) {
+    return sum;
+  } else {
+    return static_cast<T>(Activation()(static_cast<Compute<T>>(sum)));
+  }
+}
 
 ChannelExtents extents(const KernelContext& c) {
   return channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
@@ -31,7 +42,8 @@ ChannelExtents widened(ChannelExtents e) {
   return e;
 }
 
-template <class T>
+// y = activation(x + bias)
+template <class T, class Activation>
 void bias_add(KernelContext& c) {
   using U = Compute<T>;
   const ChannelExtents narrow = extents(c), e = widened(narrow);
@@ -47,12 +59,14 @@ void bias_add(KernelContext& c) {
       c, e,
       [=](std::int64_t first) {
         for (std::int64_t k = 0; k < e.channels; ++k) {
-          y[first + k] = static_cast<T>(static_cast<U>(x[first + k]) + static_cast<U>(wide[k]));
+          y[first + k] = activated<Activation>(static_cast<T>(static_cast<U>(x[first + k]) + static_cast<U>(wide[k])));
         }
       },
       [=](std::int64_t first, std::int64_t last, std::int64_t channel) {
         const U b = static_cast<U>(bias[channel]);
-        for (std::int64_t i = first; i < last; ++i) y[i] = static_cast<T>(static_cast<U>(x[i]) + b);
+        for (std::int64_t i = first; i < last; ++i) {
+          y[i] = activated<Activation>(static_cast<T>(static_cast<U>(x[i]) + b));
+        }
       });
 }
 
@@ -80,7 +94,9 @@ void bias_add_grad(KernelContext& c) {
 void register_bias_add_kernels(KernelRegistry& kernels) {
   const auto add = [&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
-    kernels.add("BiasAdd", kDevice, dtype, bias_add<T>);
+    kernels.add("BiasAdd", kDevice, dtype, bias_add<T, void>);
+    kernels.add("BiasAdd+Relu", kDevice, dtype, bias_add<T, ReluOf>);
+    kernels.add("BiasAdd+Relu6", kDevice, dtype, bias_add<T, Relu6Of>);
     kernels.add("BiasAddGrad", kDevice, dtype, bias_add_grad<T>, prepare_bias_add_grad);
   };
   add(TypeTag<Float16>{});

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "gradus/backends/cpu/activations.h"
 #include "gradus/backends/cpu/eigen.h"
 #include "gradus/backends/cpu/elementwise.h"
 #include "gradus/backends/cpu/exponential.h"
@@ -113,11 +114,8 @@ void register_unary_kernels(KernelRegistry& kernels) {
   add_rows(kernels, "Tanh", [](const auto& x, auto& y) { y = x.tanh(); });
   add_elementwise<Real, 1>(kernels, "Sigmoid", [](auto x) { return 1 / (1 + exponential(-x)); });
   add_rows(kernels, "Softplus", [](const auto& x, auto& y) { softplus_row(x.data(), y.data(), x.size()); });
-  add_elementwise<Numeric, 1>(kernels, "Relu", [](auto x) { return x < 0 ? decltype(x){0} : x; });
-  add_elementwise<Numeric, 1>(kernels, "Relu6", [](auto x) {
-    using T = decltype(x);
-    return x < 0 ? T{0} : x > 6 ? T{6} : x;
-  });
+  add_elementwise<Numeric, 1>(kernels, "Relu", ReluOf{});
+  add_elementwise<Numeric, 1>(kernels, "Relu6", Relu6Of{});
   kernels.add("LeakyRelu", kDevice, kFloating, with_alpha<1>([](auto alpha, auto x) { return x >= 0 ? x : alpha * x; }),
               prepare_elementwise<1>);
   add_elementwise<Real, 1>(kernels, "Elu", [](auto x) { return x >= 0 ? x : exponential_minus_one(x); });
