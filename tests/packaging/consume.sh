@@ -45,8 +45,9 @@ case "$1" in
     check_programs "$GRADUS_WORK/consumer"
     ;;
   add_subdirectory | fetch_content)
-    # Unoptimised, because that compiles in half the time; the same folder for both, so that ccache can help the second.
-    build consumer -DCONSUMER_MODE="$1" -DCMAKE_BUILD_TYPE=Debug
+    # Unoptimised, because that compiles in half the time; the same folders for both, so that ccache can help the second.
+    launcher=$(command -v ccache || true)
+    build consumer -DCONSUMER_MODE="$1" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"
     check_programs "$GRADUS_WORK/consumer"
     ;;
   pkg_config)
