@@ -103,7 +103,7 @@ class DepthwiseWindows final : public DepthwiseKernel<S> {
         w += channels;
       }
       if constexpr (whole) {
-        at(dest + c) = sum;
+        store(dest + c, sum);
       } else {
         dest[c] = sum;
       }
@@ -176,7 +176,7 @@ class DepthwiseFilter final : public DepthwiseKernel<S> {
           }
         }
         if constexpr (whole) {
-          at(result + c) += sum;
+          store(result + c, load(result + c) + sum);
         } else {
           result[c] += sum;
         }

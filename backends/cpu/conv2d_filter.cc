@@ -29,7 +29,6 @@ template <class T, int values, int vectors>
   constexpr int lanes = kLanes<T>;
   constexpr int copies = values * vectors <= 5 ? 2 : 1;
   Vector<T> sums[copies][values][vectors] = {};
-  // Takes an index, not the sums themselves: a deduced type would lose the vectors' alignment of one element.
   const auto add_pixel = [&](int copy, const T* x, const T* y) {
     Vector<T> gradient[vectors];
     for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
@@ -50,7 +49,8 @@ template <class T, int values, int vectors>
     for (int v = 0; v < vectors; ++v) {
       Vector<T> sum = sums[0][m][v];
       if constexpr (copies == 2) sum += sums[1][m][v];
-      at(result + m * result_step + v * lanes) += sum;
+      T* const to = result + m * result_step + v * lanes;
+      store(to, load(to) + sum);
     }
   }
 }

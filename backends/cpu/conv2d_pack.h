@@ -84,7 +84,7 @@ void unpack_strip(const T* strip, const StripChannels& s, DataFormat format, std
       std::int64_t p = 0;
       for (; p < pixels && (pixels - p - 1) * s.channels >= surplus; ++p)
         for (std::int64_t c = 0; c < s.padded; c += kLanes<T>)
-          at(to + p * s.channels + c) = load(strip + p * s.padded + c);
+          store(to + p * s.channels + c, load(strip + p * s.padded + c));
       for (; p < pixels; ++p) std::copy(strip + p * s.padded, strip + p * s.padded + s.channels, to + p * s.channels);
       return;
     }

@@ -33,7 +33,7 @@ template <class T, int vectors>
   }
   for (int m = 0; m < pixels; ++m) {
     if (m >= count) break;
-    for (int v = 0; v < vectors; ++v) at(dest + dest_offsets[m] + v * lanes) = sums[m][v];
+    for (int v = 0; v < vectors; ++v) store(dest + dest_offsets[m] + v * lanes, sums[m][v]);
   }
 }
 

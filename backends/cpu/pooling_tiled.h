@@ -24,7 +24,7 @@ struct Block {
   template <class V>
   static void write(T* p, V value) {
     if constexpr (vector) {
-      at(p) = value;
+      store(p, value);
     } else {
       *p = value;
     }

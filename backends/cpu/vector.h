@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 namespace gradus::cpu {
 
@@ -19,14 +20,13 @@ inline constexpr int kVectorRegisters = 16;
 
 template <class T>
 struct VectorOf;
-// may_alias and an element's alignment: a vector may be loaded from any array of its elements.
 template <>
 struct VectorOf<float> {
-  typedef float type __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+  typedef float type __attribute__((vector_size(kVectorBytes)));
 };
 template <>
 struct VectorOf<double> {
-  typedef double type __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+  typedef double type __attribute__((vector_size(kVectorBytes)));
 };
 template <class T>
 using Vector = typename VectorOf<T>::type;
@@ -35,13 +35,17 @@ using Vector = typename VectorOf<T>::type;
 template <class T>
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
 
+// Between a register and any array of elements, whose alignment is that of one element: unaligned moves. (A reference to a vector
+// type of smaller alignment would say the same to g++ only; clang++ drops the attribute within templates.)
 template <class T>
-inline const Vector<T>& load(const T* p) {
-  return *reinterpret_cast<const Vector<T>*>(p);
+[[gnu::always_inline]] inline Vector<T> load(const T* p) {
+  Vector<T> v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
 }
 template <class T>
-inline Vector<T>& at(T* p) {
-  return *reinterpret_cast<Vector<T>*>(p);
+[[gnu::always_inline]] inline void store(T* p, const Vector<T>& v) {
+  std::memcpy(p, &v, sizeof(v));
 }
 
 }  // namespace gradus::cpu
