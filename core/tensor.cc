@@ -135,7 +135,7 @@ void Tensor::copy_from(const Tensor& other) {
     throw invalid_argument(fmt::format("cannot copy {} {} into {} {}", dtype_name(other.dtype_),
                                        other.shape_.to_string(), dtype_name(dtype_), shape_.to_string()));
   }
-  if (bytes_ > 0) std::memcpy(data_, other.data_, bytes_);
+  if (bytes_ > 0) std::memmove(data_, other.data_, bytes_);  // v = v, in place
 }
 
 bool bit_equal(const Tensor& a, const Tensor& b) {

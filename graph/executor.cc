@@ -45,8 +45,10 @@ std::string range_text(const Tensor& tensor) {
 
 const Tensor& Executor::tensor_of(const Plan& plan, int id) const {
   const PlanValue& v = plan.value(id);
-  if (v.producer >= 0) return plan.step(v.producer).context.outputs_[static_cast<std::size_t>(v.output)];
-  return v.storage == Storage::kVariable ? v.variable->tensor : v.tensor;
+  if (v.producer >= 0 && v.output >= 0)
+    return plan.step(v.producer).context.outputs_[static_cast<std::size_t>(v.output)];
+  const VariableState* variable = plan.value(plan.root(id)).variable;
+  return variable != nullptr ? variable->tensor : v.tensor;
 }
 
 void Executor::bind(Plan& plan) {

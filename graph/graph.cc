@@ -121,9 +121,15 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
       }
     }
     for (std::size_t i = 0; def->effect == Effect::kMutates && i < static_cast<std::size_t>(def->mutable_inputs); ++i) {
-      if (inputs[i].node().def().kind == OpKind::kVariable) continue;
-      throw invalid_argument(fmt::format("operand {} ({}) must be a variable; got {} '{}'", i, def->inputs[i],
-                                         inputs[i].node().op(), inputs[i].name()));
+      if (inputs[i].node().def().kind != OpKind::kVariable) {
+        throw invalid_argument(fmt::format("operand {} ({}) must be a variable; got {} '{}'", i, def->inputs[i],
+                                           inputs[i].node().op(), inputs[i].name()));
+      }
+      if (std::find(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(i), inputs[i]) !=
+          inputs.begin() + static_cast<std::ptrdiff_t>(i)) {
+        throw invalid_argument(fmt::format("operand {} ({}) is the variable '{}', which this op changes already", i,
+                                           def->inputs[i], inputs[i].name()));
+      }
     }
     const auto operand = [&](int i) { return inputs.at(static_cast<std::size_t>(i)); };
     const auto value_if = [&](int i, int j, const Shape& shape) {

@@ -11,6 +11,27 @@ int Plan::root(int value) const {
   return value;
 }
 
+int add_value(Plan& plan, PlanValue value) {
+  value.bytes = static_cast<std::size_t>(value.shape.num_elements()) * dtype_size(value.dtype);
+  plan.values.push_back(std::move(value));
+  return static_cast<int>(plan.values.size()) - 1;
+}
+
+int add_copy_step(Plan& plan, int value, Device* device, std::string reason, std::vector<int> after) {
+  const PlanValue& from = plan.value(value);
+  PlanStep step{.node = from.source, .is_copy = true, .device = device, .reason = std::move(reason)};
+  step.inputs = {value};
+  step.after = std::move(after);
+  step.where = step.node->where();
+  PlanValue target{.dtype = from.dtype, .shape = from.shape, .device = device};
+  target.producer = static_cast<int>(plan.steps.size());
+  target.source = step.node;
+  const int copy = add_value(plan, std::move(target));
+  step.outputs = {copy};
+  plan.steps.push_back(std::move(step));
+  return copy;
+}
+
 Device& DeviceSet::get(const DeviceName& name) {
   for (const auto& device : devices_) {
     if (device->name() == name) return *device;

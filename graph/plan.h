@@ -48,7 +48,7 @@ struct PlanValue {
   Storage storage = Storage::kArena;
   Device* device = nullptr;
   int producer = -1;   // step, or -1
-  int output = 0;      // of the producer
+  int output = 0;      // of the producer; -1: no output, but a variable (`alias_of`) that the producer has changed
   int alias_of = -1;   // value whose memory this one shares (a view, an in-place result, a variable's new value)
   int first_use = -1;  // in run order, of the memory (roots only)
   int last_use = -1;
@@ -66,8 +66,10 @@ struct PlanStep {
   const KernelDef* kernel = nullptr;
   std::vector<int> inputs = {};   // values
   std::vector<int> outputs = {};  // values
-  std::vector<int> after = {};    // steps that must come first besides the producers of the inputs
-  bool aliased = false;           // a view that shares its input's memory: nothing runs
+  // Of a step that changes variables: per mutated input the value that stands for the variable's contents from then on.
+  std::vector<int> versions = {};
+  std::vector<int> after = {};  // steps that must come first besides the producers of the inputs
+  bool aliased = false;         // a view that shares its input's memory: nothing runs
   bool needed = false;
   // The nodes before `node` that its kernel computes as well, first to last (plan_fuse.cc); the kernel gets the first one's
   // attributes.
@@ -119,6 +121,20 @@ inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node
 // The number of the step's first inputs that it overwrites.
 inline int mutated_inputs(const PlanStep& step) { return is_mutator(step) ? step.node->def().mutable_inputs : 0; }
 
+// Calls visit(step) for every step that must come before: the producers of the inputs, and `after`.
+template <class Visit>
+void for_each_predecessor(const Plan& plan, const PlanStep& step, Visit visit) {
+  for (const int input : step.inputs) {
+    if (plan.value(input).producer >= 0) visit(plan.value(input).producer);
+  }
+  for (const int before : step.after) visit(before);
+}
+
+// A step that copies `value` to `device`, with its result; appended to the plan's steps (plan.cc).
+int add_copy_step(Plan& plan, int value, Device* device, std::string reason, std::vector<int> after);
+// Appends a value, with its size in bytes; returns its number (plan.cc).
+int add_value(Plan& plan, PlanValue value);
+
 // Where a plan's variables live; filled by the session.
 using VariableMap = std::unordered_map<const Node*, std::unique_ptr<VariableState>>;
 
@@ -130,6 +146,8 @@ struct CompileRequest {
   const std::vector<Operation>& targets;
   DeviceSet& devices;
   VariableMap& variables;  // gets an entry (not yet initialized) for every variable of the plan
+  // False for initial values of variables: they are not part of a run, so what their nodes wait for is not run with them.
+  bool follow_control = true;
 };
 
 // Prunes, infers concrete shapes, places, folds constants, shares equal subexpressions, inserts copies, fuses, orders, and lays

@@ -10,6 +10,7 @@
 #include "gradus/graph/plan.h"
 #include "gradus/graph/plan_fold.h"
 #include "gradus/graph/plan_infer.h"
+#include "gradus/graph/plan_versions.h"
 
 namespace gradus {
 namespace {
@@ -20,12 +21,14 @@ constexpr std::size_t kMaxSharedBytes = 4096;
 class PlanBuilder {
  public:
   explicit PlanBuilder(const CompileRequest& request)
-      : r_(request), plan_(std::make_unique<Plan>()), inference_(request.feeds) {}
+      : r_(request), plan_(std::make_unique<Plan>()), inference_(request.feeds), versions_(*plan_) {}
 
   std::unique_ptr<Plan> build() {
     const std::shared_lock lock(r_.graph.mutex());
     write_signature();
-    for (const Node* node : needed_nodes()) add(*node);
+    const std::vector<const Node*> nodes = needed_nodes(r_, inference_);
+    number_outputs(nodes);
+    for (const Node* node : nodes) add(*node);
     finish_signature();
     const std::vector<int> wanted = wanted_steps();
     mark_needed_steps(*plan_, wanted);
@@ -61,33 +64,22 @@ class PlanBuilder {
     (void)output.dtype();  // throws when the node has no such output
   }
 
-  // Everything that fetches and targets depend on, inputs first (ids grow along edges).
-  std::vector<const Node*> needed_nodes() {
-    std::vector<const Node*> stack;
-    std::vector<bool> seen(static_cast<std::size_t>(r_.graph.num_nodes()), false);
-    const auto visit = [&](Node& node) {
-      if (node.def().kind == OpKind::kPlaceholder && inference_.is_fed(node.output(0))) return;
-      if (!seen[static_cast<std::size_t>(node.id())]) stack.push_back(&node);
-      seen[static_cast<std::size_t>(node.id())] = true;
-    };
-    for (const Output& fetch : r_.fetches) {
-      if (!inference_.is_fed(fetch)) visit(fetch.node());
+  void number_outputs(const std::vector<const Node*>& nodes) {
+    const auto count = static_cast<std::size_t>(r_.graph.num_nodes());
+    first_output_.assign(count, 0);
+    step_of_.assign(count, -1);
+    std::size_t outputs = 0;
+    for (const Node* node : nodes) {
+      first_output_[static_cast<std::size_t>(node->id())] = outputs;
+      outputs += static_cast<std::size_t>(node->num_outputs());
     }
-    for (const Operation& target : r_.targets) visit(target.node());
-    std::vector<const Node*> nodes;
-    while (!stack.empty()) {
-      const Node& node = *stack.back();
-      stack.pop_back();
-      nodes.push_back(&node);
-      if (node.def().kind == OpKind::kVariable) continue;  // its initial value is not part of the run
-      for (const Output& input : node.inputs()) {
-        if (!inference_.is_fed(input)) visit(input.node());
-      }
-      for (Node* control : node.control_inputs()) visit(*control);
-    }
-    std::sort(nodes.begin(), nodes.end(), [](const Node* a, const Node* b) { return a->id() < b->id(); });
-    return nodes;
+    values_.assign(outputs, -1);
   }
+
+  int& value_of(const Node& node, int output) {
+    return values_[first_output_[static_cast<std::size_t>(node.id())] + static_cast<std::size_t>(output)];
+  }
+  int& step_of(const Node& node) { return step_of_[static_cast<std::size_t>(node.id())]; }
 
   // --- one node ---
 
@@ -99,27 +91,52 @@ class PlanBuilder {
     }
     inference_.infer(node);
     if (kind == OpKind::kConstant) {
-      value_of_[output_of(node, 0)] = add_shared_constant(node, node.attrs_as<ConstantAttrs>().value);
+      const std::vector<int> controls = control_steps(node);
+      const Tensor& tensor = node.attrs_as<ConstantAttrs>().value;
+      const int id = controls.empty() ? add_shared_constant(node, tensor) : add_constant(node, tensor);
+      value_of(node, 0) = id;
+      wait_for(node, id, controls);
     } else if (kind == OpKind::kVariable) {
       add_variable(node);
+      wait_for(node, value_of(node, 0), control_steps(node));
     } else {
       add_computation(node);
     }
   }
 
-  static Output output_of(const Node& node, int i) { return {const_cast<Node*>(&node), i}; }
-
-  int new_value(PlanValue value) {
-    value.bytes = static_cast<std::size_t>(value.shape.num_elements()) * dtype_size(value.dtype);
-    plan_->values.push_back(std::move(value));
-    return static_cast<int>(plan_->values.size()) - 1;
+  std::vector<int> control_steps(const Node& node) {
+    std::vector<int> steps;
+    for (Node* control : node.control_inputs()) {
+      if (!waits_for(r_, inference_, *control)) continue;
+      if (const int step = step_of(*control); step >= 0) steps.push_back(step);
+    }
+    return steps;
   }
+
+  // The value of a node that no step computes counts as there once `steps` have run: whoever takes it, or waits for the node,
+  // waits for them. Several are joined by a step that does nothing, so that lists of them do not grow along the graph.
+  void wait_for(const Node& node, int id, const std::vector<int>& steps) {
+    if (steps.empty()) return;
+    int last = steps[0];
+    if (steps.size() > 1) {
+      PlanStep join{.node = &node,
+                    .device = &r_.devices.get(DeviceName::parse(r_.options.device)),
+                    .reason = "joins what it waits for"};
+      join.after = steps;
+      join.where = node.where();
+      last = add_step(std::move(join));
+    }
+    step_of(node) = last;
+    ready_after_[id] = last;
+  }
+
+  static Output output_of(const Node& node, int i) { return {const_cast<Node*>(&node), i}; }
 
   int add_constant(const Node& node, const Tensor& tensor) {
     PlanValue value{.dtype = tensor.dtype(), .shape = tensor.shape(), .storage = Storage::kConstant};
     value.source = &node;
     value.tensor = tensor;
-    return new_value(std::move(value));
+    return add_value(*plan_, std::move(value));
   }
 
   // Constants with the same bits are one: every `x + 1.0` of the user makes a constant of its own.
@@ -153,19 +170,19 @@ class PlanBuilder {
     value.device = state->device;
     value.source = &node;
     value.variable = state;
-    value_of_[output_of(node, 0)] = new_value(std::move(value));
+    value_of(node, 0) = add_value(*plan_, std::move(value));
     plan_->variables.push_back(const_cast<Node*>(&node));
   }
 
   int value_for(const Output& output) {
     const int feed = inference_.feed_index(output);
-    if (feed < 0) return value_of_.at(output);
+    if (feed < 0) return value_of(output.node(), output.index());
     int& value = plan_->feed_values[static_cast<std::size_t>(feed)];
     if (value < 0) {
       const TensorInfo info = inference_.info(output);
       PlanValue fed{.dtype = info.dtype, .shape = info.shape, .storage = Storage::kFeed};
       fed.source = &output.node();
-      value = new_value(std::move(fed));
+      value = add_value(*plan_, std::move(fed));
     }
     return value;
   }
@@ -173,13 +190,14 @@ class PlanBuilder {
   void add_computation(const Node& node) {
     std::vector<int> inputs;
     for (const Output& input : node.inputs()) inputs.push_back(value_for(input));
+    std::vector<int> after = control_steps(node);
+    read_versions(node, after, inputs);
     if (fold_value(node, inputs)) return;
     const Placement placement = place(node, r_.options, r_.devices, changed_device(node, inputs));
+    add_ready_steps(inputs, after);
     PlanStep step{.node = &node, .device = placement.device, .reason = placement.reason, .kernel = placement.kernel};
-    for (const Node* control : node.control_inputs()) {
-      if (const auto found = step_of_.find(control); found != step_of_.end()) step.after.push_back(found->second);
-    }
-    step.inputs = on_device(inputs, placement.device, step.after);
+    step.inputs = on_device(inputs, placement.device);
+    step.after = std::move(after);
     if (share(node, step.inputs, placement.device)) return;
     if (fold_kernel(node, step.inputs, placement)) return;
 
@@ -191,29 +209,55 @@ class PlanBuilder {
       value.producer = index;
       value.output = i;
       value.source = &node;
-      step.outputs.push_back(new_value(std::move(value)));
-      value_of_[output_of(node, i)] = step.outputs.back();
+      step.outputs.push_back(add_value(*plan_, std::move(value)));
+      value_of(node, i) = step.outputs.back();
     }
-    step_of_[&node] = index;
+    add_versions(step, index);
+    step_of(node) = index;
     if (is_pure(node)) shared_.emplace(share_key(node, step.inputs, placement.device), index);
     add_step(std::move(step));
   }
 
+  // Operands that are variables become the versions of them that this node sees (plan_versions.h), except those that it changes:
+  // these stand for the variable's memory, and order_steps puts the assignments in a row.
+  void read_versions(const Node& node, const std::vector<int>& after, std::vector<int>& inputs) {
+    const bool mutates = node.def().effect == Effect::kMutates;
+    const std::size_t changed = mutates ? static_cast<std::size_t>(node.def().mutable_inputs) : 0;
+    for (std::size_t i = changed; i < inputs.size() && !after.empty(); ++i) {
+      if (value(inputs[i]).storage == Storage::kVariable) inputs[i] = versions_.seen_after(inputs[i], after);
+    }
+  }
+
+  // What each changed variable holds from this step on.
+  void add_versions(PlanStep& step, int index) {
+    for (int i = 0; i < mutated_inputs(step); ++i) {
+      const int variable = step.inputs[static_cast<std::size_t>(i)];
+      if (i == 0) {
+        value(step.outputs.at(0)).alias_of = variable;
+        step.versions.push_back(step.outputs[0]);
+        continue;
+      }
+      const PlanValue& old = value(variable);
+      PlanValue version{.dtype = old.dtype, .shape = old.shape, .device = old.device};
+      version.producer = index;
+      version.output = -1;
+      version.alias_of = variable;
+      version.source = old.source;
+      step.versions.push_back(add_value(*plan_, std::move(version)));
+    }
+  }
+
   int add_step(PlanStep step) {
-    bool late = is_mutator(step);
-    for (const int before : predecessors(step.inputs, step.after))
-      late = late || late_[static_cast<std::size_t>(before)];
-    late_.push_back(late);
     plan_->steps.push_back(std::move(step));
+    versions_.add_step();
     return static_cast<int>(plan_->steps.size()) - 1;
   }
 
-  std::vector<int> predecessors(const std::vector<int>& inputs, const std::vector<int>& after) {
-    std::vector<int> steps = after;
-    for (const int id : inputs) {
-      if (value(id).producer >= 0) steps.push_back(value(id).producer);
+  // Adds the steps that must have run before the values count as there, where no step computes them.
+  void add_ready_steps(const std::vector<int>& values, std::vector<int>& steps) const {
+    for (const int id : values) {
+      if (const auto found = ready_after_.find(id); found != ready_after_.end()) steps.push_back(found->second);
     }
-    return steps;
   }
 
   // --- devices ---
@@ -236,42 +280,27 @@ class PlanBuilder {
     return device;
   }
 
-  // The values on `device`, by copy steps where they live elsewhere. Feeds and constants are host memory.
-  std::vector<int> on_device(const std::vector<int>& inputs, Device* device, const std::vector<int>& after) {
+  // The values on `device`, by copy steps where they live elsewhere: one copy serves all. Feeds and constants are host memory.
+  std::vector<int> on_device(const std::vector<int>& inputs, Device* device) {
     std::vector<int> result;
     for (const int id : inputs) {
-      const PlanValue from = value(id);
+      const PlanValue& from = value(id);
       const bool here = from.device == device || (from.device == nullptr && device->uses_host_memory());
-      result.push_back(here ? id : copy_to(id, device, predecessors(inputs, after)));
+      result.push_back(here ? id : copy_to(id, device));
     }
     return result;
   }
 
-  // One copy serves all, except of a variable whose reader comes after an assignment: it reads the new value, so its copy
-  // waits for all that the reader waits for.
-  int copy_to(int id, Device* device, const std::vector<int>& before) {
-    const PlanValue from = value(id);
-    const std::string reason = "copy from " + (from.device != nullptr ? from.device->name().to_string() : "the host");
-    const bool late =
-        std::any_of(before.begin(), before.end(), [&](int s) { return late_[static_cast<std::size_t>(s)]; });
-    if (from.storage == Storage::kVariable && late) return add_copy(id, device, reason, before);
+  int copy_to(int id, Device* device) {
     const auto [found, is_new] = copies_.try_emplace({id, device}, -1);
-    if (is_new) found->second = add_copy(id, device, reason, {});
+    if (!is_new) return found->second;
+    const Device* from = value(id).device;
+    const std::string reason = "copy from " + (from != nullptr ? from->name().to_string() : "the host");
+    std::vector<int> after;
+    add_ready_steps({id}, after);
+    found->second = add_copy_step(*plan_, id, device, reason, std::move(after));
+    versions_.add_step();
     return found->second;
-  }
-
-  int add_copy(int id, Device* device, std::string reason, std::vector<int> after) {
-    PlanStep step{.node = value(id).source, .is_copy = true, .device = device, .reason = std::move(reason)};
-    step.inputs = {id};
-    step.after = std::move(after);
-    step.where = step.node->where();
-    PlanValue target{.dtype = value(id).dtype, .shape = value(id).shape, .device = device};
-    target.producer = static_cast<int>(plan_->steps.size());
-    target.source = step.node;
-    const int copy = new_value(std::move(target));
-    step.outputs = {copy};
-    add_step(std::move(step));
-    return copy;
   }
 
   // --- folding and sharing ---
@@ -287,7 +316,10 @@ class PlanBuilder {
 
   std::vector<const Tensor*> constants_of(const std::vector<int>& inputs) {
     std::vector<const Tensor*> tensors;
-    for (int i : inputs) tensors.push_back(value(i).storage == Storage::kConstant ? &value(i).tensor : nullptr);
+    for (int i : inputs) {
+      const bool known = value(i).storage == Storage::kConstant && !ready_after_.contains(i);
+      tensors.push_back(known ? &value(i).tensor : nullptr);
+    }
     return tensors;
   }
 
@@ -298,8 +330,17 @@ class PlanBuilder {
     const Output output = output_of(node, 0);
     const auto folded = fold_by_value(node, inference_.info_of_node(output), std::move(infos), constants_of(inputs));
     if (!folded) return false;
-    value_of_[output] = add_constant(node, *folded);
-    add_note(node, value_of_[output], "folded: its value is known from shapes and constants");
+    const int id = add_constant(node, *folded);
+    value_of(node, 0) = id;
+    add_note(node, id, "folded: its value is known from shapes and constants");
+    // The inputs need not be computed, but what they print, check or assign on the way must happen.
+    std::vector<int> before;
+    add_ready_steps(inputs, before);
+    for (const int i : inputs) {
+      if (value(i).producer >= 0) before.push_back(value(i).producer);
+    }
+    std::erase_if(before, [&](int s) { return !versions_.has_effect(s); });
+    wait_for(node, id, before);
     return true;
   }
 
@@ -313,16 +354,16 @@ class PlanBuilder {
     const auto folded = fold_by_kernel(node, placement, infos, constants);
     if (!folded) return false;
     for (int i = 0; i < node.num_outputs(); ++i) {
-      value_of_[output_of(node, i)] = add_constant(node, (*folded)[static_cast<std::size_t>(i)]);
+      value_of(node, i) = add_constant(node, (*folded)[static_cast<std::size_t>(i)]);
     }
-    add_note(node, value_of_[output_of(node, 0)], "folded: computed once from constants");
+    add_note(node, value_of(node, 0), "folded: computed once from constants");
     return true;
   }
 
-  using ShareKey = std::tuple<std::string, std::size_t, std::vector<int>, Device*>;
+  using ShareKey = std::tuple<const OpDef*, std::size_t, std::vector<int>, Device*>;
 
   static ShareKey share_key(const Node& node, const std::vector<int>& inputs, Device* device) {
-    return {node.op(), node.attrs().hash(), inputs, device};
+    return {&node.def(), node.attrs().hash(), inputs, device};
   }
 
   bool share(const Node& node, const std::vector<int>& inputs, Device* device) {
@@ -332,9 +373,9 @@ class PlanBuilder {
       const PlanStep& step = plan_->steps[static_cast<std::size_t>(it->second)];
       if (!(step.node->attrs() == node.attrs()) || step.node->num_outputs() != node.num_outputs()) continue;
       for (int i = 0; i < node.num_outputs(); ++i) {
-        value_of_[output_of(node, i)] = step.outputs[static_cast<std::size_t>(i)];
+        value_of(node, i) = step.outputs[static_cast<std::size_t>(i)];
       }
-      step_of_[&node] = it->second;
+      step_of(node) = it->second;
       add_note(node, step.outputs[0], "shared: same as '" + step.node->name() + "'");
       return true;
     }
@@ -344,28 +385,21 @@ class PlanBuilder {
   // --- the end ---
 
   void finish_signature() {
-    for (const Output& fetch : r_.fetches) plan_->fetch_values.push_back(snapshot(value_for(fetch)));
+    for (const Output& fetch : r_.fetches) plan_->fetch_values.push_back(value_for(fetch));
     for (const std::size_t i : inference_.value_feeds()) {
       plan_->value_feeds.emplace_back(i, *inference_.value(plan_->feeds[i]));
     }
   }
 
-  // A fetched variable that this plan changes: its value is copied at its place among the assignments.
-  int snapshot(int id) {
-    const PlanValue v = value(id);
-    const bool new_value_of_variable =
-        v.producer >= 0 && is_mutator(plan_->steps[static_cast<std::size_t>(v.producer)]);
-    const bool changes =
-        std::any_of(plan_->steps.begin(), plan_->steps.end(), [](const PlanStep& s) { return is_mutator(s); });
-    if (!changes || (v.storage != Storage::kVariable && !new_value_of_variable)) return id;
-    return add_copy(id, v.device, "kept for the fetch, before later assignments", {});
-  }
-
   // The steps that make what is fetched, and those that are run for their effects.
   std::vector<int> wanted_steps() {
-    std::vector<int> steps = predecessors(plan_->fetch_values, {});
+    std::vector<int> steps;
+    add_ready_steps(plan_->fetch_values, steps);
+    for (const int id : plan_->fetch_values) {
+      if (value(id).producer >= 0) steps.push_back(value(id).producer);
+    }
     for (const Operation& target : r_.targets) {
-      if (const auto found = step_of_.find(&target.node()); found != step_of_.end()) steps.push_back(found->second);
+      if (const int step = step_of(target.node()); step >= 0) steps.push_back(step);
     }
     return steps;
   }
@@ -375,9 +409,11 @@ class PlanBuilder {
   const CompileRequest& r_;
   std::unique_ptr<Plan> plan_;
   PlanInference inference_;
-  std::unordered_map<Output, int> value_of_;
-  std::unordered_map<const Node*, int> step_of_;
-  std::vector<bool> late_;  // per step: it changes a variable or comes after a step that does
+  VariableVersions versions_;
+  std::vector<std::size_t> first_output_;     // per node id: where its outputs begin in values_
+  std::vector<int> values_;                   // per output of a needed node: its value in the plan
+  std::vector<int> step_of_;                  // per node id: the step that runs it, or -1
+  std::unordered_map<int, int> ready_after_;  // per value that no step computes: the step that must have run before
   std::map<std::pair<int, Device*>, int> copies_;
   std::unordered_map<std::string, int> constants_;  // by bits, dtype and shape
   std::multimap<ShareKey, int> shared_;

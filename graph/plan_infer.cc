@@ -87,7 +87,9 @@ void PlanInference::infer(const Node& node) {
   } catch (const Error& error) {
     throw Error(error.code(), node.where() + " " + error.what());
   }
-  infos_[&node] = std::move(outputs);
+  const auto id = static_cast<std::size_t>(node.id());
+  if (infos_.size() <= id) infos_.resize(static_cast<std::size_t>(node.graph().num_nodes()));
+  infos_[id] = std::move(outputs);
 }
 
 TensorInfo PlanInference::info(const Output& output) const {
@@ -111,7 +113,7 @@ std::optional<IntValues> PlanInference::value(const Output& output) {
       value_feeds_.insert(static_cast<std::size_t>(i));
       result = integers_of(tensor);
     }
-  } else if (output.index() == 0 && infos_.contains(&output.node())) {
+  } else if (output.index() == 0 && is_inferred(output.node())) {
     const Node& node = output.node();
     if (node.def().kind != OpKind::kVariable) {
       result = infer_value(node.def(), node.attrs(), inputs_of(node), info(output),

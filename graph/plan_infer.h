@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "gradus/graph/session.h"
+#include "gradus/graph/plan.h"
 
 namespace gradus {
 
@@ -25,7 +25,7 @@ class PlanInference {
   TensorInfo info(const Output& output) const;
   // What the node itself computes there.
   const TensorInfo& info_of_node(const Output& output) const {
-    return infos_.at(&output.node()).at(static_cast<std::size_t>(output.index()));
+    return infos_.at(static_cast<std::size_t>(output.node().id())).at(static_cast<std::size_t>(output.index()));
   }
   // The output's integer values, where they follow from constants, shapes and feeds (over kMaxValueDepth nodes at most).
   std::optional<IntValues> value(const Output& output);
@@ -36,12 +36,21 @@ class PlanInference {
 
  private:
   std::vector<TensorInfo> inputs_of(const Node& node) const;
+  bool is_inferred(const Node& node) const {
+    const auto id = static_cast<std::size_t>(node.id());
+    return id < infos_.size() && !infos_[id].empty();
+  }
   const Feeds& feeds_;
   std::unordered_map<Output, std::size_t> feed_index_;
-  std::unordered_map<const Node*, std::vector<TensorInfo>> infos_;
+  std::vector<std::vector<TensorInfo>> infos_;  // by node id; empty where nothing was inferred
   std::unordered_map<Output, std::optional<IntValues>> values_;
   std::set<std::size_t> value_feeds_;
   int value_depth_ = 0;
 };
+
+// The nodes that the request's fetches and targets depend on, inputs first (plan_prune.cc).
+std::vector<const Node*> needed_nodes(const CompileRequest& request, const PlanInference& inference);
+// False for control dependencies that the run does not have: a feed of a node's first output stands for the node.
+bool waits_for(const CompileRequest& request, const PlanInference& inference, Node& control);
 
 }  // namespace gradus

@@ -34,11 +34,12 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
     }
     for (int input : step.inputs) {
       PlanValue& v = plan.value(input);
-      if (v.producer >= 0) {
+      if (v.producer >= 0 && v.output >= 0) {
         c.inputs_.push_back(&plan.step(v.producer).context.outputs_[static_cast<std::size_t>(v.output)]);
       } else {
         if (v.storage == Storage::kFeed) v.tensor = Tensor(nothing, 0, v.dtype, v.shape);
-        c.inputs_.push_back(v.storage == Storage::kVariable ? &v.variable->tensor : &v.tensor);
+        const VariableState* variable = plan.value(plan.root(input)).variable;
+        c.inputs_.push_back(variable != nullptr ? &variable->tensor : &v.tensor);
       }
     }
     if (step.kernel != nullptr && step.kernel->prepare != nullptr && !step.aliased) {

@@ -1,7 +1,9 @@
-// Which steps of a plan run, and in which order: data flow, control dependencies, and the rule for variables: a read comes
-// before every assignment that it does not depend on, and assignments come in the order in which they were built.
+// Which steps of a plan run, and in which order. Data flow and control dependencies decide, and that a version of a variable is
+// read before the next assignment overwrites it. Where that cannot be (the reader needs the assignment's result as well), the
+// version is copied just before it is overwritten, and the late readers take the copy.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <queue>
 #include <set>
@@ -11,57 +13,175 @@
 namespace gradus {
 namespace {
 
-using Edges = std::vector<std::vector<int>>;  // step -> steps that come after it
+class Scheduler {
+ public:
+  explicit Scheduler(Plan& plan)
+      : plan_(plan), count_(plan.steps.size()), next_(count_), pending_(count_, 0), done_(count_, false) {}
 
-// All steps that come after `from`.
-std::vector<bool> descendants(const Edges& next, int from) {
-  std::vector<bool> seen(next.size(), false);
-  std::vector<int> stack = {from};
-  while (!stack.empty()) {
-    const int step = stack.back();
-    stack.pop_back();
-    for (int successor : next[static_cast<std::size_t>(step)]) {
-      if (!seen[static_cast<std::size_t>(successor)]) stack.push_back(successor);
-      seen[static_cast<std::size_t>(successor)] = true;
+  void run() {
+    find_overwritten();
+    keep_fetched_versions();
+    find_readers();
+    add_edges();
+    for (int s = 0; s < static_cast<int>(count_); ++s) {
+      if (plan_.step(s).needed && pending_[at(s)] == 0) make_ready(s);
     }
+    while (!ready_.empty() || !held_.empty()) {
+      if (ready_.empty()) release_by_copies(*held_.begin());
+      const int s = ready_.top().second;
+      ready_.pop();
+      finish(s);
+    }
+    const auto needed =
+        std::count_if(plan_.steps.begin(), plan_.steps.end(), [](const PlanStep& s) { return s.needed; });
+    if (static_cast<std::ptrdiff_t>(plan_.order.size()) != needed) throw internal_error("steps that wait in a circle");
   }
-  return seen;
-}
 
-void add_variable_edges(const Plan& plan, Edges& next) {
-  // Variable (value) -> steps that read its memory, each with the assignment whose result it reads (-1: the variable itself).
-  std::map<int, std::set<std::pair<int, int>>> users;
-  std::map<int, std::set<int>> mutators;  // variable (value) -> steps that overwrite it
-  for (int s = 0; s < static_cast<int>(plan.steps.size()); ++s) {
-    const PlanStep& step = plan.step(s);
-    if (!step.needed) continue;
-    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-      const int root = plan.root(step.inputs[i]);
-      if (plan.value(root).storage != Storage::kVariable) continue;
-      if (static_cast<int>(i) < mutated_inputs(step)) {
-        mutators[root].insert(s);
-      } else {
-        users[root].emplace(s, plan.value(step.inputs[i]).producer);
+ private:
+  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+  struct Version {
+    int overwriter = -1;            // the step that changes the variable next
+    std::vector<int> readers = {};  // steps, once per operand
+    std::size_t unread = 0;         // of them, those that have not run yet
+  };
+
+  // Assignments to one variable come in the order of their steps, so each overwrites what the one before made.
+  void find_overwritten() {
+    std::unordered_map<int, int> newest;  // variable -> value that holds what it contains now
+    for (int s = 0; s < static_cast<int>(count_); ++s) {
+      const PlanStep& step = plan_.step(s);
+      if (!step.needed) continue;
+      for (std::size_t i = 0; i < step.versions.size(); ++i) {
+        const int variable = step.inputs[i];
+        const auto [found, is_first] = newest.try_emplace(variable, variable);
+        versions_[found->second].overwriter = s;
+        overwrites_[s].push_back(found->second);
+        if (!is_first) writers_.emplace_back(plan_.value(found->second).producer, s);
+        found->second = step.versions[i];
       }
     }
   }
-  const Edges data = next;  // "depends on" means by data and control only
-  for (const auto& [variable, writers] : mutators) {
-    for (const int writer : writers) {
-      const std::vector<bool> after = descendants(data, writer);
-      for (const auto& [user, source] : users[variable]) {
-        // Who reads the result of an assignment reads before the later ones; the earlier ones are over by then.
-        if (user == writer || source >= writer || after[static_cast<std::size_t>(user)]) continue;
-        next[static_cast<std::size_t>(user)].push_back(writer);
-      }
-      for (const int later : writers) {
-        if (later > writer && !descendants(data, later)[static_cast<std::size_t>(writer)]) {
-          next[static_cast<std::size_t>(writer)].push_back(later);
+
+  int copy_of(int version, std::string reason) {
+    const int copy = add_copy_step(plan_, version, plan_.value(version).device, std::move(reason), {});
+    plan_.steps.back().needed = true;
+    return copy;
+  }
+
+  // A fetch reads at the end of the run.
+  void keep_fetched_versions() {
+    std::unordered_map<int, int> copies;
+    for (int& fetch : plan_.fetch_values) {
+      if (!versions_.contains(fetch)) continue;
+      const auto [found, is_new] = copies.try_emplace(fetch, -1);
+      if (is_new) found->second = copy_of(fetch, "kept for the fetch, before later assignments");
+      fetch = found->second;
+    }
+    grow();
+  }
+
+  void grow() {
+    count_ = plan_.steps.size();
+    next_.resize(count_);
+    pending_.resize(count_, 0);
+    done_.resize(count_, false);
+  }
+
+  void find_readers() {
+    for (int s = 0; s < static_cast<int>(count_); ++s) {  // count_ grows
+      if (!plan_.step(s).needed) continue;
+      for (std::size_t i = plan_.step(s).versions.size(); i < plan_.step(s).inputs.size(); ++i) {
+        const auto found = versions_.find(plan_.step(s).inputs[i]);
+        if (found == versions_.end()) continue;
+        if (found->second.overwriter != s) {
+          found->second.readers.push_back(s);
+          ++found->second.unread;
+        } else if (plan_.step(s).versions.size() > 1) {
+          // v += v, element by element, may read what it overwrites; an update of several variables has no such promise.
+          const int copy = copy_of(found->first, "kept for '" + plan_.step(s).node->name() + "', which overwrites it");
+          plan_.step(s).inputs[i] = copy;
+          grow();
         }
       }
     }
   }
-}
+
+  void add_edge(int from, int to) {
+    next_[at(from)].push_back(to);
+    ++pending_[at(to)];
+  }
+
+  void add_edges() {
+    for (int s = 0; s < static_cast<int>(count_); ++s) {
+      if (plan_.step(s).needed) for_each_predecessor(plan_, plan_.step(s), [&](int before) { add_edge(before, s); });
+    }
+    for (const auto& [before, after] : writers_) add_edge(before, after);
+  }
+
+  bool overwrites_unread(int s) const {
+    const auto found = overwrites_.find(s);
+    return found != overwrites_.end() &&
+           std::any_of(found->second.begin(), found->second.end(), [&](int v) { return versions_.at(v).unread > 0; });
+  }
+
+  void make_ready(int s) {
+    if (overwrites_unread(s)) {
+      held_.insert(s);
+    } else {
+      // Updates first, since they free the gradient they consume; then the order in which the nodes were built.
+      ready_.emplace(is_mutator(plan_.step(s)) ? 0 : 1, s);
+    }
+  }
+
+  void finish(int s) {
+    plan_.order.push_back(s);
+    done_[at(s)] = true;
+    const PlanStep& step = plan_.step(s);
+    for (std::size_t i = step.versions.size(); i < step.inputs.size(); ++i) {
+      const auto found = versions_.find(step.inputs[i]);
+      if (found == versions_.end() || found->second.overwriter == s || --found->second.unread > 0) continue;
+      const int overwriter = found->second.overwriter;
+      if (held_.contains(overwriter) && !overwrites_unread(overwriter)) {
+        held_.erase(overwriter);
+        make_ready(overwriter);
+      }
+    }
+    for (const int successor : next_[at(s)]) {
+      if (--pending_[at(successor)] == 0) make_ready(successor);
+    }
+  }
+
+  // All that could run has run: some reader of what `s` overwrites waits for `s`.
+  void release_by_copies(int s) {
+    for (const int id : overwrites_.at(s)) {
+      Version& version = versions_.at(id);
+      if (version.unread == 0) continue;
+      const int copy = copy_of(id, "kept for later readers, before '" + plan_.step(s).node->name() + "' changes it");
+      plan_.order.push_back(static_cast<int>(plan_.steps.size()) - 1);
+      for (const int reader : version.readers) {
+        if (done_[at(reader)]) continue;
+        std::vector<int>& inputs = plan_.step(reader).inputs;
+        std::replace(inputs.begin() + static_cast<std::ptrdiff_t>(plan_.step(reader).versions.size()), inputs.end(), id,
+                     copy);
+      }
+      version.unread = 0;
+    }
+    held_.erase(s);
+    make_ready(s);
+  }
+
+  Plan& plan_;
+  std::size_t count_;
+  std::vector<std::vector<int>> next_;  // step -> steps that come after it
+  std::vector<int> pending_;            // per step: those before it that have not run
+  std::vector<bool> done_;
+  std::unordered_map<int, Version> versions_;             // by value: those that are overwritten in this run
+  std::unordered_map<int, std::vector<int>> overwrites_;  // step -> versions
+  std::vector<std::pair<int, int>> writers_;              // one after the other
+  std::priority_queue<std::pair<int, int>, std::vector<std::pair<int, int>>, std::greater<>> ready_;
+  std::set<int> held_;  // ready but for readers of what they overwrite
+};
 
 }  // namespace
 
@@ -71,59 +191,10 @@ void mark_needed_steps(Plan& plan, std::vector<int> roots) {
     roots.pop_back();
     if (step.needed) continue;
     step.needed = true;
-    for (int input : step.inputs) {
-      if (plan.value(input).producer >= 0) roots.push_back(plan.value(input).producer);
-    }
-    roots.insert(roots.end(), step.after.begin(), step.after.end());
+    for_each_predecessor(plan, step, [&](int before) { roots.push_back(before); });
   }
 }
 
-void order_steps(Plan& plan) {
-  const int count = static_cast<int>(plan.steps.size());
-  for (PlanStep& step : plan.steps) {
-    if (is_mutator(step)) plan.value(step.outputs.at(0)).alias_of = step.inputs.at(0);
-  }
-  Edges next(plan.steps.size());
-  for (int s = 0; s < count; ++s) {
-    const PlanStep& step = plan.step(s);
-    if (!step.needed) continue;
-    for (int input : step.inputs) {
-      if (plan.value(input).producer >= 0) next[static_cast<std::size_t>(plan.value(input).producer)].push_back(s);
-    }
-    for (int before : step.after) next[static_cast<std::size_t>(before)].push_back(s);
-  }
-  add_variable_edges(plan, next);
-
-  std::vector<int> pending(plan.steps.size(), 0);
-  for (const auto& successors : next) {
-    for (int s : successors) ++pending[static_cast<std::size_t>(s)];
-  }
-  // Among the ready steps: updates first (they free the gradient they consume), then the order in which they were built.
-  const auto key = [&](int s) { return std::pair(is_mutator(plan.step(s)) ? 0 : 1, s); };
-  std::priority_queue<std::pair<int, int>, std::vector<std::pair<int, int>>, std::greater<>> ready;
-  int needed = 0;
-  for (int s = 0; s < count; ++s) {
-    if (!plan.step(s).needed) continue;
-    ++needed;
-    if (pending[static_cast<std::size_t>(s)] == 0) ready.push(key(s));
-  }
-  while (!ready.empty()) {
-    const int s = ready.top().second;
-    ready.pop();
-    plan.order.push_back(s);
-    for (int successor : next[static_cast<std::size_t>(s)]) {
-      if (--pending[static_cast<std::size_t>(successor)] == 0) ready.push(key(successor));
-    }
-  }
-  if (static_cast<int>(plan.order.size()) != needed) {
-    std::string names;
-    for (int s = 0; s < count; ++s) {
-      if (plan.step(s).needed && pending[static_cast<std::size_t>(s)] > 0 && is_mutator(plan.step(s)))
-        names += " " + plan.step(s).where;
-    }
-    throw invalid_argument("these assignments and the reads of their variables wait for each other in a circle:" +
-                           names + "; order them with a ControlScope");
-  }
-}
+void order_steps(Plan& plan) { Scheduler(plan).run(); }
 
 }  // namespace gradus

@@ -36,7 +36,7 @@ class DeviceScope {
   std::string saved_;
 };
 
-// ControlScope after(graph, {op}); new nodes run after op. Adds to outer scopes.
+// ControlScope after(graph, {op}); new nodes run after op: of a constant or variable, whoever uses it does. Adds to outer scopes.
 class ControlScope {
  public:
   ControlScope(Graph& graph, const std::vector<Operation>& operations);

@@ -147,9 +147,10 @@ class Session::Impl {
   }
 
   std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches,
-                                const std::vector<Operation>& targets) {
+                                const std::vector<Operation>& targets, bool follow_control = true) {
     const auto begin = std::chrono::steady_clock::now();
-    std::unique_ptr<Plan> plan = compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_});
+    std::unique_ptr<Plan> plan =
+        compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_, follow_control});
     if (logs(LogLevel::kDebug)) {
       const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
       std::string text = fmt::format("compiled a plan of {} steps in {:.2f} ms", plan->order.size(), took.count());
@@ -165,7 +166,7 @@ class Session::Impl {
   void initialize(const std::vector<Node*>& nodes) {
     for (Node* node : nodes) {
       if (variables_.at(node)->initialized) continue;
-      const std::unique_ptr<Plan> plan = compile({}, {node->input(0)}, {});
+      const std::unique_ptr<Plan> plan = compile({}, {node->input(0)}, {}, /*follow_control=*/false);
       initialize(plan->variables);  // an initial value may depend on other variables
       const std::vector<Tensor> value = executor_.run(*plan, {}, 0);
       store(node->output(0), value[0]);
@@ -177,7 +178,7 @@ class Session::Impl {
     if (&node.graph() != &graph_)
       throw invalid_argument(node.where() + " belongs to another graph than this session's");
     if (node.def().kind != OpKind::kVariable) throw invalid_argument(node.where() + " is not a variable");
-    if (!variables_.contains(&node)) compile({}, {variable}, {});  // makes its state, on its device
+    if (!variables_.contains(&node)) compile({}, {variable}, {}, /*follow_control=*/false);  // makes its state, on its device
     return *variables_.at(&node);
   }
 

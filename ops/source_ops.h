@@ -52,15 +52,15 @@ Output scalar(Graph& graph, double value, DType dtype, std::string_view name = "
 
 // State that lives in each session, on its device, from the first run that needs it on. `initial_value` is evaluated once,
 // before that run; its shape must be fully known (InvalidArgument otherwise). Added to the collection `variables`, and, when
-// trainable, to `trainable_variables`. Reading it in a run gives its value before the run's assignments, except for nodes
-// that a control dependency places after one.
+// trainable, to `trainable_variables`. Reading it in a run gives its value before the run's assignments, or, for a node whose own
+// control dependencies need assignments, what the last of these made (docs/sessions.md).
 Output variable(const Output& initial_value, std::string_view name = "", bool trainable = true,
                 SourceLocation location = SourceLocation::current());
 Output variable(Graph& graph, const Tensor& initial_value, std::string_view name = "", bool trainable = true,
                 SourceLocation location = SourceLocation::current());
 
-// var = value, var += value, var -= value; the result is the new value. Same shape and dtype, else InvalidArgument. Within a
-// run they happen after every read of the variable that does not itself depend on them, in the order they were built.
+// var = value, var += value, var -= value; the result is the new value, and stays so whatever the run assigns later. Same shape
+// and dtype, else InvalidArgument. Within a run they happen in the order in which they were built.
 Output assign(const Output& variable, const Output& value, std::string_view name = "",
               SourceLocation location = SourceLocation::current());
 Output assign_add(const Output& variable, const Output& value, std::string_view name = "",
