@@ -104,6 +104,7 @@ struct Plan {
   std::vector<PlanNote> notes;
   std::map<Device*, std::size_t> arena_bytes;
   std::map<Device*, std::size_t> scratch_bytes;
+  bool changes_variables = false;  // some step assigns
   std::uint64_t runs = 0;
   std::uint64_t generation = 0;  // of the memory that the steps' tensors point into; 0: of none yet
 

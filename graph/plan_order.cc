@@ -195,6 +195,10 @@ void mark_needed_steps(Plan& plan, std::vector<int> roots) {
   }
 }
 
-void order_steps(Plan& plan) { Scheduler(plan).run(); }
+void order_steps(Plan& plan) {
+  Scheduler(plan).run();
+  plan.changes_variables =
+      std::any_of(plan.order.begin(), plan.order.end(), [&](int s) { return !plan.step(s).versions.empty(); });
+}
 
 }  // namespace gradus

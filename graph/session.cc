@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <shared_mutex>
 
 #include "gradus/core/log.h"
 
@@ -31,49 +33,85 @@ std::string best_device() {
   throw unavailable("this build has no backend to run graphs with; build with GRADUS_BACKENDS=ON");
 }
 
+// What one call of run() needs for itself: plans hold the tensors that their steps work on, and the arena is theirs.
+struct Lane {
+  explicit Lane(const SessionOptions& options) : executor(options) {}
+  std::vector<std::unique_ptr<Plan>> plans;  // the last used first
+  Executor executor;
+};
+
+// Locks. `mutex_` guards everything but running plans; `variables_mutex_` the values of variables, which runs share that only
+// read them. The second is taken while the first is held, never the other way round: whoever waits for variables lets nobody
+// else in, so that assignments do not starve.
 class Session::Impl {
  public:
   Impl(const Graph& graph, SessionOptions options)
-      : graph_(graph),
-        options_(std::move(options)),
-        devices_(checked_threads(options_.num_threads)),
-        executor_(options_) {
+      : graph_(graph), options_(std::move(options)), devices_(checked_threads(options_.num_threads)) {
+    if (options_.concurrent_runs < 1 || options_.concurrent_runs > 1024) {
+      throw invalid_argument(fmt::format("concurrent_runs must be 1 to 1024; got {}", options_.concurrent_runs));
+    }
     if (options_.device.empty()) options_.device = best_device();
     const DeviceName name = DeviceName::parse(options_.device);
     options_.device = name.to_string();
     devices_.get(name);  // fails here, at the user's line, when the device cannot be used
+    add_lane();
   }
 
   std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
                           const std::vector<Operation>& targets) {
-    const std::lock_guard lock(mutex_);
-    Plan& plan = plan_for(feeds, fetches, targets);
-    initialize(plan.variables);
-    std::vector<Tensor> results = executor_.run(plan, feeds, run_number_ + 1);
-    ++run_number_;
+    std::unique_lock lock(mutex_);
+    const LaneInUse in_use(*this, lock);
+    Plan& plan = plan_for(in_use.lane(), feeds, fetches, targets);
+    if (!all_initialized(plan.variables)) {
+      const std::unique_lock alone(variables_mutex_);
+      initialize(in_use.lane(), plan.variables);
+    }
+    std::unique_lock alone(variables_mutex_, std::defer_lock);
+    std::shared_lock reading(variables_mutex_, std::defer_lock);
+    if (plan.changes_variables) {
+      alone.lock();
+    } else {
+      reading.lock();
+    }
+    const std::uint64_t number = ++run_number_;
+    lock.unlock();
+    std::vector<Tensor> results;
+    std::exception_ptr error;
+    try {
+      results = in_use.lane().executor.run(plan, feeds, number);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (alone.owns_lock()) alone.unlock();
+    if (reading.owns_lock()) reading.unlock();
+    lock.lock();
+    if (error != nullptr) {
+      if (run_number_ == number) --run_number_;  // a run that failed does not count, unless others began meanwhile
+      std::rethrow_exception(error);
+    }
     return results;
   }
 
   Tensor value(const Output& variable) {
-    const std::lock_guard lock(mutex_);
+    const Alone alone(*this);
     return copy_of(variable);
   }
 
   void set_value(const Output& variable, const Tensor& value) {
-    const std::lock_guard lock(mutex_);
+    const Alone alone(*this);
     check_fits(variable, value);
     store(variable, value);
   }
 
   std::map<std::string, Tensor> state() {
-    const std::lock_guard lock(mutex_);  // one moment for all, whatever other threads run
+    const Alone alone(*this);  // one moment for all, whatever other threads run
     std::map<std::string, Tensor> values;
     for (const Output& variable : all_variables()) values[variable.node().name()] = copy_of(variable);
     return values;
   }
 
   void restore(const std::map<std::string, Tensor>& state) {
-    const std::lock_guard lock(mutex_);
+    const Alone alone(*this);
     const std::vector<Output> variables = all_variables();
     for (const auto& entry : state) {
       const bool known = std::any_of(variables.begin(), variables.end(),
@@ -90,8 +128,22 @@ class Session::Impl {
   }
 
   std::string explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
-    const std::lock_guard lock(mutex_);
-    return explain_plan(plan_for(feeds, fetches, targets), options_);
+    const Alone alone(*this);
+    return explain_plan(plan_for(*lanes_[0], feeds, fetches, targets), options_);
+  }
+
+  int num_plans() const {
+    const Alone alone(*this);
+    std::size_t count = 0;
+    for (const auto& lane : lanes_) count += lane->plans.size();
+    return static_cast<int>(count);
+  }
+
+  std::size_t arena_bytes() const {
+    const Alone alone(*this);
+    std::size_t bytes = 0;
+    for (const auto& lane : lanes_) bytes += lane->executor.arena_bytes();
+    return bytes;
   }
 
   void write_trace(const std::string& path) const;
@@ -102,10 +154,44 @@ class Session::Impl {
   std::uint64_t run_number_ = 0;
   DeviceSet devices_;
   VariableMap variables_;
-  std::vector<std::unique_ptr<Plan>> plans_;  // the last used first
-  Executor executor_;
 
  private:
+  // Nothing runs while one is alive.
+  struct Alone {
+    explicit Alone(const Impl& impl) : lock(impl.mutex_), variables(impl.variables_mutex_) {}
+    const std::lock_guard<std::mutex> lock;
+    const std::lock_guard<std::shared_mutex> variables;
+  };
+
+  // A lane that nobody else uses while this is alive; waits for one. `lock` holds mutex_ in the constructor and the destructor.
+  class LaneInUse {
+   public:
+    LaneInUse(Impl& impl, std::unique_lock<std::mutex>& lock) : impl_(impl) {
+      if (impl.free_lanes_.empty() && static_cast<int>(impl.lanes_.size()) < impl.options_.concurrent_runs)
+        impl.add_lane();
+      impl.lane_is_free_.wait(lock, [&] { return !impl.free_lanes_.empty(); });
+      lane_ = impl.free_lanes_.back();
+      impl.free_lanes_.pop_back();
+    }
+    ~LaneInUse() {
+      impl_.free_lanes_.push_back(lane_);
+      impl_.lane_is_free_.notify_one();
+    }
+    LaneInUse(const LaneInUse&) = delete;
+    LaneInUse& operator=(const LaneInUse&) = delete;
+    Lane& lane() const { return *lane_; }
+
+   private:
+    Impl& impl_;
+    Lane* lane_ = nullptr;
+  };
+
+  void add_lane() {
+    lanes_.push_back(std::make_unique<Lane>(options_));
+    free_lanes_.push_back(lanes_.back().get());
+    free_lanes_.reserve(lanes_.size());  // so that giving one back cannot fail
+  }
+
   static int checked_threads(int threads) {
     if (threads < 0 || threads > 1024) {
       throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", threads));
@@ -128,22 +214,24 @@ class Session::Impl {
     return true;
   }
 
-  Plan& plan_for(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
-    auto found = std::find_if(plans_.begin(), plans_.end(),
+  Plan& plan_for(Lane& lane, const Feeds& feeds, const std::vector<Output>& fetches,
+                 const std::vector<Operation>& targets) {
+    auto& plans = lane.plans;
+    auto found = std::find_if(plans.begin(), plans.end(),
                               [&](const auto& plan) { return matches(*plan, feeds, fetches, targets); });
-    if (found == plans_.end()) {
-      plans_.push_back(compile(feeds, fetches, targets));
-      found = plans_.end() - 1;
+    if (found == plans.end()) {
+      plans.push_back(compile(feeds, fetches, targets));
+      found = plans.end() - 1;
     }
-    std::rotate(plans_.begin(), found, found + 1);
-    if (plans_.size() > kMaxPlans) {
-      plans_.pop_back();
+    std::rotate(plans.begin(), found, found + 1);
+    if (plans.size() > kMaxPlans) {
+      plans.pop_back();
       log(LogLevel::kInfo,
           fmt::format("forgot the plan that was not used for longest: a session keeps {}. Feeds of ever new shapes "
                       "cost a compilation each",
                       kMaxPlans));
     }
-    return *plans_.front();
+    return *plans.front();
   }
 
   std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches,
@@ -161,14 +249,18 @@ class Session::Impl {
     return plan;
   }
 
+  bool all_initialized(const std::vector<Node*>& nodes) const {
+    return std::all_of(nodes.begin(), nodes.end(), [&](Node* node) { return variables_.at(node)->initialized; });
+  }
+
   // Initial values do not depend on when they are asked for: they are computed as run 0. One variable after the other, so that
   // the memory for all of them is never needed at once.
-  void initialize(const std::vector<Node*>& nodes) {
+  void initialize(Lane& lane, const std::vector<Node*>& nodes) {
     for (Node* node : nodes) {
       if (variables_.at(node)->initialized) continue;
       const std::unique_ptr<Plan> plan = compile({}, {node->input(0)}, {}, /*follow_control=*/false);
-      initialize(plan->variables);  // an initial value may depend on other variables
-      const std::vector<Tensor> value = executor_.run(*plan, {}, 0);
+      initialize(lane, plan->variables);  // an initial value may depend on other variables
+      const std::vector<Tensor> value = lane.executor.run(*plan, {}, 0);
       store(node->output(0), value[0]);
     }
   }
@@ -178,13 +270,14 @@ class Session::Impl {
     if (&node.graph() != &graph_)
       throw invalid_argument(node.where() + " belongs to another graph than this session's");
     if (node.def().kind != OpKind::kVariable) throw invalid_argument(node.where() + " is not a variable");
-    if (!variables_.contains(&node)) compile({}, {variable}, {}, /*follow_control=*/false);  // makes its state, on its device
+    if (!variables_.contains(&node))
+      compile({}, {variable}, {}, /*follow_control=*/false);  // makes its state, on its device
     return *variables_.at(&node);
   }
 
   Tensor copy_of(const Output& variable) {
     VariableState& state = state_of(variable);
-    initialize({&variable.node()});
+    initialize(*lanes_[0], {&variable.node()});
     Tensor result(state.tensor.dtype(), state.tensor.shape());
     state.device->copy_to_host(result.raw(), state.tensor.raw(), result.bytes());
     return result;
@@ -205,6 +298,11 @@ class Session::Impl {
     state.initialized = true;
   }
 
+  mutable std::shared_mutex variables_mutex_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // at least one, at most options.concurrent_runs
+  std::vector<Lane*> free_lanes_;
+  std::condition_variable lane_is_free_;
+
   std::vector<Output> all_variables() const {
     std::vector<Output> variables;
     const std::shared_lock lock(graph_.mutex());
@@ -216,15 +314,21 @@ class Session::Impl {
 };
 
 void Session::Impl::write_trace(const std::string& path) const {
-  const std::lock_guard lock(mutex_);
+  const Alone alone(*this);
   if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
   nlohmann::json events = nlohmann::json::array();
-  std::map<std::string, int> rows;  // one "thread" per device
-  for (const TraceEvent& e : executor_.trace()) {
-    const auto [row, is_new] = rows.try_emplace(e.device, static_cast<int>(rows.size()) + 1);
+  std::map<std::string, int> rows;  // one "thread" per device and concurrent call
+  std::vector<std::pair<std::string, const TraceEvent*>> trace;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    for (const TraceEvent& e : lanes_[i]->executor.trace())
+      trace.emplace_back(lanes_.size() == 1 ? e.device : fmt::format("{}, call {}", e.device, i + 1), &e);
+  }
+  for (const auto& [where, event] : trace) {
+    const TraceEvent& e = *event;
+    const auto [row, is_new] = rows.try_emplace(where, static_cast<int>(rows.size()) + 1);
     if (is_new) {
       events.push_back(
-          {{"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", row->second}, {"args", {{"name", e.device}}}});
+          {{"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", row->second}, {"args", {{"name", where}}}});
     }
     events.push_back({{"name", e.name},
                       {"cat", e.op},
@@ -270,14 +374,8 @@ std::string Session::explain(const Feeds& feeds, const std::vector<Output>& fetc
   return impl_->explain(feeds, fetches, targets);
 }
 void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }
-int Session::num_plans() const {
-  const std::lock_guard lock(impl_->mutex_);
-  return static_cast<int>(impl_->plans_.size());
-}
-std::size_t Session::arena_bytes() const {
-  const std::lock_guard lock(impl_->mutex_);
-  return impl_->executor_.arena_bytes();
-}
+int Session::num_plans() const { return impl_->num_plans(); }
+std::size_t Session::arena_bytes() const { return impl_->arena_bytes(); }
 const SessionOptions& Session::options() const { return impl_->options_; }
 
 }  // namespace gradus

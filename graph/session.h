@@ -1,6 +1,6 @@
 // Runs a graph. A session owns its devices, its threads and the values of its variables; it compiles a plan for every
 // signature (feeds with their shapes, fetches, targets) and keeps the 64 that were used last. run() may be called from
-// several threads: calls are carried out one after the other. Any number of sessions may run at the same time on one graph,
+// several threads: calls are carried out one after the other, unless options.concurrent_runs allows more. Any number of sessions may run at the same time on one graph,
 // which must outlive them.
 #pragma once
 
@@ -17,9 +17,13 @@
 namespace gradus {
 
 struct SessionOptions {
-  std::string device = "";      // for nodes without a DeviceScope, "cpu:0"; empty means best_device()
-  std::uint64_t seed = 0;       // of all random ops; the same seed gives the same bits, whatever the number of threads
-  int num_threads = 0;          // of each CPU device; 0 means one per processor
+  std::string device = "";  // for nodes without a DeviceScope, "cpu:0"; empty means best_device()
+  std::uint64_t seed = 0;   // of all random ops; the same seed gives the same bits, whatever the number of threads
+  int num_threads = 0;      // of each CPU device; 0 means one per processor
+  // How many calls of run() may be carried out at the same time, for inference from several threads on shared weights. Calls that
+  // assign variables are carried out alone. Each concurrent call compiles plans and has an arena of its own. With 1, which is
+  // the default, calls are carried out one after the other.
+  int concurrent_runs = 1;
   bool check_numerics = false;  // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
   bool profile = false;         // measure the time of every node, for explain() and write_trace()
   bool optimize = true;         // fold constants, share equal subexpressions, reuse and alias memory
