@@ -17,8 +17,9 @@ Output softmax(const Output& logits, std::string_view name = "", SourceLocation 
 Output log_softmax(const Output& logits, std::string_view name = "",
                    SourceLocation location = SourceLocation::current());
 
-// loss[r] = - sum over k of labels[r, k] * log_softmax(logits)[r, k]. labels are usually a distribution per row but may be any
-// numbers; they have the shape and dtype of logits (InvalidArgument otherwise). The result has one dimension less.
+// loss[r] = - sum over k of labels[r, k] * log_softmax(logits)[r, k], where a label of 0 costs 0 even at a logit of -infinity. labels
+// are usually a distribution per row but may be any numbers; they have the shape and dtype of logits (InvalidArgument otherwise).
+// The result has one dimension less.
 Output softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name = "",
                                          SourceLocation location = SourceLocation::current());
 

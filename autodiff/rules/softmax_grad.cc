@@ -3,6 +3,7 @@
 #include "gradus/ops/softmax.h"
 
 #include "gradus/autodiff/register_all.h"
+#include "gradus/ops/compare.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
@@ -13,12 +14,26 @@ namespace {
 
 Output row_sum(const Output& x) { return reduce_sum(x, {-1}, true); }
 
-void softmax_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, (c.grad() - row_sum(c.grad() * c.output())) * c.output());
+// g - sum(g * p) along the row. As sum(p) = 1, any number may first be taken from the whole row of g: taking g at a class that has
+// more than half keeps what is left there from being the difference of two nearly equal numbers.
+Output centered(const Output& g, const Output& p) {
+  const Output from_largest = g - row_sum(where(greater(p, 0.5), g, 0.0));
+  return from_largest - row_sum(from_largest * p);
 }
 
+void softmax_gradient(GradientContext& c) {
+  if (c.needs(0)) c.set(0, centered(c.grad(), c.output()) * c.output());
+}
+
+// dx = dy - sum(dy) * p: what the cross entropy calls backprop, with labels -dy. (It takes no rows without classes.)
 void log_softmax_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, c.grad() - exp(c.output()) * row_sum(c.grad()));
+  if (!c.needs(0)) return;
+  const Output x = c.input(0);
+  if (x.shape()[x.shape().rank() - 1] > 0) {
+    c.set(0, softmax_cross_entropy_with_logits(-c.grad(), x).node().output(1));
+  } else {
+    c.set(0, c.grad() - exp(c.output()) * row_sum(c.grad()));
+  }
 }
 
 // The sum of those terms that exist.
@@ -34,9 +49,9 @@ void cross_entropy_gradient(GradientContext& c) {
     if (c.needs(1)) accumulate(d_logits, g * backprop);
   }
   if (c.grad(1).valid()) {
-    const Output g = c.grad(1), p = softmax(logits), g_mean = row_sum(g * p);
-    if (c.needs(0)) accumulate(d_labels, g_mean - g);
-    if (c.needs(1)) accumulate(d_logits, row_sum(labels) * p * (g - g_mean));
+    const Output p = softmax(logits), g = centered(c.grad(1), p);
+    if (c.needs(0)) accumulate(d_labels, -g);
+    if (c.needs(1)) accumulate(d_logits, row_sum(labels) * p * g);
   }
   if (c.needs(0)) c.set(0, d_labels);
   if (c.needs(1)) c.set(1, d_logits);
@@ -48,8 +63,8 @@ void sparse_cross_entropy_gradient(GradientContext& c) {
   Output d_logits;
   if (c.grad(0).valid()) accumulate(d_logits, expand_dims(c.grad(0), -1) * c.output(1));
   if (c.grad(1).valid()) {
-    const Output g = c.grad(1), p = softmax(c.input(1));
-    accumulate(d_logits, p * (g - row_sum(g * p)));
+    const Output p = softmax(c.input(1));
+    accumulate(d_logits, p * centered(c.grad(1), p));
   }
   c.set(1, d_logits);
 }

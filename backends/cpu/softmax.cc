@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "gradus/backends/cpu/exponential.h"
+#include "gradus/backends/cpu/float16_rows.h"
 #include "gradus/backends/cpu/kernels.h"
 
 namespace gradus::cpu {
@@ -16,18 +17,53 @@ constexpr std::int64_t kBlockRows = 64;
 constexpr std::int64_t kBlockElements = 2048;
 constexpr std::int64_t kChunkElements = 4096;  // an exponential costs several simple operations
 
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
-
 std::int64_t block_rows(std::int64_t classes) {
   return std::clamp<std::int64_t>(kBlockElements / std::max<std::int64_t>(classes, 1), 1, kBlockRows);
 }
 
-// Per row of a block: its maximum, and the sum of exp(x - maximum).
+// Per row of a block: its maximum, and the sum of exp(x - maximum) but for one term of 1, the maximum's. The logarithm of the whole
+// sum is log1p(rest), and 1 - p at the maximum is rest / (1 + rest): neither cancels where one class has nearly all. A NaN or an
+// infinite maximum makes the rest NaN, and thus the row.
 template <class U>
 struct RowSums {
-  U largest[kBlockRows], sum[kBlockRows];
+  U largest[kBlockRows], rest[kBlockRows];
 };
+
+// join of term(x[0]), ..., term(x[n - 1]), by partial results side by side, which fill vector registers: in an order that depends on
+// n only.
+template <class U, class Term, class Join>
+U combine(const U* x, std::int64_t n, U start, Term term, Join join) {
+  constexpr std::int64_t kLanes = 16;
+  U total = start;
+  std::int64_t k = 0;
+  if (n >= kLanes) {
+    U lanes[kLanes];
+    std::fill_n(lanes, kLanes, start);
+    for (; k + kLanes <= n; k += kLanes) {
+      for (std::int64_t j = 0; j < kLanes; ++j) lanes[j] = join(lanes[j], term(x[k + j]));
+    }
+    for (std::int64_t j = 0; j < kLanes; ++j) total = join(total, lanes[j]);
+  }
+  for (; k < n; ++k) total = join(total, term(x[k]));
+  return total;
+}
+
+template <class U>
+U largest_of(const U* x, std::int64_t n) {
+  const auto same = [](U a) { return a; };
+  return combine(x, n, -std::numeric_limits<U>::infinity(), same, [](U a, U b) { return a < b ? b : a; });
+}
+
+// Terms of 1 are counted: there may be ties, but at least one.
+template <class U>
+U rest_of(const U* powers, std::int64_t n) {
+  const auto plus = [](U a, U b) { return a + b; };
+  const U below = combine(
+      powers, n, U{0}, [](U p) { return p == 1 ? U{0} : p; }, plus);
+  return below + (combine(
+                      powers, n, U{0}, [](U p) { return p == 1 ? U{1} : U{0}; }, plus) -
+                  1);
+}
 
 // float16 rows are expanded to float32 in scratch memory; others are computed in the result itself.
 template <class T>
@@ -47,28 +83,23 @@ void for_blocks(KernelContext& c, const T* x, T* result, RowExtents e, F&& finis
   c.parallel_for_worker(e.rows, chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
     for (std::int64_t first = begin; first < end; first += block) {
       const std::int64_t rows = std::min(block, end - first);
-      const T* const from = x + first * e.classes;
+      const U* from = nullptr;
       U* powers = nullptr;
       if constexpr (std::is_same_v<T, U>) {
+        from = x + first * e.classes;
         powers = result + first * e.classes;
       } else {
         powers = c.scratch<U>() + worker * block * e.classes;
+        widen(x + first * e.classes, powers, rows * e.classes);
+        from = powers;
       }
       RowSums<U> sums;
       for (std::int64_t r = 0; r < rows; ++r) {
-        U largest = -std::numeric_limits<U>::infinity();
-        for (std::int64_t k = 0; k < e.classes; ++k)
-          largest = std::max(largest, static_cast<U>(from[r * e.classes + k]));
-        for (std::int64_t k = 0; k < e.classes; ++k)
-          powers[r * e.classes + k] = static_cast<U>(from[r * e.classes + k]) - largest;
-        sums.largest[r] = largest;
+        const U largest = sums.largest[r] = largest_of(from + r * e.classes, e.classes);
+        for (std::int64_t i = r * e.classes; i < (r + 1) * e.classes; ++i) powers[i] = from[i] - largest;
       }
       for (std::int64_t i = 0; i < rows * e.classes; ++i) powers[i] = exponential(powers[i]);
-      for (std::int64_t r = 0; r < rows; ++r) {
-        U sum = 0;
-        for (std::int64_t k = 0; k < e.classes; ++k) sum += powers[r * e.classes + k];
-        sums.sum[r] = sum;
-      }
+      for (std::int64_t r = 0; r < rows; ++r) sums.rest[r] = rest_of(powers + r * e.classes, e.classes);
       finish(first, rows, powers, sums);
     }
   });
@@ -82,7 +113,7 @@ void softmax(KernelContext& c) {
   for_blocks(c, c.input(0).data<T>(), y, e,
              [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
                for (std::int64_t r = 0; r < rows; ++r) {
-                 const U scale = 1 / sums.sum[r];
+                 const U scale = 1 / (1 + sums.rest[r]);
                  T* const out = y + (first + r) * e.classes;
                  for (std::int64_t k = 0; k < e.classes; ++k)
                    out[k] = static_cast<T>(powers[r * e.classes + k] * scale);
@@ -98,7 +129,7 @@ void log_softmax(KernelContext& c) {
   T* const y = c.output(0).data<T>();
   for_blocks(c, x, y, e, [&](std::int64_t first, std::int64_t rows, const U*, const RowSums<U>& sums) {
     for (std::int64_t r = 0; r < rows; ++r) {
-      const U log_sum = std::log(sums.sum[r]);
+      const U log_sum = std::log1p(sums.rest[r]);
       const T* const in = x + (first + r) * e.classes;
       T* const out = y + (first + r) * e.classes;
       for (std::int64_t k = 0; k < e.classes; ++k)
@@ -116,17 +147,20 @@ void cross_entropy(KernelContext& c) {
   for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
     for (std::int64_t r = 0; r < rows; ++r) {
       const std::int64_t start = (first + r) * e.classes;
-      const U log_sum = std::log(sums.sum[r]);
+      const U log_sum = std::log1p(sums.rest[r]);
       U row_loss = 0, label_sum = 0;
       for (std::int64_t k = 0; k < e.classes; ++k) {
-        const U label = static_cast<U>(labels[start + k]);
-        row_loss -= label * (static_cast<U>(x[start + k]) - sums.largest[r] - log_sum);
+        const U label = static_cast<U>(labels[start + k]), log_power = static_cast<U>(x[start + k]) - sums.largest[r];
+        row_loss += label == 0 && log_power == -std::numeric_limits<U>::infinity() ? 0 : label * (log_sum - log_power);
         label_sum += label;
       }
       loss[first + r] = static_cast<T>(row_loss);
-      const U scale = label_sum / sums.sum[r];
+      // sum(labels) * p - label, as (sum(labels) - label) * p - label * (1 - p).
+      const U scale = 1 / (1 + sums.rest[r]), complement = sums.rest[r] * scale;
       for (std::int64_t k = 0; k < e.classes; ++k) {
-        backprop[start + k] = static_cast<T>(powers[r * e.classes + k] * scale - static_cast<U>(labels[start + k]));
+        const U label = static_cast<U>(labels[start + k]), power = powers[r * e.classes + k], p = power * scale;
+        const U others = power == 1 ? complement : 1 - p;
+        backprop[start + k] = static_cast<T>((label_sum - label) * p - label * others);
       }
     }
   });
@@ -153,8 +187,11 @@ void sparse_cross_entropy_of(KernelContext& c) {
   for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
     for (std::int64_t r = 0; r < rows; ++r) {
       const std::int64_t start = (first + r) * e.classes, label = static_cast<std::int64_t>(labels[first + r]);
-      loss[first + r] = static_cast<T>(std::log(sums.sum[r]) + sums.largest[r] - static_cast<U>(x[start + label]));
-      const U scale = 1 / sums.sum[r], at_label = powers[r * e.classes + label] * scale - 1;
+      const U log_power = static_cast<U>(x[start + label]) - sums.largest[r];
+      loss[first + r] = static_cast<T>(std::log1p(sums.rest[r]) - log_power);
+      const U scale = 1 / (1 + sums.rest[r]);
+      const U power = powers[r * e.classes + label];
+      const U at_label = power == 1 ? -(sums.rest[r] * scale) : power * scale - 1;
       for (std::int64_t k = 0; k < e.classes; ++k)
         backprop[start + k] = static_cast<T>(powers[r * e.classes + k] * scale);
       backprop[start + label] = static_cast<T>(at_label);

@@ -2,45 +2,67 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "gradus/backends/reference/kernels.h"
 
 namespace gradus::reference {
 namespace {
 
-// log(sum(exp(row))), with the maximum taken out.
-double log_sum_exp(const Tensor& x, std::int64_t first, std::int64_t count) {
-  double largest = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (std::int64_t i = first; i < first + count; ++i) largest = std::fmax(largest, x.at(i));
-  for (std::int64_t i = first; i < first + count; ++i) sum += std::exp(x.at(i) - largest);
-  return largest + std::log(sum);
-}
+// One row of logits. All is computed from x - maximum: adding the maximum back would lose the digits that it has in excess. The
+// term of the (first) maximum, which is 1, is kept out of the sum, so that log1p and 1 - p stay exact where it has nearly all.
+class Row {
+ public:
+  Row(const Tensor& x, std::int64_t first, std::int64_t classes) : x_(x), first_(first) {
+    for (std::int64_t k = 1; k < classes; ++k) {
+      if (x.at(first + k) > x.at(first + place_) || std::isnan(x.at(first + place_))) place_ = k;
+    }
+    if (classes > 0) rest_ = log_power(place_);  // 0, or NaN for a row with NaN or infinity, or of -infinity only
+    for (std::int64_t k = 0; k < classes; ++k) rest_ += k == place_ ? 0.0 : std::exp(log_power(k));
+  }
+
+  // log p[k], p[k] and 1 - p[k].
+  double log_probability(std::int64_t k) const { return log_power(k) - std::log1p(rest_); }
+  double probability(std::int64_t k) const { return std::exp(log_power(k)) / (1.0 + rest_); }
+  double complement(std::int64_t k) const { return k == place_ ? rest_ / (1.0 + rest_) : 1.0 - probability(k); }
+
+ private:
+  double log_power(std::int64_t k) const { return x_.at(first_ + k) - x_.at(first_ + place_); }
+
+  const Tensor& x_;
+  std::int64_t first_, place_ = 0;
+  double rest_ = 0;
+};
 
 template <bool logarithm>
 void softmax(KernelContext& c) {
   const auto [rows, classes] = row_extents(c.input(0).shape());
   for (std::int64_t r = 0; r < rows; ++r) {
-    const double total = log_sum_exp(c.input(0), r * classes, classes);
-    for (std::int64_t i = r * classes; i < (r + 1) * classes; ++i) {
-      const double y = c.input(0).at(i) - total;
-      c.output(0).set(i, logarithm ? y : std::exp(y));
+    const Row row(c.input(0), r * classes, classes);
+    std::vector<double> y(static_cast<std::size_t>(classes));  // the result may have the operand's memory
+    for (std::int64_t k = 0; k < classes; ++k) {
+      y[static_cast<std::size_t>(k)] = logarithm ? row.log_probability(k) : row.probability(k);
     }
+    for (std::int64_t k = 0; k < classes; ++k) c.output(0).set(r * classes + k, y[static_cast<std::size_t>(k)]);
   }
 }
 
+// backprop = sum(labels) * p - labels, as (sum(labels) - label) * p - label * (1 - p).
 void cross_entropy(KernelContext& c) {
   const Tensor &labels = c.input(0), &logits = c.input(1);
   const auto [rows, classes] = row_extents(logits.shape());
   for (std::int64_t r = 0; r < rows; ++r) {
-    const double total = log_sum_exp(logits, r * classes, classes);
+    const Row row(logits, r * classes, classes);
     double loss = 0, label_sum = 0;
-    for (std::int64_t i = r * classes; i < (r + 1) * classes; ++i) {
-      loss -= labels.at(i) * (logits.at(i) - total);
-      label_sum += labels.at(i);
+    for (std::int64_t k = 0; k < classes; ++k) {
+      const double label = labels.at(r * classes + k), log_p = row.log_probability(k);
+      loss -= label == 0 && log_p == -std::numeric_limits<double>::infinity() ? 0.0 : label * log_p;
+      label_sum += label;
     }
     c.output(0).set(r, loss);
-    for (std::int64_t i = r * classes; i < (r + 1) * classes; ++i) {
-      c.output(1).set(i, label_sum * std::exp(logits.at(i) - total) - labels.at(i));
+    for (std::int64_t k = 0; k < classes; ++k) {
+      const double label = labels.at(r * classes + k);
+      c.output(1).set(r * classes + k, (label_sum - label) * row.probability(k) - label * row.complement(k));
     }
   }
 }
@@ -54,10 +76,10 @@ void sparse_cross_entropy(KernelContext& c) {
       c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(label) +
                                     ", but there are " + std::to_string(classes) + " classes");
     }
-    const double total = log_sum_exp(logits, r * classes, classes);
-    c.output(0).set(r, total - logits.at(r * classes + label));
+    const Row row(logits, r * classes, classes);
+    c.output(0).set(r, -row.log_probability(label));
     for (std::int64_t k = 0; k < classes; ++k) {
-      c.output(1).set(r * classes + k, std::exp(logits.at(r * classes + k) - total) - (k == label ? 1.0 : 0.0));
+      c.output(1).set(r * classes + k, k == label ? -row.complement(k) : row.probability(k));
     }
   }
 }
