@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "gradus/core/printable.h"
 #include "gradus/graph/base64.h"
 #include "gradus/graph/scopes.h"
 
@@ -57,7 +58,7 @@ class Reader {
  public:
   explicit Reader(std::string where) : where_(std::move(where)) {}
 
-  [[noreturn]] void fail(const std::string& what) const { throw data_loss(where_ + ": " + what); }
+  [[noreturn]] void fail(const std::string& what) const { throw data_loss(printable(where_ + ": " + what, 400)); }
   const std::string& where() const { return where_; }
 
   const Json& member(const Json& object, const char* name) const {
@@ -321,7 +322,7 @@ void graph_from_json(std::string_view text, Graph& graph) {
   try {
     document = Json::parse(text);
   } catch (const nlohmann::json::exception& error) {
-    throw data_loss(fmt::format("not JSON: {}", error.what()));
+    throw data_loss(fmt::format("not JSON: {}", printable(error.what(), 300)));
   }
   const Reader read("graph");
   read.allow_only(document, {"format", "version", "nodes", "collections"});

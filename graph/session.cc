@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <shared_mutex>
 
+#include "gradus/core/atomic_file.h"
 #include "gradus/core/log.h"
-
 #include "gradus/graph/executor.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/plan.h"
@@ -103,8 +103,24 @@ class Session::Impl {
     store(variable, value);
   }
 
-  std::map<std::string, Tensor> state() {
+  std::vector<Tensor> values(const std::vector<Output>& variables) {
     const Alone alone(*this);  // one moment for all, whatever other threads run
+    std::vector<Tensor> values;
+    for (const Output& variable : variables) values.push_back(copy_of(variable));
+    return values;
+  }
+
+  void set_values(const std::vector<std::pair<Output, Tensor>>& values) {
+    const Alone alone(*this);
+    for (const auto& [variable, value] : values) {
+      state_of(variable);  // a device that is not there throws now
+      check_fits(variable, value);
+    }
+    for (const auto& [variable, value] : values) store(variable, value);
+  }
+
+  std::map<std::string, Tensor> state() {
+    const Alone alone(*this);
     std::map<std::string, Tensor> values;
     for (const Output& variable : all_variables()) values[variable.node().name()] = copy_of(variable);
     return values;
@@ -113,14 +129,9 @@ class Session::Impl {
   void restore(const std::map<std::string, Tensor>& state) {
     const Alone alone(*this);
     const std::vector<Output> variables = all_variables();
-    for (const auto& entry : state) {
-      const bool known = std::any_of(variables.begin(), variables.end(),
-                                     [&](const Output& v) { return v.node().name() == entry.first; });
-      if (!known) throw not_found("the saved state has a variable '" + entry.first + "' that this graph does not have");
-    }
+    check_names(variables, state);
     for (const Output& variable : variables) {
       const auto found = state.find(variable.node().name());
-      if (found == state.end()) throw not_found("the saved state lacks the variable '" + variable.node().name() + "'");
       check_fits(variable, found->second);
       state_of(variable);  // a device that is not there throws now
     }
@@ -265,6 +276,30 @@ class Session::Impl {
     }
   }
 
+  // Names that only one side has, with the cure: the state is of another graph, such as the one that trains with an optimiser.
+  static void check_names(const std::vector<Output>& variables, const std::map<std::string, Tensor>& state) {
+    std::vector<std::string> here, saved, unknown, missing;
+    for (const auto& entry : state) saved.push_back(entry.first);
+    for (const Output& variable : variables) here.push_back(variable.node().name());
+    std::sort(here.begin(), here.end());
+    std::set_difference(saved.begin(), saved.end(), here.begin(), here.end(), std::back_inserter(unknown));
+    std::set_difference(here.begin(), here.end(), saved.begin(), saved.end(), std::back_inserter(missing));
+    const std::string cure =
+        "; restore() takes the state of the same graph, optimiser and all. For the weights alone, of a graph that "
+        "trains or "
+        "only infers, use io::load_weights()";
+    const auto others = [](const std::vector<std::string>& names) {
+      return names.size() == 1 ? std::string() : fmt::format(" and {} more", names.size() - 1);
+    };
+    if (!unknown.empty()) {
+      throw not_found(fmt::format("the saved state has a variable '{}'{} that this graph does not have{}{}", unknown[0],
+                                  others(unknown), nearest_names(unknown[0], missing), cure));
+    }
+    if (!missing.empty()) {
+      throw not_found(fmt::format("the saved state lacks the variable '{}'{}{}", missing[0], others(missing), cure));
+    }
+  }
+
   VariableState& state_of(const Output& variable) {
     Node& node = variable.node();
     if (&node.graph() != &graph_)
@@ -339,13 +374,12 @@ void Session::Impl::write_trace(const std::string& path) const {
                       {"tid", row->second},
                       {"args", {{"op", e.op}}}});
   }
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  AtomicFile file(path);
   // Names need not be UTF-8; what is not becomes U+FFFD.
-  file << nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump(
-              -1, ' ', false, nlohmann::json::error_handler_t::replace)
-       << '\n';
-  file.close();
-  if (!file) throw Error(Code::kNotFound, "cannot write the trace to '" + path + "'");
+  file.write(nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace));
+  file.write("\n");
+  file.commit();
 }
 
 Session::Session(const Graph& graph, SessionOptions options)
@@ -358,6 +392,8 @@ std::vector<Tensor> Session::run(const Feeds& feeds, const std::vector<Output>& 
 }
 Tensor Session::value(const Output& variable) { return impl_->value(variable); }
 void Session::set_value(const Output& variable, const Tensor& value) { impl_->set_value(variable, value); }
+std::vector<Tensor> Session::values(const std::vector<Output>& variables) { return impl_->values(variables); }
+void Session::set_values(const std::vector<std::pair<Output, Tensor>>& values) { impl_->set_values(values); }
 std::map<std::string, Tensor> Session::state() { return impl_->state(); }
 void Session::restore(const std::map<std::string, Tensor>& state) { impl_->restore(state); }
 std::uint64_t Session::run_number() const {
@@ -377,5 +413,6 @@ void Session::write_trace(const std::string& path) const { impl_->write_trace(pa
 int Session::num_plans() const { return impl_->num_plans(); }
 std::size_t Session::arena_bytes() const { return impl_->arena_bytes(); }
 const SessionOptions& Session::options() const { return impl_->options_; }
+const Graph& Session::graph() const { return impl_->graph_; }
 
 }  // namespace gradus

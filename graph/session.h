@@ -55,8 +55,12 @@ class Session {
   Tensor value(const Output& variable);
   // Overwrites it. Throws InvalidArgument on another dtype or shape.
   void set_value(const Output& variable, const Tensor& value);
+  // The same for several variables at one moment, whatever other threads run. set_values() changes all or, when it throws, none.
+  std::vector<Tensor> values(const std::vector<Output>& variables);
+  void set_values(const std::vector<std::pair<Output, Tensor>>& values);
   // Every variable of the graph (initialised where needed) by name, all of one moment, for checkpoints; and back. restore()
   // throws NotFound for a missing or unknown name and InvalidArgument for a wrong shape or dtype, before it changes anything.
+  // A program that has other variables than the one that saved (no optimiser, say) takes io::load_weights() (io/weights.h).
   std::map<std::string, Tensor> state();
   void restore(const std::map<std::string, Tensor>& state);
   // Runs since the start. Random ops depend on it, so checkpoints keep it.
@@ -68,14 +72,16 @@ class Session {
   std::string explain(const Output& fetch, const Feeds& feeds = {});
   std::string explain(const Feeds& feeds, const std::vector<Output>& fetches,
                       const std::vector<Operation>& targets = {});
-  // The profiled runs (their first 200000 steps) as Chrome trace JSON (chrome://tracing, Perfetto). Throws InvalidArgument
-  // unless options.profile, NotFound for a path that cannot be written.
+  // The profiled runs (their first 200000 steps) as Chrome trace JSON (chrome://tracing, Perfetto). The file is replaced
+  // when all of it is written. Throws InvalidArgument unless options.profile; NotFound (no such directory), InvalidArgument or
+  // ResourceExhausted (disk full) when it cannot be written.
   void write_trace(const std::string& path) const;
 
   // Plans that are kept, and bytes of their arenas; for tests and benchmarks.
   int num_plans() const;
   std::size_t arena_bytes() const;
   const SessionOptions& options() const;
+  const Graph& graph() const;
 
  private:
   class Impl;

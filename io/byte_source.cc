@@ -46,24 +46,18 @@ void ByteSource::read(void* to, std::size_t bytes, const char* what) {
   }
 }
 
+void ByteSource::skip(std::uint64_t bytes, const char* what) {
+  std::vector<char> chunk(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, std::uint64_t{1} << 16)));
+  while (bytes > 0) {
+    const std::size_t piece = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, chunk.size()));
+    read(chunk.data(), piece, what);
+    bytes -= piece;
+  }
+}
+
 void ByteSource::expect_end() {
   char extra;
   if (read_some(&extra, 1) != 0) fail("bytes follow where the data should end");
-}
-
-std::string printable(std::string_view text, std::size_t most) {
-  std::size_t size = std::min(text.size(), most);
-  const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
-  while (size > 0 && size < text.size() && continues(size)) --size;  // never half of a UTF-8 character
-  std::string result;
-  for (const char c : text.substr(0, size)) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      result += fmt::format("\\x{:02x}", static_cast<int>(c));
-    } else {
-      result += c;
-    }
-  }
-  return size < text.size() ? result + "..." : result;
 }
 
 std::unique_ptr<ByteSource> open_range(std::shared_ptr<const File> file, std::uint64_t begin, std::uint64_t end,

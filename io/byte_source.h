@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gradus/core/printable.h"
 #include "gradus/core/tensor.h"
 #include "gradus/io/file.h"
 
@@ -27,6 +28,8 @@ class ByteSource {
 
   // Reads exactly `bytes` bytes; DataLoss says that `what` is truncated when there are fewer.
   void read(void* to, std::size_t bytes, const char* what);
+  // Reads and forgets.
+  void skip(std::uint64_t bytes, const char* what);
   // DataLoss unless everything has been read.
   void expect_end();
   // Throws DataLoss "NAME: offset N: text".
@@ -58,10 +61,6 @@ std::unique_ptr<ByteSource> open_maybe_gzip(const std::string& path);
 
 // The unpacked bytes must have this length and CRC-32, else DataLoss when the end is reached.
 std::unique_ptr<ByteSource> with_checksum(std::unique_ptr<ByteSource> inner, std::uint64_t size, std::uint32_t crc);
-
-// Text out of a file as an error message may show it: on one line, without control characters, and cut after about
-// `most` bytes.
-std::string printable(std::string_view text, std::size_t most = 80);
 
 // No deflate stream grows by more than this factor (RFC 1951: at best 258 bytes for two bits).
 inline constexpr std::uint64_t kLargestDeflateFactor = 1032;

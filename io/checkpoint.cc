@@ -31,6 +31,10 @@ struct Listing {
   std::vector<std::string> leftovers;               // of saves that were killed
 };
 
+void check_directory(const std::string& directory) {
+  if (directory.empty()) throw invalid_argument("the directory of checkpoints is \"\"; \".\" is the current one");
+}
+
 // Of a directory that does not exist: nothing. Throws InvalidArgument when it cannot be listed, since that is no reason
 // to begin anew.
 Listing list(const std::string& directory) {
@@ -73,6 +77,7 @@ std::string save_checkpoint(const std::string& directory, const Checkpoint& chec
         fmt::format("{}: step {}, epoch {} and position {} must not be negative, and keep ({}) be at least 1",
                     directory, checkpoint.step, checkpoint.epoch, checkpoint.position, options.keep));
   }
+  check_directory(directory);
   std::error_code error;
   if (fs::create_directory(directory, error)) {  // when that fails, writing below says why
     sync_directory(fs::path(directory) / "..");
@@ -130,6 +135,7 @@ Checkpoint load_checkpoint(const std::string& path) {
 }
 
 std::optional<Checkpoint> load_latest_checkpoint(const std::string& directory) {
+  check_directory(directory);
   const Listing listing = list(directory);
   if (listing.checkpoints.empty()) return std::nullopt;
   const auto latest = listing.checkpoints.rbegin();

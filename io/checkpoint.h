@@ -16,12 +16,12 @@ namespace gradus::io {
 struct Checkpoint {
   static constexpr int kFormatVersion = 1;
 
-  std::map<std::string, Tensor> tensors;     // variables, optimiser slots, moving averages by name
-  std::int64_t step = 0;                     // training steps done
-  std::int64_t epoch = 0;                    // passes over the data done
-  std::int64_t position = 0;                 // batches done in this pass: resume with batched(n).skip(position)
-  std::uint64_t seed = 0;                    // of the session and of shuffling
-  std::map<std::string, std::string> notes;  // anything else, such as the model's name
+  std::map<std::string, Tensor> tensors = {};     // variables, optimiser slots, moving averages by name
+  std::int64_t step = 0;                          // training steps done
+  std::int64_t epoch = 0;                         // passes over the data done
+  std::int64_t position = 0;                      // batches done in this pass: resume with batched(n).skip(position)
+  std::uint64_t seed = 0;                         // of the session and of shuffling
+  std::map<std::string, std::string> notes = {};  // anything else, such as the model's name
 };
 
 struct CheckpointOptions {
@@ -29,7 +29,7 @@ struct CheckpointOptions {
 };
 
 // Creates the directory (not its parents) if need be. Returns the path of the new file. Throws InvalidArgument
-// (negative counters, keep < 1, an undefined tensor, no directory or one that cannot be used, or one that already holds
+// (negative counters, keep < 1, an undefined tensor, "", no directory or one that cannot be used, or one that already holds
 // a later step: another run's, which is neither deleted nor left to be mistaken for the latest), NotFound (no parent
 // directory) or ResourceExhausted (disk full).
 std::string save_checkpoint(const std::string& directory, const Checkpoint& checkpoint,
@@ -41,7 +41,7 @@ Checkpoint load_checkpoint(const std::string& path);
 
 // The checkpoint with the highest step, or nothing when the directory does not exist or holds none. A damaged newest
 // file is DataLoss, never silently replaced by an older one; the text names the older one. A directory that cannot be
-// listed is InvalidArgument.
+// listed, and "", is InvalidArgument.
 std::optional<Checkpoint> load_latest_checkpoint(const std::string& directory);
 
 }  // namespace gradus::io

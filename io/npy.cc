@@ -100,13 +100,17 @@ std::string npy_header_of(const Tensor& tensor, const std::string& what) {
   return make_npy_header(tensor.dtype(), tensor.shape().dims());
 }
 
+void write_npy(const std::string& header, const Tensor& tensor, AtomicFile* file) {
+  file->write(header);
+  file->write(tensor.raw(), tensor.bytes());
+}
+
 Tensor load_npy(const std::string& path) { return read_npy(*open_file(path)); }
 
 void save_npy(const std::string& path, const Tensor& tensor) {
-  const std::string header = npy_header_of(tensor, path);
-  AtomicFile file(path);
-  file.write(header);
-  file.write(tensor.raw(), tensor.bytes());
+  const std::string header = npy_header_of(tensor, path);  // before the file is begun
+  AtomicFile file(path, Durability::kDurable);
+  write_npy(header, tensor, &file);
   file.commit();
 }
 

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "gradus/core/atomic_file.h"
 #include "gradus/io/byte_source.h"
 #include "gradus/io/npy_data.h"
 #include "gradus/io/safetensors_header.h"
+#include "gradus/io/tensor_files.h"
 
 namespace gradus::io {
 namespace {
@@ -15,7 +18,19 @@ constexpr std::uint64_t kLargestHeader = 100'000'000;  // the limit of the forma
 
 }  // namespace
 
-SafeTensors load_safetensors(const std::string& path) {
+SafeTensors load_safetensors(const std::string& path, const LoadSafeTensorsOptions& options) {
+  const std::set<std::string> names(options.names.begin(), options.names.end());
+  std::vector<std::string> others;
+  SafeTensors result = read_safetensors_if(
+      path, [&](const std::string& name) { return names.empty() || names.contains(name); }, &others);
+  for (const std::string& name : names) {
+    if (!result.tensors.contains(name)) throw no_such_tensor(path, name, others);
+  }
+  return result;
+}
+
+SafeTensors read_safetensors_if(const std::string& path, FunctionRef<bool(const std::string&)> wanted,
+                                std::vector<std::string>* others) {
   const auto source = open_file(path);
   unsigned char raw[8];
   source->read(raw, sizeof raw, "the header length");
@@ -40,6 +55,12 @@ SafeTensors load_safetensors(const std::string& path) {
   SafeTensors result;
   result.metadata = std::move(header.metadata);
   for (const SafeTensorEntry& entry : header.entries) {
+    if (!wanted(entry.name)) {
+      others->push_back(entry.name);
+      source->skip(entry.end - entry.begin, "tensor data");
+      continue;
+    }
+    if (!entry.unsupported.empty()) throw unimplemented(fmt::format("{}: offset 8: {}", path, entry.unsupported));
     Tensor tensor(entry.dtype, Shape(entry.shape));
     const std::uint64_t at = source->offset();
     source->read(tensor.raw(), tensor.bytes(), "tensor data");
@@ -56,8 +77,10 @@ void save_safetensors(const std::string& path, const std::map<std::string, Tenso
   header.metadata = metadata;
   for (const auto& [name, tensor] : tensors) {
     if (name == "__metadata__") throw invalid_argument(path + ": a tensor cannot have the reserved name __metadata__");
-    if (!tensor.defined()) throw invalid_argument(fmt::format("{}: tensor '{}' was never given a value", path, name));
-    header.entries.push_back({name, tensor.dtype(), tensor.shape().dims(), 0, 0});
+    if (!tensor.defined()) {
+      throw invalid_argument(fmt::format("{}: tensor '{}' was never given a value", path, printable(name)));
+    }
+    header.entries.push_back({name, tensor.dtype(), tensor.shape().dims(), 0, 0, ""});
   }
   // Wide elements first, so that each tensor is aligned to its own element size in a file that is mapped to memory.
   std::stable_sort(
@@ -68,7 +91,12 @@ void save_safetensors(const std::string& path, const std::map<std::string, Tenso
     entry.begin = next;
     entry.end = next += tensors.at(entry.name).bytes();
   }
-  const std::string json = format_safetensors_header(header);
+  std::string json;
+  try {
+    json = format_safetensors_header(header);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{}: {}", path, error.what()));
+  }
   std::string length;
   for (int i = 0; i < 8; ++i) length.push_back(static_cast<char>(std::uint64_t{json.size()} >> (8 * i) & 0xff));
 

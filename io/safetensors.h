@@ -10,6 +10,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "gradus/core/tensor.h"
 
@@ -20,7 +21,12 @@ struct SafeTensors {
   std::map<std::string, std::string> metadata;
 };
 
-SafeTensors load_safetensors(const std::string& path);
+struct LoadSafeTensorsOptions {
+  std::vector<std::string> names;  // read these tensors only; empty: all
+};
+// A tensor that cannot be read (another dtype) is an error unless `names` leaves it out. Throws NotFound for a name that the
+// file lacks.
+SafeTensors load_safetensors(const std::string& path, const LoadSafeTensorsOptions& options = {});
 
 // Written to a temporary file in the same directory, flushed to the disk and renamed: after a crash at any moment,
 // `path` holds either what it held before or all of this.

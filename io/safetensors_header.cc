@@ -47,14 +47,16 @@ Json parse_strictly(const std::string& text) {
 }
 
 // `name` in these functions is the tensor's, as messages show it.
-DType parse_dtype(const std::string& name, const Json& value) {
+void parse_dtype(const std::string& name, const Json& value, SafeTensorEntry* entry) {
   if (!value.is_string()) throw invalid_argument(fmt::format("the dtype of '{}' is not a string", name));
   const std::string text = value.get<std::string>();
   for (const Name& known : kNames) {
-    if (text == known.text) return known.dtype;
+    if (text != known.text) continue;
+    entry->dtype = known.dtype;
+    return;
   }
-  throw unimplemented(
-      fmt::format("tensor '{}' has dtype {}; supported: F16 F32 F64 I32 I64 U8 BOOL", name, printable(text)));
+  entry->unsupported =
+      fmt::format("tensor '{}' has dtype {}; supported: F16 F32 F64 I32 I64 U8 BOOL", name, printable(text));
 }
 
 // An array of integers 0 .. 2^63-1.
@@ -80,8 +82,8 @@ SafeTensorEntry parse_entry(const std::string& name, const Json& value) {
   SafeTensorEntry entry;
   entry.shape = parse_sizes(name, "shape", value["shape"]);
   if (entry.shape.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
-    throw unimplemented(fmt::format("tensor '{}' has {} dimensions; at most {} are supported", name, entry.shape.size(),
-                                    Shape::kMaxRank));
+    entry.unsupported = fmt::format("tensor '{}' has {} dimensions; at most {} are supported", name, entry.shape.size(),
+                                    Shape::kMaxRank);
   }
   const std::vector<std::int64_t> offsets = parse_sizes(name, "data_offsets", value["data_offsets"]);
   if (offsets.size() != 2 || offsets[0] > offsets[1]) {
@@ -89,7 +91,8 @@ SafeTensorEntry parse_entry(const std::string& name, const Json& value) {
   }
   entry.begin = static_cast<std::uint64_t>(offsets[0]);
   entry.end = static_cast<std::uint64_t>(offsets[1]);
-  entry.dtype = parse_dtype(name, value["dtype"]);
+  parse_dtype(name, value["dtype"], &entry);
+  if (!entry.unsupported.empty()) return entry;
   std::int64_t bytes = 1;
   bool fits = true;
   for (std::int64_t dim : entry.shape) fits = fits && checked_multiply(bytes, dim, &bytes);
@@ -138,6 +141,14 @@ SafeTensorsHeader parse_safetensors_header(const std::string& text, std::uint64_
 }
 
 std::string format_safetensors_header(const SafeTensorsHeader& header) {
+  const auto check_text = [](const char* what, const std::string& text) {
+    if (!is_utf8(text)) throw invalid_argument(fmt::format("{} must be UTF-8; got '{}'", what, printable(text)));
+  };
+  for (const SafeTensorEntry& entry : header.entries) check_text("a tensor's name", entry.name);
+  for (const auto& [key, value] : header.metadata) {
+    check_text("a key of the metadata", key);
+    check_text("a value of the metadata", value);
+  }
   Json json = Json::object();
   if (!header.metadata.empty()) json["__metadata__"] = header.metadata;
   for (const SafeTensorEntry& entry : header.entries) {
@@ -145,12 +156,7 @@ std::string format_safetensors_header(const SafeTensorsHeader& header) {
         std::find_if(std::begin(kNames), std::end(kNames), [&](const Name& n) { return n.dtype == entry.dtype; });
     json[entry.name] = {{"dtype", name->text}, {"shape", entry.shape}, {"data_offsets", {entry.begin, entry.end}}};
   }
-  std::string text;
-  try {
-    text = json.dump();
-  } catch (const Json::exception& error) {
-    throw invalid_argument(fmt::format("names and metadata must be UTF-8: {}", error.what()));
-  }
+  std::string text = json.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   return text;
 }

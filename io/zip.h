@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gradus/core/atomic_file.h"
 #include "gradus/io/byte_source.h"
 #include "gradus/io/file.h"
 
@@ -20,13 +21,15 @@ struct ZipMember {
   std::uint64_t packed_size = 0;
   std::uint64_t size = 0;
   std::uint64_t header_offset = 0;
+  std::string unsupported;  // why open() refuses it; empty when it does not
 };
 
 class ZipReader {
  public:
-  // Checks the whole directory: DataLoss when malformed, Unimplemented for zip64, encryption and other packing methods.
+  // Checks the whole directory: DataLoss when malformed, Unimplemented for a zip64 directory.
   explicit ZipReader(const std::string& path);
   const std::vector<ZipMember>& members() const { return members_; }
+  // Throws Unimplemented for a member that needs zip64, is encrypted, or is packed by another method than deflate.
   std::unique_ptr<ByteSource> open(const ZipMember& member) const;
 
  private:
@@ -40,8 +43,9 @@ class ZipReader {
 
 class ZipWriter {
  public:
-  explicit ZipWriter(const std::string& path) : file_(path) {}
+  explicit ZipWriter(const std::string& path) : file_(path, Durability::kDurable) {}
   // Adds a member that holds `head` and then `bytes` bytes of `data`. Throws InvalidArgument beyond the zip64 limits.
+  // The name must be UTF-8.
   void add(const std::string& name, std::string_view head, const void* data, std::size_t bytes, bool deflate);
   void finish();  // writes the directory and commits the file
 

@@ -90,18 +90,22 @@ void ZipReader::read_directory(std::uint64_t offset, std::uint64_t size, std::ui
     member.packed_size = get32(directory, at + 20);
     member.size = get32(directory, at + 24);
     member.header_offset = get32(directory, at + 42);
+    // Not thrown yet: the archive's other members can be read all the same.
     if (member.packed_size == kZip64 || member.size == kZip64 || member.header_offset == kZip64) {
-      throw unimplemented(fmt::format("{}: offset {}: member '{}' needs zip64, which is not supported", file_->path(),
-                                      here, printable(member.name)));
-    }
-    if ((flags & 1) != 0 || (method != 0 && method != 8)) {
-      throw unimplemented(
-          fmt::format("{}: offset {}: member '{}' is encrypted or packed by method {}; stored and deflated "
-                      "members are supported",
-                      file_->path(), here, printable(member.name), method));
+      member.unsupported =
+          fmt::format("offset {}: member '{}' needs zip64, which is not supported", here, printable(member.name));
+    } else if ((flags & 1) != 0 || (method != 0 && method != 8)) {
+      member.unsupported = fmt::format(
+          "offset {}: member '{}' is encrypted or packed by method {}; stored and deflated members are supported", here,
+          printable(member.name), method);
     }
     if (!names.insert(member.name).second)
       file_->fail(here, fmt::format("two members have the name '{}'", printable(member.name)));
+    if (!member.unsupported.empty()) {
+      members_.push_back(std::move(member));
+      at += record;
+      continue;
+    }
     if (!member.deflated && member.size != member.packed_size) {
       file_->fail(here, fmt::format("member '{}' is stored, but its sizes {} and {} differ", printable(member.name),
                                     member.packed_size, member.size));
@@ -116,7 +120,10 @@ void ZipReader::read_directory(std::uint64_t offset, std::uint64_t size, std::ui
   if (at != directory.size()) file_->fail(offset + at, "bytes follow the last directory entry");
 
   // Members that share bytes are how small archives unpack to huge ones.
-  std::vector<ZipMember> sorted = members_;
+  std::vector<ZipMember> sorted;
+  for (const ZipMember& member : members_) {
+    if (member.unsupported.empty()) sorted.push_back(member);
+  }
   std::sort(sorted.begin(), sorted.end(),
             [](const ZipMember& a, const ZipMember& b) { return a.header_offset < b.header_offset; });
   for (std::size_t i = 0; i < sorted.size(); ++i) {
@@ -130,6 +137,7 @@ void ZipReader::read_directory(std::uint64_t offset, std::uint64_t size, std::ui
 }
 
 std::unique_ptr<ByteSource> ZipReader::open(const ZipMember& member) const {
+  if (!member.unsupported.empty()) throw unimplemented(fmt::format("{}: {}", file_->path(), member.unsupported));
   const std::string local = read_at(member.header_offset, kLocalRecord, "a member's header");
   const std::size_t name_size = get16(local, 26);
   const std::uint64_t begin = member.header_offset + kLocalRecord + name_size + get16(local, 28);

@@ -70,11 +70,15 @@ void ZipWriter::add(const std::string& name, std::string_view head, const void* 
   const std::uint64_t packed_size = deflate ? packed.size() : size;
   const std::uint64_t header_offset = file_.offset();
   if (name.empty() || name.size() > 65535) {
-    throw invalid_argument(fmt::format("a zip member's name must have 1 to 65535 bytes; got {}", name.size()));
+    throw invalid_argument(
+        fmt::format("{}: a zip member's name must have 1 to 65535 bytes; got {}", file_.path(), name.size()));
   }
   if (std::max({size, packed_size, header_offset + packed_size + directory_.size() + 65536}) > kLargest ||
       count_ >= 65534) {
-    throw invalid_argument(fmt::format("member '{}' would take the archive beyond 4 GiB or 65534 members", name));
+    throw invalid_argument(
+        fmt::format("{}: member '{}' would take the archive beyond 4 GiB or 65534 members; "
+                    "safetensors files have no such limit",
+                    file_.path(), printable(name)));
   }
   const bool ascii = std::all_of(name.begin(), name.end(), [](char c) { return c > 0; });
 

@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <set>
 
-#include "gradus/io/npy.h"
+#include "gradus/core/atomic_file.h"
+#include "gradus/io/npy_data.h"
 
 namespace gradus::tools {
 namespace {
@@ -21,21 +23,6 @@ namespace fs = std::filesystem;
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-// Removes the files that were not renamed.
-class Temporaries {
- public:
-  ~Temporaries() {
-    for (const std::string& path : paths_) ::unlink(path.c_str());
-  }
-  std::string add(const std::string& destination) {
-    paths_.push_back(fmt::format("{}.{}.part", destination, static_cast<long>(::getpid())));
-    return paths_.back();
-  }
-
- private:
-  std::vector<std::string> paths_;
-};
-
 }  // namespace
 
 void check_output_paths(const std::vector<std::string>& paths) {
@@ -46,7 +33,7 @@ void check_output_paths(const std::vector<std::string>& paths) {
     const fs::file_status status = fs::status(path, error);
     if (fs::is_directory(status)) refuse(path, "it is a directory");
     if (fs::exists(status) && !fs::is_regular_file(status)) refuse(path, "it is not a regular file");
-    const fs::path folder = folder_of(path);
+    const fs::path folder = folder_of(follow_links(path));
     if (!fs::is_directory(folder, error)) refuse(path, fmt::format("there is no directory '{}'", folder.string()));
     if (::access(folder.c_str(), W_OK) != 0) refuse(path, std::strerror(errno));
     if (!seen.insert(fs::weakly_canonical(fs::absolute(path), error)).second) refuse(path, "it is given twice");
@@ -54,15 +41,13 @@ void check_output_paths(const std::vector<std::string>& paths) {
 }
 
 void write_outputs(const std::vector<std::string>& paths, const std::vector<Tensor>& tensors) {
-  Temporaries temporaries;
-  std::vector<std::string> written;
+  std::vector<std::unique_ptr<AtomicFile>> files;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    written.push_back(temporaries.add(paths[i]));
-    io::save_npy(written.back(), tensors[i]);
+    const std::string header = io::npy_header_of(tensors[i], paths[i]);
+    files.push_back(std::make_unique<AtomicFile>(paths[i], Durability::kDurable));
+    io::write_npy(header, tensors[i], files.back().get());
   }
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (std::rename(written[i].c_str(), paths[i].c_str()) != 0) refuse(paths[i], std::strerror(errno));
-  }
+  for (const auto& file : files) file->commit();
 }
 
 }  // namespace gradus::tools

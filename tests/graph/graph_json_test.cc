@@ -94,6 +94,8 @@ TEST(GraphJson, WhatIsWrongWithAFileIsSaid) {
   };
   expect_refused(Code::kDataLoss, "not JSON", good.substr(0, good.size() / 2));
   expect_refused(Code::kDataLoss, "not JSON", good + "x");
+  // What is no text in a file is none in the message either.
+  expect_refused(Code::kDataLoss, R"(last read: '"\xff')", "{\"\xff\": 1}");
   expect_refused(Code::kDataLoss, "must be an object", "[]");
   expect_refused(Code::kDataLoss, "'format' is missing", "{}");
   expect_refused(Code::kInvalidArgument, "version 2 is not known here; this build reads version 1",

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "gradus/core/printable.h"
 #include "tests/io/io_test_support.h"
 
 namespace gradus::io {
@@ -126,12 +127,44 @@ TEST_F(SafetensorsTest, RefusesDamagedFilesWithTheOffset) {
   expect_error(Code::kUnimplemented, {"9 dimensions"}, [&] { load(w("F64", "[1,1,1,1,1,1,1,1,1]", "[0,8]")); });
 }
 
+// A message goes to terminals and to JSON: it is UTF-8 without control characters, whatever the file holds.
+TEST_F(SafetensorsTest, BytesOfAHeaderThatAreNoTextAreEscapedInTheMessage) {
+  for (const std::string bad : {"\xff", "\xc3(", "\xed\xa0\x80", "\xc2\x9b", "\x1b"}) {
+    try {
+      load(safetensors(R"({"a":{"dtype":"F)" + bad + R"(","shape":[2],"data_offsets":[0,8]}})", "12345678"));
+      ADD_FAILURE() << "loaded";
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      EXPECT_TRUE(is_utf8(text)) << printable(text, 400);
+      EXPECT_EQ(printable(text, 1000), text);
+      EXPECT_NE(text.find(path_), std::string::npos);
+    }
+  }
+}
+
+TEST_F(SafetensorsTest, ReadsSomeTensorsByName) {
+  const std::string header = R"({"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]},)"
+                             R"("b":{"dtype":"U8","shape":[2],"data_offsets":[4,6]}})";
+  io_test::write_file(path_, safetensors(header, "123456"));
+  expect_error(Code::kUnimplemented, {path_, "tensor 'a' has dtype BF16"}, [&] { load_safetensors(path_); });
+  const SafeTensors some = load_safetensors(path_, {.names = {"b"}});
+  ASSERT_EQ(some.tensors.size(), 1U);
+  EXPECT_EQ(some.tensors.at("b").at(1), '6');
+  expect_error(Code::kNotFound, {path_, "holds no tensor 'bb'; did you mean b?"},
+               [&] { load_safetensors(path_, {.names = {"bb"}}); });
+}
+
 TEST_F(SafetensorsTest, RefusesUnusableNamesAndKeepsTheOldFile) {
   save_safetensors(path_, {{"old", Tensor::scalar(1)}});
   expect_error(Code::kInvalidArgument, {"__metadata__"}, [&] {
     save_safetensors(path_, {{"__metadata__", Tensor::scalar(1)}});
   });
-  expect_error(Code::kInvalidArgument, {"UTF-8"}, [&] { save_safetensors(path_, {{"\xff", Tensor::scalar(1)}}); });
+  expect_error(Code::kInvalidArgument, {path_, "a tensor's name must be UTF-8; got '\\xff'"}, [&] {
+    save_safetensors(path_, {{"\xff", Tensor::scalar(1)}});
+  });
+  expect_error(Code::kInvalidArgument, {path_, "a value of the metadata must be UTF-8"}, [&] {
+    save_safetensors(path_, {}, {{"key", "\xff"}});
+  });
   expect_error(Code::kInvalidArgument, {"'x' was never given"}, [&] { save_safetensors(path_, {{"x", Tensor()}}); });
   EXPECT_EQ(load_safetensors(path_).tensors.count("old"), 1U);
   expect_error(Code::kNotFound, {"no directory"}, [&] { save_safetensors(directory_.file("no/a.safetensors"), {}); });

@@ -284,6 +284,15 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
   }
 }
 
+TEST_F(OpCommand, ALinkToAResultStaysALink) {
+  save("x.npy", Tensor::from<float>({2}, {1, 2}));
+  std::filesystem::create_directory(path("results"));
+  std::filesystem::create_symlink("results/y.npy", path("y.npy"));
+  expect_success({"op", "sum", "--x", "x.npy", "--out", "y.npy"});
+  EXPECT_TRUE(std::filesystem::is_symlink(path("y.npy")));
+  EXPECT_EQ(load("results/y.npy").item<float>(), 3.0F);
+}
+
 TEST_F(OpCommand, AFailureLeavesAnEarlierResultAlone) {
   save("x.npy", Tensor::from<float>({2, 2}, {1, 2, 3, 4}));
   expect_success({"op", "sum", "--x", "x.npy", "--out", "y.npy"});
