@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "gradus/graph/graph_mutex.h"
+#include "gradus/graph/location_scope.h"
 
 namespace gradus {
 namespace {
@@ -104,6 +105,7 @@ Graph::~Graph() = default;
 
 Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
                       SourceLocation location) {
+  location = LocationScope::outermost(location);
   // A gradient node points at the user's forward line, not into the rule that made it.
   const std::string file = forward_node_ != nullptr ? forward_node_->file() : base_name(location.file);
   const int line = forward_node_ != nullptr ? forward_node_->line() : location.line;

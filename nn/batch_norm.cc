@@ -12,6 +12,11 @@
 namespace gradus::nn {
 
 Output batch_norm(const Output& x, const BatchNormOptions& o, std::string_view name, SourceLocation location) {
+  const Place place("batch_norm", name, location);
+  place.check_name();
+  place.check_defined("x", x);
+  place.check_floating("x", x);
+  place.check_not_negative("epsilon", o.epsilon);
   const int axis = o.data_format == DataFormat::kNHWC ? x.shape().rank() - 1 : 1;
   if (x.shape().rank() < 2 || x.shape()[axis] == kUnknownDim) {
     fail("batch_norm", name, location,

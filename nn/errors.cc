@@ -2,12 +2,72 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace gradus::nn {
+namespace {
+
+thread_local const Place* innermost_place = nullptr;
+
+std::string prefix_of(std::string_view function, std::string_view name, SourceLocation location) {
+  const SourceLocation line = LocationScope::outermost(location);
+  const std::string_view file = line.file;
+  const std::string quoted = name.empty() ? std::string() : fmt::format(" '{}'", name);
+  return fmt::format("[nn::{}{} at {}:{}] ", function, quoted, file.substr(file.find_last_of('/') + 1), line.line);
+}
+
+}  // namespace
 
 void fail(std::string_view function, std::string_view name, SourceLocation location, const std::string& message) {
-  const std::string_view file = location.file;
-  throw invalid_argument(fmt::format("[nn::{} '{}' at {}:{}] {}", function, name,
-                                     file.substr(file.find_last_of('/') + 1), location.line, message));
+  throw invalid_argument(prefix_of(function, name, location) + message);
+}
+
+Place::Place(std::string_view function, std::string_view name, SourceLocation location)
+    : line_(location), function_(function), name_(name), location_(location), outer_(innermost_place) {
+  innermost_place = this;
+}
+Place::~Place() { innermost_place = outer_; }
+const Place* Place::innermost() { return innermost_place; }
+
+void Place::fail(const std::string& message) const { nn::fail(function_, name_, location_, message); }
+std::string Place::prefix() const { return prefix_of(function_, name_, location_); }
+
+void Place::check_name() const {
+  if (name_.empty()) fail("needs a name that is not empty: its variables and nodes are called NAME/...");
+}
+
+void Place::check_defined(const char* what, const Output& x) const {
+  if (x.valid()) return;
+  fail(fmt::format("{} refers to nothing: an Output that was never assigned, or a gradient that does not exist", what));
+}
+
+void Place::check_same_graph(const Output& a, const Output& b) const {
+  if (&a.graph() == &b.graph()) return;
+  fail(fmt::format("'{}' and '{}' belong to different graphs; build both in one", a.name(), b.name()));
+}
+
+void Place::check_floating(const char* what, const Output& x) const {
+  if (is_floating(x.dtype())) return;
+  fail(fmt::format("{} must be floating; '{}' is {} (cast(x, DType::kFloat32) converts it)", what, x.name(),
+                   dtype_name(x.dtype())));
+}
+
+void Place::check_at_least(const char* what, double value, double least) const {
+  if (!(value >= least && std::isfinite(value)))
+    fail(fmt::format("{} must be at least {}; got {}", what, least, value));
+}
+
+void Place::check_not_negative(const char* what, double value) const {
+  if (!(value >= 0.0 && std::isfinite(value)))
+    fail(fmt::format("{} must be finite and not negative; got {}", what, value));
+}
+
+void Place::check_positive(const char* what, double value) const {
+  if (!(value > 0.0 && std::isfinite(value))) fail(fmt::format("{} must be positive and finite; got {}", what, value));
+}
+
+void Place::check_fraction(const char* what, double value) const {
+  if (!(value >= 0.0 && value < 1.0)) fail(fmt::format("{} must be in [0, 1); got {}", what, value));
 }
 
 }  // namespace gradus::nn

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/variables.h"
@@ -15,34 +17,71 @@
 namespace gradus::nn {
 namespace {
 
-std::vector<std::int64_t> per_dimension(const std::vector<std::int64_t>& rows_columns, DataFormat format) {
-  const Shape shape = image_shape(format, 1, rows_columns[0], rows_columns[1], 1);
-  return shape.dims();
+std::vector<std::int64_t> per_dimension(const Size2& size, DataFormat format) {
+  return image_shape(format, 1, size.rows(), size.columns(), 1).dims();
 }
 
-// Checks what all window layers share and returns the number of input channels.
+void check_size(const Place& place, const char* what, const Size2& size, const char* unit) {
+  if (size.size() != 2) {
+    place.fail(fmt::format("{} is one number or 2 values (rows, columns); got a list of {}", what, size.size()));
+  }
+  if (size.rows() < 1 || size.columns() < 1)
+    place.fail(fmt::format("{} must be at least 1 {}; got {}", what, unit, size.to_string()));
+}
+
+void check_initializer(const Place& place, std::string_view name, const char* variable,
+                       const Initializer& initializer) {
+  if (initializer) return;
+  place.fail(fmt::format("the variable '{}/{}' needs an initializer; got none (nn::zeros(), nn::he_normal(), ...)",
+                         name, variable));
+}
+
+void check_l2(const Place& place, std::string_view name, double l2) {
+  if (l2 >= 0.0 && std::isfinite(l2)) return;
+  place.fail(fmt::format("l2 of the variable '{}/kernel' must not be negative, and finite; got {}", name, l2));
+}
+
+void check_padding(const Place& place, Padding padding, const char* op) {
+  if (padding != Padding::kExplicit) return;
+  place.fail(
+      fmt::format("padding is kSame or kValid; for kExplicit use the op gradus::{} with explicit_paddings, or "
+                  "pad() before a kValid layer",
+                  op));
+}
+
+void check_images(const Place& place, const Output& x, DataFormat format) {
+  place.check_defined("x", x);
+  if (x.shape().rank() != 4) {
+    place.fail(fmt::format(
+        "needs images of rank 4, {}; got shape {} (reshape() gives images their rows and columns)",
+        format == DataFormat::kNHWC ? "[batch, rows, columns, channels]" : "[batch, channels, rows, columns]",
+        x.shape().to_string()));
+  }
+  place.check_floating("the images", x);
+}
+
+// Checks what both convolutions share and returns the number of input channels.
 template <class Options>
-std::int64_t check_image(const char* layer, std::string_view name, SourceLocation location, const Output& x,
-                         const Options& o) {
-  if (x.shape().rank() != 4) fail(layer, name, location, "needs images of rank 4; got shape " + x.shape().to_string());
-  for (const auto* pair : {&o.kernel, &o.strides, &o.dilations}) {
-    if (pair->size() != 2)
-      fail(layer, name, location,
-           fmt::format("kernel, strides and dilations are 2 values (rows, columns); got {}", pair->size()));
-  }
-  if (o.kernel[0] < 1 || o.kernel[1] < 1) {
-    fail(layer, name, location,
-         fmt::format("the kernel must have at least 1 row and 1 column; got {} x {}", o.kernel[0], o.kernel[1]));
-  }
+std::int64_t check_convolution(const Place& place, std::string_view name, const Output& x, const Options& o) {
+  place.check_name();
+  check_images(place, x, o.data_format);
+  check_size(place, "the kernel", o.kernel, "row and 1 column");
+  check_size(place, "strides", o.strides, "each");
+  check_size(place, "dilations", o.dilations, "each");
+  check_padding(place, o.padding, "conv2d");
+  check_initializer(place, name, "kernel", o.kernel_initializer);
+  if (o.use_bias) check_initializer(place, name, "bias", o.bias_initializer);
+  check_l2(place, name, o.l2);
   const std::int64_t channels = x.shape()[image_axes(o.data_format).channels];
   if (channels == kUnknownDim) {
-    fail(layer, name, location, "the number of channels must be known; got shape " + x.shape().to_string());
+    place.fail(fmt::format("the number of channels must be known; got shape {} (give the placeholder its channels)",
+                           x.shape().to_string()));
   }
   return channels;
 }
 
-Conv2DAttrs conv_attrs(const std::vector<std::int64_t>& strides, const std::vector<std::int64_t>& dilations,
-                       Padding padding, DataFormat format, bool use_cudnn_on_gpu) {
+Conv2DAttrs conv_attrs(const Size2& strides, const Size2& dilations, Padding padding, DataFormat format,
+                       bool use_cudnn_on_gpu) {
   return {.strides = per_dimension(strides, format),
           .padding = padding,
           .use_cudnn_on_gpu = use_cudnn_on_gpu,
@@ -50,14 +89,31 @@ Conv2DAttrs conv_attrs(const std::vector<std::int64_t>& strides, const std::vect
           .dilations = per_dimension(dilations, format)};
 }
 
+PoolAttrs pool_attrs(const Place& place, const char* op, const Output& x, const PoolOptions& o) {
+  check_images(place, x, o.data_format);
+  check_size(place, "size", o.size, "row and 1 column");
+  check_padding(place, o.padding, op);
+  const Size2 stride = o.stride == Size2(0) ? o.size : o.stride;
+  check_size(place, "stride", stride, "each, or 0 for the size");
+  return {.ksize = per_dimension(o.size, o.data_format),
+          .strides = per_dimension(stride, o.data_format),
+          .padding = o.padding,
+          .data_format = o.data_format};
+}
+
 }  // namespace
 
 Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, SourceLocation location) {
-  const std::int64_t channels = check_image("conv2d", name, location, x, o);
-  if (o.filters < 1) fail("conv2d", name, location, fmt::format("filters must be at least 1; got {}", o.filters));
+  const Place place("conv2d", name, location);
+  const std::int64_t channels = check_convolution(place, name, x, o);
+  if (o.filters < 1) {
+    place.fail(
+        fmt::format("filters must be at least 1; got {} (.filters is the number of output channels, and must be given)",
+                    o.filters));
+  }
   if (o.groups < 1 || channels % o.groups != 0 || o.filters % o.groups != 0) {
-    fail("conv2d", name, location,
-         fmt::format("groups must divide the {} channels and the {} filters; got {}", channels, o.filters, o.groups));
+    place.fail(
+        fmt::format("groups must divide the {} channels and the {} filters; got {}", channels, o.filters, o.groups));
   }
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
@@ -73,9 +129,9 @@ Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, So
 
 Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::string_view name,
                         SourceLocation location) {
-  const std::int64_t channels = check_image("depthwise_conv2d", name, location, x, o);
-  if (o.multiplier < 1)
-    fail("depthwise_conv2d", name, location, fmt::format("multiplier must be at least 1; got {}", o.multiplier));
+  const Place place("depthwise_conv2d", name, location);
+  const std::int64_t channels = check_convolution(place, name, x, o);
+  if (o.multiplier < 1) place.fail(fmt::format("multiplier must be at least 1; got {}", o.multiplier));
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
   const Shape kernel_shape{o.kernel[0], o.kernel[1], channels, o.multiplier};
@@ -95,11 +151,20 @@ Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::s
 }
 
 Output dense(const Output& x, const DenseOptions& o, std::string_view name, SourceLocation location) {
-  if (o.units < 1) fail("dense", name, location, fmt::format("units must be at least 1; got {}", o.units));
+  const Place place("dense", name, location);
+  place.check_name();
+  place.check_defined("x", x);
+  if (o.units < 1)
+    place.fail(
+        fmt::format("units must be at least 1; got {} (.units is the number of outputs, and must be given)", o.units));
   if (x.shape().rank() != 2 || x.shape()[1] == kUnknownDim) {
-    fail("dense", name, location,
-         "needs [batch, features] with known features (flatten() images first); got shape " + x.shape().to_string());
+    place.fail("needs [batch, features] with known features (flatten() images first); got shape " +
+               x.shape().to_string());
   }
+  place.check_floating("x", x);
+  check_initializer(place, name, "kernel", o.kernel_initializer);
+  if (o.use_bias) check_initializer(place, name, "bias", o.bias_initializer);
+  check_l2(place, name, o.l2);
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
   const Output kernel =
@@ -111,29 +176,36 @@ Output dense(const Output& x, const DenseOptions& o, std::string_view name, Sour
 }
 
 Output dropout(const Output& x, const DropoutOptions& o, std::string_view name, SourceLocation location) {
+  const Place place("dropout", name, location);
+  place.check_defined("x", x);
   if (!(o.rate >= 0.0 && o.rate < 1.0)) {
-    fail("dropout", name, location, fmt::format("rate must be in [0, 1); got {}", o.rate));
+    place.fail(fmt::format("rate must be in [0, 1); got {} (it is the share of elements that become 0)", o.rate));
   }
+  place.check_floating("x", x);
   return o.training && o.rate > 0.0 ? gradus::dropout(x, o.rate, name, location) : x;
 }
 
 Output flatten(const Output& x, std::string_view name, SourceLocation location) {
-  if (x.shape().rank() < 1) fail("flatten", name, location, "needs a batch dimension; got a scalar");
+  const Place place("flatten", name, location);
+  place.check_defined("x", x);
+  if (x.shape().rank() < 1) place.fail("needs a batch dimension; got a scalar");
   std::int64_t features = 1;
   for (int i = 1; i < x.shape().rank(); ++i) {
-    if (x.shape()[i] == kUnknownDim)
-      fail("flatten", name, location, "only the batch may be unknown; got shape " + x.shape().to_string());
-    features *= x.shape()[i];
+    if (x.shape()[i] == kUnknownDim) place.fail("only the batch may be unknown; got shape " + x.shape().to_string());
+    if (!checked_multiply(features, x.shape()[i], &features))
+      place.fail("the number of features does not fit in 63 bits; got shape " + x.shape().to_string());
   }
   return reshape(x, {-1, features}, name, location);
 }
 
 Output max_pool2d(const Output& x, const PoolOptions& o, std::string_view name, SourceLocation location) {
-  return max_pool(x, square_pool(o.size, o.stride == 0 ? o.size : o.stride, o.padding, o.data_format), name, location);
+  const Place place("max_pool2d", name, location);
+  return max_pool(x, pool_attrs(place, "max_pool", x, o), name, location);
 }
 
 Output avg_pool2d(const Output& x, const PoolOptions& o, std::string_view name, SourceLocation location) {
-  return avg_pool(x, square_pool(o.size, o.stride == 0 ? o.size : o.stride, o.padding, o.data_format), name, location);
+  const Place place("avg_pool2d", name, location);
+  return avg_pool(x, pool_attrs(place, "avg_pool", x, o), name, location);
 }
 
 }  // namespace gradus::nn

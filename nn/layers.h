@@ -1,5 +1,6 @@
 // Layers: functions that make their variables and return their result. Images are [batch, rows, columns, channels] (NHWC)
-// unless data_format says NCHW. Every layer's nodes are in a name scope of its own.
+// unless data_format says NCHW. Every layer's nodes are in a name scope of its own, and take the line of the call.
+// A mistake is InvalidArgument, "[nn::conv2d 'conv1' at train.cc:31] filters must be at least 1; got 0".
 #pragma once
 
 #include <cstdint>
@@ -7,15 +8,16 @@
 #include <vector>
 
 #include "gradus/nn/initializers.h"
+#include "gradus/nn/size2.h"
 #include "gradus/ops/image_format.h"
 
 namespace gradus::nn {
 
 struct Conv2DOptions {
-  std::int64_t filters = 0;                   // output channels; must be given
-  std::vector<std::int64_t> kernel = {3, 3};  // rows, columns
-  std::vector<std::int64_t> strides = {1, 1};
-  std::vector<std::int64_t> dilations = {1, 1};
+  std::int64_t filters = 0;  // output channels; must be given
+  Size2 kernel = 3;          // one number, or {rows, columns}
+  Size2 strides = 1;
+  Size2 dilations = 1;
   Padding padding = Padding::kSame;
   DataFormat data_format = DataFormat::kNHWC;
   std::int64_t groups = 1;
@@ -31,9 +33,9 @@ Output conv2d(const Output& x, const Conv2DOptions& options, std::string_view na
 
 struct DepthwiseConv2DOptions {
   std::int64_t multiplier = 1;  // output channels per input channel
-  std::vector<std::int64_t> kernel = {3, 3};
-  std::vector<std::int64_t> strides = {1, 1};
-  std::vector<std::int64_t> dilations = {1, 1};
+  Size2 kernel = 3;
+  Size2 strides = 1;
+  Size2 dilations = 1;
   Padding padding = Padding::kSame;
   DataFormat data_format = DataFormat::kNHWC;
   bool use_bias = true;
@@ -79,8 +81,8 @@ Output dropout(const Output& x, const DropoutOptions& options, std::string_view 
 Output flatten(const Output& x, std::string_view name = "flatten", SourceLocation location = SourceLocation::current());
 
 struct PoolOptions {
-  std::int64_t size = 2;
-  std::int64_t stride = 0;  // 0: the size
+  Size2 size = 2;    // one number, or {rows, columns}
+  Size2 stride = 0;  // 0: the size
   Padding padding = Padding::kValid;
   DataFormat data_format = DataFormat::kNHWC;
 };

@@ -12,9 +12,17 @@
 namespace gradus::nn {
 namespace {
 
-void check_smoothing(double s, std::string_view name, SourceLocation location) {
-  if (s >= 0.0 && s < 1.0) return;
-  fail("softmax_loss", name, location, fmt::format("label_smoothing must be in [0, 1); got {}", s));
+// What both cross-entropies need of their operands: one name, two Outputs of one graph, floating logits [N, classes].
+void check_logits(const Place& place, const Output& labels, const Output& logits, double smoothing) {
+  place.check_name();
+  place.check_defined("labels", labels);
+  place.check_defined("logits", logits);
+  place.check_same_graph(labels, logits);
+  place.check_floating("logits", logits);
+  if (logits.shape().rank() != 2)
+    place.fail("logits must be [batch, classes]; got shape " + logits.shape().to_string());
+  if (!(smoothing >= 0.0 && smoothing < 1.0))
+    place.fail(fmt::format("label_smoothing must be in [0, 1); got {}", smoothing));
 }
 
 // The mean over the batch of `cross_entropy` with the labels smoothed: -sum(((1 - s) * label + s / K) * log p) is
@@ -29,10 +37,19 @@ Output smoothed_mean(const Output& cross_entropy, const Output& logits, double s
 
 Output mean_squared_error(const Output& targets, const Output& predictions, std::string_view name,
                           SourceLocation location) {
+  const Place place("mean_squared_error", name, location);
+  place.check_name();
+  place.check_defined("targets", targets);
+  place.check_defined("predictions", predictions);
+  place.check_same_graph(targets, predictions);
   if (!targets.shape().compatible_with(predictions.shape())) {
-    fail("mean_squared_error", name, location,
-         fmt::format("targets and predictions must have the same shape; got {} and {}", targets.shape().to_string(),
-                     predictions.shape().to_string()));
+    place.fail(fmt::format("targets and predictions must have the same shape; got {} and {} (reshape() one of them)",
+                           targets.shape().to_string(), predictions.shape().to_string()));
+  }
+  place.check_floating("predictions", predictions);
+  if (targets.dtype() != predictions.dtype()) {
+    place.fail(fmt::format("targets and predictions must have the same dtype; got {} and {} (cast() one of them)",
+                           dtype_name(targets.dtype()), dtype_name(predictions.dtype())));
   }
   const NameScope scope(targets.graph(), name);
   return reduce_mean(squared_difference(predictions, targets, "squared_difference", location), {}, false, "mean",
@@ -41,7 +58,15 @@ Output mean_squared_error(const Output& targets, const Output& predictions, std:
 
 Output softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options,
                     std::string_view name, SourceLocation location) {
-  check_smoothing(options.label_smoothing, name, location);
+  const Place place("softmax_loss", name, location);
+  check_logits(place, labels, logits, options.label_smoothing);
+  if (labels.dtype() != logits.dtype() || !labels.shape().compatible_with(logits.shape())) {
+    place.fail(
+        fmt::format("labels must be distributions like the logits, {} {}; got {} {} (sparse_softmax_loss() takes "
+                    "class numbers [batch])",
+                    dtype_name(logits.dtype()), logits.shape().to_string(), dtype_name(labels.dtype()),
+                    labels.shape().to_string()));
+  }
   const NameScope scope(logits.graph(), name);
   return smoothed_mean(softmax_cross_entropy_with_logits(labels, logits, "cross_entropy", location), logits,
                        options.label_smoothing, location);
@@ -49,15 +74,34 @@ Output softmax_loss(const Output& labels, const Output& logits, const SoftmaxLos
 
 Output sparse_softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options,
                            std::string_view name, SourceLocation location) {
-  check_smoothing(options.label_smoothing, name, location);
+  const Place place("sparse_softmax_loss", name, location);
+  check_logits(place, labels, logits, options.label_smoothing);
+  const bool numbers = labels.dtype() == DType::kInt32 || labels.dtype() == DType::kInt64;
+  if (!numbers || !labels.shape().compatible_with(Shape{logits.shape()[0]})) {
+    place.fail(
+        fmt::format("labels must be int32 or int64 class numbers {} for logits {}; got {} {} (softmax_loss() takes "
+                    "distributions [batch, classes])",
+                    Shape{logits.shape()[0]}.to_string(), logits.shape().to_string(), dtype_name(labels.dtype()),
+                    labels.shape().to_string()));
+  }
   const NameScope scope(logits.graph(), name);
   return smoothed_mean(sparse_softmax_cross_entropy_with_logits(labels, logits, "cross_entropy", location), logits,
                        options.label_smoothing, location);
 }
 
 Output with_regularization(const Output& loss, std::string_view name, SourceLocation location) {
+  const Place place("with_regularization", name, location);
+  place.check_defined("loss", loss);
+  if (loss.shape().rank() != 0)
+    place.fail("the loss must be a scalar (reduce_mean() it first); got shape " + loss.shape().to_string());
   std::vector<Output> terms = {loss};
-  for (const Output& term : loss.graph().collection(kRegularizationLosses)) terms.push_back(term);
+  for (const Output& term : loss.graph().collection(kRegularizationLosses)) {
+    if (term.dtype() != loss.dtype()) {
+      place.fail(fmt::format("the loss is {}, the regularisation {} {} (cast() the loss)", dtype_name(loss.dtype()),
+                             term.node().where(), dtype_name(term.dtype())));
+    }
+    terms.push_back(term);
+  }
   return terms.size() == 1 ? loss : add_n(terms, name, location);
 }
 

@@ -1,4 +1,5 @@
-// Losses: scalars, averaged over the batch.
+// Losses: scalars, averaged over the batch. A mistake (a shape, a dtype, an Output that refers to nothing) is InvalidArgument with
+// the loss, its name and the line of the call.
 #pragma once
 
 #include <string_view>

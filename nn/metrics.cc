@@ -12,6 +12,12 @@
 namespace gradus::nn {
 
 Output accuracy(const Output& labels, const Output& logits, std::string_view name, SourceLocation location) {
+  const Place place("accuracy", name, location);
+  place.check_name();
+  place.check_defined("labels", labels);
+  place.check_defined("logits", logits);
+  place.check_same_graph(labels, logits);
+  place.check_floating("logits", logits);
   if (labels.dtype() != DType::kInt32 && labels.dtype() != DType::kInt64) {
     fail("accuracy", name, location,
          fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(labels.dtype())));
@@ -32,13 +38,20 @@ Output accuracy(const Output& labels, const Output& logits, std::string_view nam
 
 Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, std::string_view name,
                       SourceLocation location) {
+  const Place place("top_k_accuracy", name, location);
+  place.check_name();
+  place.check_defined("labels", labels);
+  place.check_defined("logits", logits);
+  place.check_same_graph(labels, logits);
+  if (k < 1) place.fail(fmt::format("k must be at least 1; got {}", k));
   const NameScope scope(logits.graph(), name);
   return reduce_mean(cast(in_top_k(logits, labels, k, "in_top_k", location), DType::kFloat32), {}, false, "mean",
                      location);
 }
 
-ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
-  if (classes < 1) throw invalid_argument(fmt::format("a confusion matrix needs at least one class; got {}", classes));
+ConfusionMatrix::ConfusionMatrix(std::int64_t classes, SourceLocation location) : classes_(classes) {
+  if (classes < 1)
+    fail("ConfusionMatrix", "", location, fmt::format("a confusion matrix needs at least one class; got {}", classes));
   counts_.assign(static_cast<std::size_t>(classes * classes), 0);
 }
 

@@ -38,7 +38,7 @@ class Mean {
 // counts[label][prediction].
 class ConfusionMatrix {
  public:
-  explicit ConfusionMatrix(std::int64_t classes);
+  explicit ConfusionMatrix(std::int64_t classes, SourceLocation location = SourceLocation::current());
   // Integer tensors of the same shape (InvalidArgument otherwise). Here and below a class that does not exist is OutOfRange.
   void add(const Tensor& labels, const Tensor& predictions);
   std::int64_t count(std::int64_t label, std::int64_t prediction) const;

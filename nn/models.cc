@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gradus/graph/scopes.h"
+#include "gradus/nn/errors.h"
 #include "gradus/nn/layers.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/pooling.h"
@@ -31,12 +32,23 @@ Output residual_block(const Output& x, std::int64_t filters, std::int64_t stride
   return relu(shortcut + y);
 }
 
-constexpr std::array<std::pair<const char*, ModelFn>, 3> kModels = {
+void check_model(const Place& place, const Output& images, const ModelOptions& o) {
+  place.check_defined("images", images);
+  if (images.shape().rank() != 4)
+    place.fail("images must be [batch, rows, columns, channels]; got shape " + images.shape().to_string());
+  place.check_floating("images", images);
+  if (o.classes < 1) place.fail("classes must be at least 1; got " + std::to_string(o.classes));
+  place.check_not_negative("l2", o.l2);
+}
+
+const std::array<std::pair<const char*, ModelFn>, 3> kModels = {
     {{"lenet5", lenet5}, {"deep_mnist", deep_mnist}, {"resnet20", resnet20}}};
 
 }  // namespace
 
-Output lenet5(const Output& images, const ModelOptions& o) {
+Output lenet5(const Output& images, const ModelOptions& o, SourceLocation location) {
+  const Place place("lenet5", "", location);
+  check_model(place, images, o);
   const NameScope scope(images.graph(), "lenet5");
   Output h = relu(conv2d(images, {.filters = 6, .kernel = {5, 5}, .padding = Padding::kSame, .l2 = o.l2}, "conv1"));
   h = max_pool2d(h, {.size = 2}, "pool1");
@@ -47,7 +59,9 @@ Output lenet5(const Output& images, const ModelOptions& o) {
   return dense(h, {.units = o.classes, .l2 = o.l2}, "logits");
 }
 
-Output deep_mnist(const Output& images, const ModelOptions& o) {
+Output deep_mnist(const Output& images, const ModelOptions& o, SourceLocation location) {
+  const Place place("deep_mnist", "", location);
+  check_model(place, images, o);
   const NameScope scope(images.graph(), "deep_mnist");
   Output h = relu(conv2d(images, {.filters = 32, .kernel = {5, 5}, .l2 = o.l2}, "conv1"));
   h = max_pool2d(h, {.size = 2}, "pool1");
@@ -58,7 +72,9 @@ Output deep_mnist(const Output& images, const ModelOptions& o) {
   return dense(h, {.units = o.classes, .l2 = o.l2}, "logits");
 }
 
-Output resnet20(const Output& images, const ModelOptions& o) {
+Output resnet20(const Output& images, const ModelOptions& o, SourceLocation location) {
+  const Place place("resnet20", "", location);
+  check_model(place, images, o);
   const NameScope scope(images.graph(), "resnet20");
   Output h = relu(conv_bn(images, 16, 3, 1, o, "stem"));
   for (const std::int64_t stage : {1, 2, 3}) {
@@ -74,7 +90,8 @@ ModelFn model_by_name(std::string_view name) {
   for (const auto& [known, model] : kModels) {
     if (name == known) return model;
   }
-  throw not_found("no model '" + std::string(name) + "'; models: lenet5, deep_mnist, resnet20");
+  throw not_found("no model '" + std::string(name) + "'" + nearest_names(name, model_names()) +
+                  "; models: lenet5, deep_mnist, resnet20");
 }
 
 std::vector<std::string> model_names() {

@@ -12,12 +12,13 @@ class ExponentialMovingAverage {
  public:
   // Makes an average for each variable (empty: the graph's trainable variables). Throws InvalidArgument for a decay outside
   // [0, 1), and for what is no floating variable.
-  ExponentialMovingAverage(Graph& graph, double decay, const std::vector<Output>& variables = {});
+  ExponentialMovingAverage(Graph& graph, double decay, const std::vector<Output>& variables = {},
+                           SourceLocation location = SourceLocation::current());
 
   // Runs `after` (the training operation) and then updates every average.
-  Operation update(const Operation& after) const;
+  Operation update(const Operation& after, SourceLocation location = SourceLocation::current()) const;
   // The average of a variable; throws NotFound for one without.
-  Output average(const Output& variable) const;
+  Output average(const Output& variable, SourceLocation location = SourceLocation::current()) const;
   // Exchanges the values of variables and averages: once before an evaluation, once after it.
   void swap(Session& session) const;
 

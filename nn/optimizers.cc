@@ -9,6 +9,7 @@
 
 #include "gradus/autodiff/gradients.h"
 #include "gradus/graph/scopes.h"
+#include "gradus/nn/errors.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
@@ -74,7 +75,8 @@ std::vector<Operation> update_ops_of(Graph& graph, const GradientsAndVariables& 
 
 // An error without a place gets the user's line.
 template <class F>
-Operation at_line(std::string_view function, std::string_view name, SourceLocation location, F&& build) {
+auto at_line(std::string_view function, std::string_view name, SourceLocation location, F&& build) {
+  const LocationScope line(location);
   try {
     return build();
   } catch (const Error& error) {
@@ -85,26 +87,18 @@ Operation at_line(std::string_view function, std::string_view name, SourceLocati
   }
 }
 
-void check_not_negative(const char* what, double value) {
-  if (!(value >= 0.0 && std::isfinite(value)))
-    throw invalid_argument(fmt::format("{} must be finite and not negative; got {}", what, value));
-}
-
 void check_variable(const Output& variable) {
   if (variable.valid() && variable.node().def().kind == OpKind::kVariable) return;
   throw invalid_argument(variable.valid() ? "an optimiser updates variables; got " + variable.node().where()
                                           : "a variable refers to nothing");
 }
 
-void check_rate(const char* what, double value) {
-  if (!(value >= 0.0 && value < 1.0)) throw invalid_argument(fmt::format("{} must be in [0, 1); got {}", what, value));
-}
-
-Optimizer adam_like(const char* name, const AdamWOptions& o) {
-  check_rate("beta1", o.beta1);
-  check_rate("beta2", o.beta2);
-  check_not_negative("epsilon", o.epsilon);
-  check_not_negative("weight_decay", o.weight_decay);
+Optimizer adam_like(const char* name, const AdamWOptions& o, SourceLocation location) {
+  const Place place(name, "", location);
+  place.check_fraction("beta1", o.beta1);
+  place.check_fraction("beta2", o.beta2);
+  place.check_not_negative("epsilon", o.epsilon);
+  place.check_not_negative("weight_decay", o.weight_decay);
   return {name, o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
             return apply_adam(
                 v, slot(v, "adam_m"), slot(v, "adam_v"), rate, g, update_number(v),
@@ -114,7 +108,13 @@ Optimizer adam_like(const char* name, const AdamWOptions& o) {
 
 }  // namespace
 
-LearningRate::LearningRate(double value) : value_(value) { check_not_negative("learning_rate", value); }
+LearningRate::LearningRate(double value, SourceLocation location) : value_(value) {
+  Place("LearningRate", "", location).check_not_negative("learning_rate", value);
+}
+
+LearningRate::LearningRate(const Output& schedule, SourceLocation location) : schedule_(schedule) {
+  Place("LearningRate", "", location).check_defined("learning_rate", schedule);
+}
 
 Output LearningRate::as(Graph& graph, DType dtype) const {
   if (!schedule_.valid()) return scalar(graph, value_, dtype, "learning_rate");
@@ -125,22 +125,30 @@ Output LearningRate::as(Graph& graph, DType dtype) const {
   return schedule_.dtype() == dtype ? schedule_ : cast(schedule_, dtype);
 }
 
-Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update)
+Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update,
+                     SourceLocation location)
     : name_(std::move(name)), rate_(rate), clipping_(clipping), update_(std::move(update)) {
-  check_not_negative("clipping.by_value", clipping.by_value);
-  check_not_negative("clipping.by_global_norm", clipping.by_global_norm);
+  const Place place(name_, "", location);
+  place.check_not_negative("clipping.by_value", clipping.by_value);
+  place.check_not_negative("clipping.by_global_norm", clipping.by_global_norm);
 }
 
 Operation Optimizer::minimize(const Output& loss, const std::vector<Output>& variables, SourceLocation location) const {
   return at_line("minimize", loss.valid() ? loss.name() : "", location,
-                 [&] { return apply(compute_gradients(loss, variables)); });
+                 [&] { return apply(compute(loss, variables)); });
 }
 
 Operation Optimizer::apply_gradients(const GradientsAndVariables& gradients, SourceLocation location) const {
   return at_line("apply_gradients", name_, location, [&] { return apply(gradients); });
 }
 
-GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables) const {
+GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables,
+                                                   SourceLocation location) const {
+  return at_line("compute_gradients", loss.valid() ? loss.name() : "", location,
+                 [&] { return compute(loss, variables); });
+}
+
+GradientsAndVariables Optimizer::compute(const Output& loss, const std::vector<Output>& variables) const {
   if (!loss.valid()) throw invalid_argument("the loss refers to nothing");
   if (loss.shape().rank() != 0)
     throw invalid_argument("the loss must be a scalar (reduce_mean it?); got shape " + loss.shape().to_string());
@@ -194,43 +202,50 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
   return group(updates, "train");
 }
 
-Optimizer sgd(const SgdOptions& o) {
+Optimizer sgd(const SgdOptions& o, SourceLocation location) {
   return {"sgd", o.learning_rate, o.clipping,
-          [](const Output& v, const Output& g, const Output& rate) { return apply_gradient_descent(v, rate, g); }};
+          [](const Output& v, const Output& g, const Output& rate) { return apply_gradient_descent(v, rate, g); },
+          location};
 }
 
-Optimizer momentum(const MomentumOptions& o) {
-  check_rate("momentum", o.momentum);
+Optimizer momentum(const MomentumOptions& o, SourceLocation location) {
+  const Place place("momentum", "", location);
+  place.check_fraction("momentum", o.momentum);
   return {"momentum", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
             return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, v.dtype()),
                                   {.use_nesterov = o.nesterov});
           }};
 }
 
-Optimizer rms_prop(const RmsPropOptions& o) {
-  check_rate("rho", o.rho);
-  check_rate("momentum", o.momentum);
-  check_not_negative("epsilon", o.epsilon);
+Optimizer rms_prop(const RmsPropOptions& o, SourceLocation location) {
+  const Place place("rms_prop", "", location);
+  place.check_fraction("rho", o.rho);
+  place.check_fraction("momentum", o.momentum);
+  place.check_not_negative("epsilon", o.epsilon);
   return {"rms_prop", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
             return apply_rms_prop(v, slot(v, "mean_square"), slot(v, "momentum"), rate, g,
                                   scalar(v.graph(), o.momentum, v.dtype()), {.rho = o.rho, .epsilon = o.epsilon});
           }};
 }
 
-Optimizer adam(const AdamOptions& o) {
-  return adam_like("adam", {.learning_rate = o.learning_rate,
-                            .beta1 = o.beta1,
-                            .beta2 = o.beta2,
-                            .epsilon = o.epsilon,
-                            .weight_decay = 0.0,
-                            .clipping = o.clipping});
+Optimizer adam(const AdamOptions& o, SourceLocation location) {
+  return adam_like("adam",
+                   {.learning_rate = o.learning_rate,
+                    .beta1 = o.beta1,
+                    .beta2 = o.beta2,
+                    .epsilon = o.epsilon,
+                    .weight_decay = 0.0,
+                    .clipping = o.clipping},
+                   location);
 }
-Optimizer adamw(const AdamWOptions& o) { return adam_like("adamw", o); }
+Optimizer adamw(const AdamWOptions& o, SourceLocation location) { return adam_like("adamw", o, location); }
 
-std::vector<Output> clip_by_global_norm(const std::vector<Output>& gradients, double max_norm) {
-  if (!(max_norm > 0.0))
-    throw invalid_argument(fmt::format("clip_by_global_norm: the norm must be positive; got {}", max_norm));
+std::vector<Output> clip_by_global_norm(const std::vector<Output>& gradients, double max_norm,
+                                        SourceLocation location) {
+  const Place place("clip_by_global_norm", "", location);
+  if (!(max_norm > 0.0)) place.fail(fmt::format("the norm must be positive; got {}", max_norm));
   if (gradients.empty()) return {};
+  for (const Output& g : gradients) place.check_defined("a gradient", g);
   // Squares of float16 would overflow from 256 on.
   const bool any_float64 =
       std::any_of(gradients.begin(), gradients.end(), [](const Output& g) { return g.dtype() == DType::kFloat64; });

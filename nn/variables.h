@@ -16,8 +16,9 @@ struct VariableOptions {
   double l2 = 0.0;
 };
 
-// A variable called `name` in the open name scopes. While a ReuseVariables is alive, the one that was made before under the
-// same scopes and name (NotFound when there is none, InvalidArgument when its dtype or shape differ).
+// A variable called `name` in the open name scopes, a member of the collection kModelVariables (graph/collections.h). While a
+// ReuseVariables is alive, the one that was made before under the same scopes and name (NotFound when there is none, or all of
+// that name are taken; the text has the nearest names. InvalidArgument when its dtype or shape differ).
 Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shape& shape,
                     const Initializer& initializer, const VariableOptions& options = {},
                     SourceLocation location = SourceLocation::current());
@@ -29,6 +30,7 @@ Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shap
 //   const nn::ReuseVariables reuse(graph);
 //   const Output test_logits = nn::resnet20(images, {.training = false});
 //
+// Each variable is given out once: a third build needs a ReuseVariables of its own.
 // Belongs to the thread that makes it.
 class ReuseVariables {
  public:
@@ -46,6 +48,6 @@ class ReuseVariables {
 };
 
 // An int64 scalar that minimize() increases by one per training step; made when first asked for.
-Output global_step(Graph& graph);
+Output global_step(Graph& graph, SourceLocation location = SourceLocation::current());
 
 }  // namespace gradus::nn

@@ -255,7 +255,7 @@ TEST(Losses, LabelSmoothingAndRegularisation) {
   expect_error(Code::kOutOfRange, "row 0 has label 1, but there are 1 classes", [&] {
     session.run({{open, Tensor::zeros(DType::kFloat64, {1, 1})}}, {smooth});
   });
-  expect_error(Code::kInvalidArgument, "[nn::softmax_loss 'softmax_loss' at layers_test.cc:", [&] {
+  expect_error(Code::kInvalidArgument, "[nn::sparse_softmax_loss 'softmax_loss' at layers_test.cc:", [&] {
     sparse_softmax_loss(labels, logits, {.label_smoothing = 1.0});
   });
   const Output v = get_variable(graph, "v", DType::kFloat64, {2}, constant(3.0), {.l2 = 0.5});
