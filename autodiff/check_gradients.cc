@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "gradus/autodiff/float64_twin.h"
+#include "gradus/autodiff/gradient_blame.h"
 #include "gradus/autodiff/gradients.h"
 #include "gradus/autodiff/jacobian_check.h"
 #include "gradus/core/philox.h"
+#include "gradus/graph/graph_roles.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {
@@ -70,7 +72,8 @@ class Checker {
   Checker(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options)
       : options_(options),
         twin_(with(xs, loss), fed_outputs(options.feeds), options.device),
-        session_(twin_.graph(), {.device = options.device, .seed = options.seed, .num_threads = options.num_threads}) {
+        session_(twin_.graph(), {.device = options.device, .seed = options.seed, .num_threads = options.num_threads}),
+        blame_(session_, options) {
     for (const auto& [output, value] : options.feeds) {
       feeds_.emplace_back(twin_.of(output), is_floating(value.dtype()) ? value.cast(DType::kFloat64) : value.clone());
     }
@@ -80,7 +83,11 @@ class Checker {
   }
 
   GradientReport run(const Output& loss) {
-    check_order(twin_.of(loss), loss.name(), 1, points_);
+    // An automatic name, "Mean_3", tells a reader nothing.
+    const bool named = !is_named_after_op(loss.node());
+    const std::string name = named ? loss.name() : loss.shape().rank() == 0 ? "loss" : "y";
+    if (!named) report_.names.insert(report_.names.begin(), name + ": " + loss.node().where());
+    check_order(twin_.of(loss), name, 1, points_);
     return std::move(report_);
   }
 
@@ -118,6 +125,7 @@ class Checker {
     const Output x = twin_.of(original);
     if (x.node().def().kind == OpKind::kVariable && find_feed(x) < 0) feeds_.emplace_back(x, value_of(x));
     points_.push_back({x, original.name(), original.dtype(), find_feed(x)});
+    if (is_named_after_op(original.node())) report_.names.push_back(original.name() + ": " + original.node().where());
   }
 
   Tensor value_of(const Output& output) {
@@ -207,12 +215,16 @@ class Checker {
       job.inputs.push_back({point.x, grads[i], feed, new_check(y_name, order, point)});
     }
     compare_jacobians(session_, job, options_);
-    for (auto& input : job.inputs) report_.checks.push_back(std::move(input.check));
+    for (auto& input : job.inputs) {
+      if (input.check.verdict == Verdict::kFail) input.check.to_blame = blame_.find(y, input.x, job.feeds);
+      report_.checks.push_back(std::move(input.check));
+    }
   }
 
   const CheckOptions& options_;
   Float64Twin twin_;
   Session session_;
+  BlameFinder blame_;
   Feeds feeds_;  // of every placeholder and of the xs among the variables
   std::vector<Point> points_;
   std::vector<bool> unbuilt_;

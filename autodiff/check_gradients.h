@@ -32,9 +32,24 @@ enum class Verdict {
 };
 const char* verdict_name(Verdict verdict);  // "pass", "kink", "FAIL"
 
+// A node between x and y whose gradient is wrong by itself, at the values that its operands have here.
+struct GradientBlame {
+  std::string op, node;  // "Conv2D", "block1/conv"
+  std::string file;      // where the user's program added it
+  int line = 0;
+  std::string operand;  // the operand for which the rule is wrong, "filter"; empty where the node's result is
+  std::string made_by;  // of nodes that gradients() made: "the rule of Conv2D for 'block1/conv'"
+  std::string reason;   // one sentence
+  double gradient = 0, finite_difference = 0;  // of one element of its Jacobian
+  std::string to_string()
+      const;  // "[Conv2D 'block1/conv' at train.cc:31] the rule of Conv2D is wrong for 'filter': ..."
+};
+
 // The comparison of one Jacobian dy/dx.
 struct GradientCheck {
-  std::string y;  // "loss"; from order 2 on "d(loss)/d(image)"
+  // The name of the checked output, or "loss" (a scalar) or "y" where its program gave it none; from order 2 on
+  // "d(loss)/d(image)".
+  std::string y;
   std::string x;  // "image", or "grad_y(loss)" for the gradient that comes in
   int order = 1;
   DType dtype = DType::kFloat64;  // of x in the user's graph; the computation is in float64
@@ -52,14 +67,19 @@ struct GradientCheck {
   double absolute_error = 0;
   double relative_error = 0;  // to the larger of both values, but at least to a hundredth of the Jacobian's largest
   double step = 0;            // the change of x that was used
+
+  // Of a failed check, from y to x: the nodes that are to blame. Empty where every rule on the path is right by itself.
+  std::vector<GradientBlame> to_blame;
 };
 
 struct GradientReport {
   std::vector<GradientCheck> checks;
+  // What "loss", "y" and automatic names of xs stand for, one line each: "loss: [Mean 'Mean_3' at train.cc:31]".
+  std::vector<std::string> names = {};
   bool ok() const;  // no check has failed (kinks are no failures)
   // The failed one, or the one of the largest relative error; nullptr without checks.
   const GradientCheck* worst() const;
-  std::string to_string() const;  // a line per check, more for a failed one
+  std::string to_string() const;  // a line of at most 120 characters per check, more lines for a failed one
   std::string to_json() const;
 };
 std::ostream& operator<<(std::ostream& out, const GradientReport& report);
@@ -74,6 +94,9 @@ std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 // central differences with Richardson's extrapolation; where these disagree with the gradient, a row of wider and
 // narrower steps is tried, as the size of x suggests, and the one with the smallest error estimate counts. A NaN or
 // infinity on either side is a failure.
+//
+// After a failure, the rule of every node on the path from y to x is compared with finite differences of that node alone:
+// GradientCheck::to_blame names those that are wrong. A check that passes does none of this.
 //
 // Throws InvalidArgument: loss or xs invalid, not floating, of different graphs; a placeholder without value; a value
 // of a wrong shape or dtype. An op without a gradient is a failed check with gradients()'s text as its reason.

@@ -42,16 +42,6 @@ std::string with_commas(std::int64_t number) {
   return digits;
 }
 
-// True for "block/Relu" and "block/Relu_1" of op Relu: the name says no more than the op.
-bool is_named_after_op(std::string_view name, const std::string& op) {
-  if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos) name.remove_prefix(slash + 1);
-  if (!name.starts_with(op)) return false;
-  name.remove_prefix(op.size());
-  if (name.empty()) return true;
-  return name.size() > 1 && name[0] == '_' &&
-         std::all_of(name.begin() + 1, name.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 class Writer {
  public:
   Writer(const Graph& graph, const DotOptions& options)
@@ -139,7 +129,7 @@ class Writer {
 
   std::string node_label(const Node& node) const {
     if (node.def().kind == OpKind::kConstant) return constant_label(node);
-    std::string text = is_named_after_op(node.name(), node.op()) ? node.name() : node.name() + "\n" + node.op();
+    std::string text = is_named_after_op(node) ? node.name() : node.name() + "\n" + node.op();
     if (options_.shapes) {
       // Where much is folded, the further results of batch norm and losses with their gradients only take room.
       const int shown = boxes_.every_node ? node.num_outputs() : std::min(node.num_outputs(), 1);

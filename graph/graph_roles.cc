@@ -124,6 +124,16 @@ int gradient_order(const Node& node) {
   return order;
 }
 
+bool is_named_after_op(const Node& node) {
+  std::string_view name = node.name();
+  if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos) name.remove_prefix(slash + 1);
+  if (!name.starts_with(node.op())) return false;
+  name.remove_prefix(node.op().size());
+  if (name.empty()) return true;
+  return name.size() > 1 && name[0] == '_' &&
+         std::all_of(name.begin() + 1, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 std::string_view name_levels(std::string_view name, int levels) {
   std::size_t end = 0;
   for (int level = 0; level < levels; ++level) {

@@ -27,6 +27,9 @@ const Node& base_forward_node(const Node& node);
 // 0 for nodes that gradients() did not make, 1 for gradients, 2 for gradients of those, ...
 int gradient_order(const Node& node);
 
+// True for nodes that got the op's name because the user gave none: "block/Relu", "block/Relu_1".
+bool is_named_after_op(const Node& node);
+
 // The first `levels` parts of a name: ("a/b/c", 2) is "a/b"; the whole name where it has no more.
 std::string_view name_levels(std::string_view name, int levels);
 int count_levels(std::string_view name);
