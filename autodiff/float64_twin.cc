@@ -14,6 +14,7 @@ class Float64Writer final : public AttrVisitor {
   void field(const AttrField&, bool&) override {}
   void field(const AttrField&, std::int64_t&) override {}
   void field(const AttrField&, double&) override {}
+  void field(const AttrField&, Number&) override {}
   void field(const AttrField&, std::string&) override {}
   void field(const AttrField&, DType& dtype) override {
     if (is_floating(dtype)) dtype = DType::kFloat64;

@@ -20,6 +20,10 @@ class Printer final : public AttrVisitor {
   void field(const AttrField& f, double& v) override {
     add(f, exact_ ? fmt::format("{:x}", std::bit_cast<std::uint64_t>(v)) : fmt::format("{}", v));
   }
+  void field(const AttrField& f, Number& v) override {
+    add(f,
+        exact_ && !v.is_integer() ? fmt::format("{:x}", std::bit_cast<std::uint64_t>(v.real())) + "r" : v.to_string());
+  }
   void field(const AttrField& f, std::string& v) override {
     add(f, exact_ ? fmt::format("{}:{}", v.size(), v) : "'" + v + "'");
   }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "gradus/core/dtype.h"
+#include "gradus/core/number.h"
 #include "gradus/core/shape.h"
 #include "gradus/core/tensor.h"
 
@@ -33,6 +34,7 @@ struct EnumNames;
 struct AttrField {
   const char* name;
   const char* doc;
+  bool optional = false;  // added after graph files existed: a file without it means the default
 };
 
 // An enum field as an index into its names.
@@ -47,8 +49,8 @@ class AttrVisitor {
   virtual ~AttrVisitor() = default;
 
   template <class T>
-  void operator()(const char* name, T& value, const char* doc = "") {
-    const AttrField f{name, doc};
+  void operator()(const char* name, T& value, const char* doc = "", bool optional = false) {
+    const AttrField f{name, doc, optional};
     if constexpr (std::is_enum_v<T> && !std::is_same_v<T, DType>) {
       EnumValue e{static_cast<int>(value), EnumNames<T>::values};
       check_enumerator(f, e);
@@ -62,6 +64,7 @@ class AttrVisitor {
   virtual void field(const AttrField&, bool&) = 0;
   virtual void field(const AttrField&, std::int64_t&) = 0;
   virtual void field(const AttrField&, double&) = 0;
+  virtual void field(const AttrField&, Number&) = 0;
   virtual void field(const AttrField&, std::string&) = 0;
   virtual void field(const AttrField&, DType&) = 0;
   virtual void field(const AttrField&, Shape&) = 0;

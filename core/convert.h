@@ -1,6 +1,7 @@
-// The conversion of one element to another dtype, the same for tensors and kernels: floating values are truncated to integers,
+// The conversion of one element to another dtype, the same for tensors (cast, fill, full, set) and kernels (Cast): floating values are truncated to integers,
 // those beyond the integer's range become its nearest value and NaN becomes 0 (plain C++ leaves both undefined); integers
-// keep their low bits; bool is value != 0; float16 is rounded once.
+// keep their low bits; bool is value != 0; float16 is rounded once. A number that a user writes down for a graph is stricter:
+// core/number.h.
 #pragma once
 
 #include <cstdint>

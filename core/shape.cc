@@ -94,6 +94,7 @@ bool checked_multiply(std::int64_t a, std::int64_t b, std::int64_t* product) {
 }
 
 int normalize_axis(std::int64_t axis, int rank) {
+  if (rank == 0) throw invalid_argument(fmt::format("a scalar has no dimensions; got axis {}", axis));
   if (axis < -rank || axis >= rank) {
     throw invalid_argument(fmt::format("axis {} is outside [-{}, {}) of a tensor of rank {}", axis, rank, rank, rank));
   }

@@ -36,6 +36,13 @@ class AttrWriter final : public AttrVisitor {
   void field(const AttrField& f, bool& v) override { json[f.name] = v; }
   void field(const AttrField& f, std::int64_t& v) override { json[f.name] = v; }
   void field(const AttrField& f, double& v) override { json[f.name] = double_to_json(v); }
+  void field(const AttrField& f, Number& v) override {
+    if (v.is_integer()) {
+      json[f.name] = v.integer();
+    } else {
+      json[f.name] = double_to_json(v.real());
+    }
+  }
   void field(const AttrField& f, std::string& v) override { json[f.name] = v; }
   void field(const AttrField& f, DType& v) override { json[f.name] = dtype_name(v); }
   void field(const AttrField& f, Shape& v) override { json[f.name] = shape_to_json(v); }
@@ -111,28 +118,35 @@ class AttrReader final : public AttrVisitor {
  public:
   AttrReader(const Json& json, const Reader& read) : json_(json), read_(read) {}
   void field(const AttrField& f, bool& v) override {
+    if (absent(f)) return;
     if (!get(f).is_boolean()) read_.fail(fmt::format("'{}' must be true or false", f.name));
     v = get(f).get<bool>();
   }
-  void field(const AttrField& f, std::int64_t& v) override { v = read_.integer(get(f), f.name); }
-  void field(const AttrField& f, double& v) override {
-    const Json& value = get(f);
-    if (value.is_number()) {
-      v = value.get<double>();
-      return;
-    }
-    const std::string bits = read_.text(value, f.name);
-    if (bits.size() != 18 || bits.rfind("0x", 0) != 0 ||
-        bits.find_first_not_of("0123456789abcdef", 2) != std::string::npos) {
-      read_.fail(fmt::format("'{}' must be a number or its bits; got '{}'", f.name, bits));
-    }
-    v = std::bit_cast<double>(static_cast<std::uint64_t>(std::stoull(bits, nullptr, 16)));
+  void field(const AttrField& f, std::int64_t& v) override {
+    if (!absent(f)) v = read_.integer(get(f), f.name);
   }
-  void field(const AttrField& f, std::string& v) override { v = read_.text(get(f), f.name); }
-  void field(const AttrField& f, DType& v) override { v = read_.dtype(get(f), f.name); }
-  void field(const AttrField& f, Shape& v) override { v = read_.shape(get(f), f.name); }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override { v = read_.integers(get(f), f.name); }
+  void field(const AttrField& f, double& v) override {
+    if (!absent(f)) v = real(get(f), f.name);
+  }
+  void field(const AttrField& f, Number& v) override {
+    if (absent(f)) return;
+    const Json& value = get(f);
+    v = value.is_number_integer() ? Number(read_.integer(value, f.name)) : Number(real(value, f.name));
+  }
+  void field(const AttrField& f, std::string& v) override {
+    if (!absent(f)) v = read_.text(get(f), f.name);
+  }
+  void field(const AttrField& f, DType& v) override {
+    if (!absent(f)) v = read_.dtype(get(f), f.name);
+  }
+  void field(const AttrField& f, Shape& v) override {
+    if (!absent(f)) v = read_.shape(get(f), f.name);
+  }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
+    if (!absent(f)) v = read_.integers(get(f), f.name);
+  }
   void field(const AttrField& f, EnumValue& v) override {
+    if (absent(f)) return;
     const std::string name = read_.text(get(f), f.name);
     for (std::size_t i = 0; i < v.names.size(); ++i) {
       if (name == v.names[i]) {
@@ -143,6 +157,7 @@ class AttrReader final : public AttrVisitor {
     read_.fail(fmt::format("'{}' has no value '{}'", f.name, name));
   }
   void field(const AttrField& f, Tensor& v) override {
+    if (absent(f)) return;
     const Json& json = get(f);
     v = Tensor();
     if (json.is_null()) return;
@@ -181,6 +196,16 @@ class AttrReader final : public AttrVisitor {
   const Json& get(const AttrField& f) {
     seen_.insert(f.name);
     return read_.member(json_, f.name);
+  }
+  bool absent(const AttrField& f) const { return f.optional && !json_.contains(f.name); }
+  double real(const Json& value, const char* name) const {
+    if (value.is_number()) return value.get<double>();
+    const std::string bits = read_.text(value, name);
+    if (bits.size() != 18 || bits.rfind("0x", 0) != 0 ||
+        bits.find_first_not_of("0123456789abcdef", 2) != std::string::npos) {
+      read_.fail(fmt::format("'{}' must be a number or its bits; got '{}'", name, bits));
+    }
+    return std::bit_cast<double>(static_cast<std::uint64_t>(std::stoull(bits, nullptr, 16)));
   }
   std::int64_t count_of(const Shape& shape) const {
     try {

@@ -15,9 +15,10 @@
 
 namespace gradus {
 
-// Values of a small integer tensor as far as they are known before the graph runs; kUnknownValue marks the others.
+// Values of a small integer tensor as far as they are known before the graph runs; kUnknownValue marks the others. It is no
+// number that a program would use: INT64_MIN, for one, is an ordinary value (as a bound of a slice it means "from the start").
 using IntValues = std::vector<std::int64_t>;
-inline constexpr std::int64_t kUnknownValue = INT64_MIN;
+inline constexpr std::int64_t kUnknownValue = INT64_MIN + 0x5eed'0ddb'a11;
 // Larger tensors are not followed.
 inline constexpr std::int64_t kMaxTrackedValues = 64;
 // Nor are values that come from further away in the graph: following them is recursive.

@@ -15,6 +15,10 @@ void argmax_shape(ShapeContext& c) {
     c.fail(fmt::format("output_type must be int32 or int64; got {}", dtype_name(attrs.output_type)));
   }
   const int axis = normalize_axis(attrs.axis, x.rank());
+  if (attrs.output_type == DType::kInt32 && x[axis] > INT32_MAX) {
+    c.fail(fmt::format("the positions along axis {} of {} do not fit int32; take output_type int64", attrs.axis,
+                       x.to_string()));
+  }
   if (x[axis] == 0) c.fail(fmt::format("axis {} of {} has no elements", attrs.axis, x.to_string()));
   Shape y;
   for (int i = 0; i < x.rank(); ++i) {

@@ -28,7 +28,8 @@ struct InTopKAttrs {
 };
 
 // The index along `axis` of the largest (smallest) element: the first one of several, and of NaNs where there are any,
-// as in NumPy. The result lacks that dimension. Throws InvalidArgument for an axis out of range or of size 0.
+// as in NumPy. The result lacks that dimension. Throws InvalidArgument for an axis out of range or of size 0, or, for
+// int32, of 2^31 elements or more.
 Output argmax(const Output& x, std::int64_t axis, DType output_type = DType::kInt64, std::string_view name = "",
               SourceLocation location = SourceLocation::current());
 Output argmin(const Output& x, std::int64_t axis, DType output_type = DType::kInt64, std::string_view name = "",

@@ -59,6 +59,9 @@ void one_hot_shape(ShapeContext& c) {
   if (!is_integer(c.input_dtype(0)))
     c.fail(fmt::format("indices must be uint8, int32 or int64; got {}", dtype_name(c.input_dtype(0))));
   if (attrs.depth < 0) c.fail(fmt::format("depth must be at least 0; got {}", attrs.depth));
+  for (const auto& [name, value] : {std::pair{"on_value", attrs.on_value}, {"off_value", attrs.off_value}}) {
+    if (!fits(value, attrs.dtype)) c.fail(misfit_text(name, value, attrs.dtype));
+  }
   std::vector<std::int64_t> dims = indices.dims();
   dims.insert(dims.begin() + normalize_axis(attrs.axis, indices.rank() + 1), attrs.depth);
   c.set_output(0, attrs.dtype, Shape(dims));

@@ -20,8 +20,8 @@ struct GatherAttrs {
 struct OneHotAttrs {
   std::int64_t depth = 0;
   std::int64_t axis = -1;
-  double on_value = 1.0;
-  double off_value = 0.0;
+  Number on_value = 1;
+  Number off_value = 0;
   DType dtype = DType::kFloat32;
   template <class V>
   void visit(V& v) {
@@ -46,7 +46,8 @@ Output gather_grad(const Output& dy, const Output& indices, const Output& shape,
                    std::string_view name = "", SourceLocation location = SourceLocation::current());
 
 // A new dimension of size `depth` at `axis`, in which the position of each index (uint8, int32 or int64) has on_value and the
-// others off_value. An index outside [0, depth) gives off_value everywhere. No gradient.
+// others off_value. An index outside [0, depth) gives off_value everywhere. No gradient. Throws InvalidArgument for values that
+// attrs.dtype does not hold (core/number.h).
 Output one_hot(const Output& indices, const OneHotAttrs& attrs, std::string_view name = "",
                SourceLocation location = SourceLocation::current());
 Output one_hot(const Output& indices, std::int64_t depth, DType dtype = DType::kFloat32, std::string_view name = "",

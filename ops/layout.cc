@@ -40,6 +40,9 @@ void concat_shape(ShapeContext& c) {
   if (c.num_inputs() == 0) c.fail("there must be at least one value to join");
   c.require_same_dtype(0, c.num_inputs() - 1);
   Shape result = c.input_shape(0);
+  if (result.rank() == 0)
+    c.fail(fmt::format("scalars have no dimension to be joined along; stack() makes a vector of them; got {} scalars",
+                       c.num_inputs()));
   const int axis = normalize_axis(c.attrs<ConcatAttrs>().axis, result.rank());
   for (int i = 1; i < c.num_inputs(); ++i) {
     Shape next = c.input_shape(i);
@@ -227,6 +230,8 @@ void strided_slice_grad_shape(ShapeContext& c) {
 // ---- Pad, Tile and their gradients ----
 
 void pad_shape(ShapeContext& c) {
+  const Number& value = c.attrs<PadAttrs>().constant_value;
+  if (!fits(value, c.input_dtype(0))) c.fail(misfit_text("constant_value", value, c.input_dtype(0)));
   c.set_output(0, c.input_dtype(0), padded_shape(c.input_shape(0), c.attrs<PadAttrs>().paddings, false));
 }
 void mirror_pad_shape(ShapeContext& c) {

@@ -59,11 +59,11 @@ struct UnstackAttrs {
 
 struct PadAttrs {
   std::vector<std::int64_t> paddings;
-  double constant_value = 0.0;
+  Number constant_value = 0;
   template <class V>
   void visit(V& v) {
     v("paddings", paddings, "before_0, after_0, before_1, after_1, ...");
-    v("constant_value", constant_value, "value of the new elements");
+    v("constant_value", constant_value, "value of the new elements; for integers an integer within their range");
   }
 };
 
@@ -118,10 +118,10 @@ Output strided_slice(const Output& x, const std::vector<std::int64_t>& begin, co
                      std::string_view name = "", SourceLocation location = SourceLocation::current());
 
 // x with paddings {before_0, after_0, before_1, ...} around it: constant_value, or x's own elements mirrored at the border
-// without repeating it (reflect; then paddings must be smaller than their dimension). Throws InvalidArgument.
+// without repeating it (reflect; then paddings must be smaller than their dimension). Throws InvalidArgument, also for a
+// constant_value that x's dtype does not hold (core/number.h).
 Output pad(const Output& x, const std::vector<std::int64_t>& paddings, PadMode mode = PadMode::kConstant,
-           double constant_value = 0.0, std::string_view name = "",
-           SourceLocation location = SourceLocation::current());
+           Number constant_value = 0, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
 // x repeated multiples[i] times along dimension i. `multiples` is an int32 or int64 vector, one element >= 0 per dimension.
 Output tile(const Output& x, const Output& multiples, std::string_view name = "",

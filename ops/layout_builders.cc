@@ -73,7 +73,7 @@ Output strided_slice(const Output& x, const std::vector<std::int64_t>& begin, co
                        location);
 }
 
-Output pad(const Output& x, const std::vector<std::int64_t>& paddings, PadMode mode, double constant_value,
+Output pad(const Output& x, const std::vector<std::int64_t>& paddings, PadMode mode, Number constant_value,
            std::string_view name, SourceLocation location) {
   if (mode == PadMode::kReflect) return x.graph().add("MirrorPad", {x}, MirrorPadAttrs{paddings}, name, location);
   return x.graph().add("Pad", {x}, PadAttrs{paddings, constant_value}, name, location);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "gradus/core/wrapping.h"
 #include "gradus/ops/shape_operand.h"
 #include "gradus/ops/source_ops.h"
 
@@ -237,7 +238,8 @@ std::optional<IntValues> range_value(ShapeContext& c) {
   if (!known) return std::nullopt;
   IntValues values;
   const std::int64_t length = range_length(c, (*known)[0], (*known)[1], (*known)[2]);
-  for (std::int64_t i = 0; i < length; ++i) values.push_back((*known)[0] + i * (*known)[2]);
+  for (std::int64_t i = 0; i < length; ++i)
+    values.push_back(static_cast<std::int64_t>(wrapping((*known)[0]) + wrapping(i) * wrapping((*known)[2])));
   return values;
 }
 

@@ -45,7 +45,8 @@ AxisSlice strided_elements(std::int64_t dim, const std::int64_t* begin, const st
   const std::int64_t last = end != nullptr ? position(*end) : step > 0 ? highest : lowest;
   const std::int64_t distance = step > 0 ? last - first : first - last;
   if (distance <= 0) return {0, 1, 0};
-  return {first, step, (distance - 1) / (step > 0 ? step : -step) + 1};
+  const std::int64_t stride = step > 0 ? step : -std::max(step, -INT64_MAX);  // INT64_MIN has no opposite
+  return {first, step, (distance - 1) / stride + 1};
 }
 
 }  // namespace

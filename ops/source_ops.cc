@@ -62,8 +62,16 @@ Output constant(Graph& graph, const Tensor& value, std::string_view name, Source
   return graph.add("Constant", {}, ConstantAttrs{value.clone()}, name, location);
 }
 
-Output scalar(Graph& graph, double value, DType dtype, std::string_view name, SourceLocation location) {
-  return graph.add("Constant", {}, ConstantAttrs{Tensor::full(dtype, Shape{}, value)}, name, location);
+Output scalar(Graph& graph, Number value, DType dtype, std::string_view name, SourceLocation location) {
+  if (!fits(value, dtype)) {
+    const std::string_view file = location.file;
+    throw invalid_argument(fmt::format("[scalar '{}' at {}:{}] {}", name.empty() ? "Constant" : name,
+                                       file.substr(file.find_last_of('/') + 1), location.line,
+                                       misfit_text("the value", value, dtype)));
+  }
+  Tensor tensor(dtype, Shape{});
+  visit_dtype(dtype, [&]<class T>(TypeTag<T>) { *tensor.data<T>() = *value.as<T>(); });
+  return graph.add("Constant", {}, ConstantAttrs{tensor}, name, location);
 }
 
 Output variable(const Output& initial_value, std::string_view name, bool trainable, SourceLocation location) {

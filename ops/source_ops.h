@@ -46,8 +46,9 @@ Output constant(Graph& graph, const std::vector<T>& values, std::string_view nam
                 SourceLocation location = SourceLocation::current()) {
   return constant(graph, Tensor::from(values), name, location);
 }
-// A scalar of `dtype`.
-Output scalar(Graph& graph, double value, DType dtype, std::string_view name = "",
+// A scalar of `dtype`. Throws InvalidArgument where the dtype does not hold the number (core/number.h): 0.5 as an int32, 300
+// as a uint8.
+Output scalar(Graph& graph, Number value, DType dtype, std::string_view name = "",
               SourceLocation location = SourceLocation::current());
 
 // State that lives in each session, on its device, from the first run that needs it on. `initial_value` is evaluated once,

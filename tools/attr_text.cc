@@ -32,6 +32,7 @@ class Describer final : public AttrVisitor {
   void field(const AttrField& f, bool& v) override { add(f, "bool", v ? "true" : "false"); }
   void field(const AttrField& f, std::int64_t& v) override { add(f, "integer", std::to_string(v)); }
   void field(const AttrField& f, double& v) override { add(f, "number", fmt::format("{}", v)); }
+  void field(const AttrField& f, Number& v) override { add(f, "number", v.to_string()); }
   void field(const AttrField& f, std::string& v) override { add(f, "text", v); }
   void field(const AttrField& f, DType& v) override { add(f, "dtype", dtype_name(v)); }
   void field(const AttrField& f, Shape& v) override { add(f, "shape", fmt::format("{}", fmt::join(v.dims(), ","))); }
@@ -69,6 +70,19 @@ class Parser final : public AttrVisitor {
   void field(const AttrField& f, double& v) override {
     const std::string* text = find(f);
     if (text != nullptr && !parse_number(*text, &v)) refuse(f, "a number", *text);
+  }
+  void field(const AttrField& f, Number& v) override {
+    const std::string* text = find(f);
+    if (text == nullptr) return;
+    std::int64_t integer = 0;
+    double real = 0.0;
+    if (parse_number(*text, &integer)) {
+      v = integer;
+    } else if (parse_number(*text, &real)) {
+      v = real;
+    } else {
+      refuse(f, "a number", *text);
+    }
   }
   void field(const AttrField& f, std::string& v) override {
     if (const std::string* text = find(f)) v = *text;

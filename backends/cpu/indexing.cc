@@ -5,6 +5,7 @@
 
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
+#include "gradus/core/wrapping.h"
 #include "gradus/ops/gather_geometry.h"
 
 namespace gradus::cpu {
@@ -63,7 +64,7 @@ void add_rows(KernelContext& c, const GatherGeometry& g, const T* dy, S* sums) {
                        S* target = sums + (a * g.dim + index_value(indices, k)) * g.inner + first;
                        const T* source = dy + (a * g.count + k) * g.inner + first;
                        for (std::int64_t b = 0; b < width; ++b)
-                         target[b] = static_cast<S>(target[b] + static_cast<S>(source[b]));
+                         target[b] = static_cast<S>(wrapping(target[b]) + wrapping(static_cast<S>(source[b])));
                      }
                    }
                  });
@@ -99,7 +100,7 @@ void one_hot(KernelContext& c) {
   std::int64_t inner = 1;
   for (int d = normalize_axis(attrs.axis, y.shape().rank()) + 1; d < y.shape().rank(); ++d) inner *= y.shape()[d];
   visit_dtype(y.dtype(), [&]<class T>(TypeTag<T>) {
-    const T on = static_cast<T>(attrs.on_value), off = static_cast<T>(attrs.off_value);
+    const T on = *attrs.on_value.as<T>(), off = *attrs.off_value.as<T>();
     fill_elements(c, y.raw(), y.num_elements(), &off, sizeof(T));
     for (std::int64_t k = 0; k < indices.num_elements(); ++k) {
       const std::int64_t index = index_value(indices, k);

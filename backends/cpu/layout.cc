@@ -138,7 +138,7 @@ void pad(KernelContext& c) {
   const Tensor& x = c.input(0);
   Tensor& y = c.output(0);
   visit_dtype(y.dtype(), [&]<class T>(TypeTag<T>) {
-    const T value = static_cast<T>(attrs.constant_value);
+    const T value = *attrs.constant_value.as<T>();
     fill_elements(c, y.raw(), y.num_elements(), &value, sizeof(T));
   });
   const auto to = row_major_strides(y.shape());

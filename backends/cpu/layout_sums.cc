@@ -5,6 +5,7 @@
 
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
+#include "gradus/core/wrapping.h"
 #include "gradus/ops/layout.h"
 
 namespace gradus::cpu {
@@ -100,7 +101,7 @@ void mirror_pad_grad(KernelContext& c) {
         }
         Sum<T> sum{};
         for (int d = rank - 1;;) {
-          sum = static_cast<Sum<T>>(sum + static_cast<Sum<T>>(dy[offset]));
+          sum = static_cast<Sum<T>>(wrapping(sum) + wrapping(static_cast<Sum<T>>(dy[offset])));
           for (d = rank - 1; d >= 0; --d) {
             offset -= offsets[d][choice[d]];
             choice[d] = choice[d] + 1 < images[d] ? choice[d] + 1 : 0;
@@ -145,7 +146,8 @@ void tile_grad(KernelContext& c) {
                              rest /= repeats;
                            }
                            for (std::int64_t i = 0; i < width; ++i)
-                             sums[i] = static_cast<Sum<T>>(sums[i] + static_cast<Sum<T>>(dy[offset + i]));
+                             sums[i] = static_cast<Sum<T>>(wrapping(sums[i]) +
+                                                           wrapping(static_cast<Sum<T>>(dy[offset + i])));
                          }
                          for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
                        }

@@ -2,6 +2,7 @@
 
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
+#include "gradus/core/wrapping.h"
 
 namespace gradus::cpu {
 namespace {
@@ -53,7 +54,9 @@ template <class T>
 void range_of(KernelContext& c) {
   const T start = *c.input(0).data<T>(), delta = *c.input(2).data<T>();
   T* y = c.output(0).data<T>();
-  for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) y[i] = static_cast<T>(start + i * delta);
+  // i * delta may leave 64 bits where the sum does not: range(INT64_MIN, INT64_MAX, 2^62).
+  for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i)
+    y[i] = static_cast<T>(wrapping<std::int64_t>(start) + wrapping(i) * wrapping<std::int64_t>(delta));
 }
 void range_kernel(KernelContext& c) {
   c.output(0).dtype() == DType::kInt32 ? range_of<std::int32_t>(c) : range_of<std::int64_t>(c);

@@ -4,6 +4,7 @@
 
 #include "gradus/backends/reference/elementwise.h"
 #include "gradus/backends/reference/kernels.h"
+#include "gradus/ops/gather_geometry.h"
 
 namespace gradus::reference {
 namespace {
@@ -38,7 +39,7 @@ KernelFn argmax(Better) {
 void in_top_k(KernelContext& c) {
   const std::int64_t classes = c.input(0).shape()[1];
   for (std::int64_t row = 0; row < c.output(0).num_elements(); ++row) {
-    const auto target = static_cast<std::int64_t>(c.input(1).at(row));
+    const std::int64_t target = index_value(c.input(1), row);
     bool in = target >= 0 && target < classes;
     std::int64_t larger = 0;
     for (std::int64_t k = 0; in && k < classes; ++k) {

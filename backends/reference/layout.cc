@@ -1,5 +1,6 @@
 #include "gradus/ops/layout.h"
 
+#include "gradus/backends/reference/elementwise.h"
 #include "gradus/backends/reference/index.h"
 #include "gradus/backends/reference/kernels.h"
 
@@ -102,7 +103,9 @@ void strided_slice_grad(KernelContext& c) {
 
 void pad(KernelContext& c) {
   const auto& attrs = c.attrs<PadAttrs>();
-  c.output(0).fill(attrs.constant_value);
+  visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
+    for (T& element : c.output(0).flat<T>()) element = *attrs.constant_value.as<T>();
+  });
   for_each_index(c.input(0).shape(), [&](const Index& from, std::int64_t i) {
     Index to{};
     for (int d = 0; d < c.input(0).shape().rank(); ++d) to[at(d)] = from[at(d)] + attrs.paddings[at(2 * d)];
@@ -124,14 +127,18 @@ void mirror_pad(KernelContext& c) {
   });
 }
 
-// out[position of f(index)] = the sum of dy[index], in float64.
+// out[position of f(index)] = the sum of dy[index]: real numbers in float64, integers exactly.
 template <class F>
 void scatter_add(Tensor& out, const Tensor& dy, F&& target) {
-  std::vector<double> sums(static_cast<std::size_t>(out.num_elements()), 0.0);
-  for_each_index(dy.shape(), [&](const Index& index, std::int64_t i) {
-    sums[static_cast<std::size_t>(position_of(target(index), out.shape()))] += dy.at(i);
+  visit_dtype(out.dtype(), [&]<class T>(TypeTag<T>) {
+    std::vector<Wide<T>> sums(static_cast<std::size_t>(out.num_elements()));
+    for_each_index(dy.shape(), [&](const Index& index, std::int64_t i) {
+      Wide<T>& sum = sums[static_cast<std::size_t>(position_of(target(index), out.shape()))];
+      sum = static_cast<Wide<T>>(wrapping(sum) + wrapping(static_cast<Wide<T>>(dy.data<T>()[i])));
+    });
+    for (std::int64_t i = 0; i < out.num_elements(); ++i)
+      out.data<T>()[i] = static_cast<T>(sums[static_cast<std::size_t>(i)]);
   });
-  for (std::int64_t i = 0; i < out.num_elements(); ++i) out.set(i, sums[static_cast<std::size_t>(i)]);
 }
 
 void mirror_pad_grad(KernelContext& c) {

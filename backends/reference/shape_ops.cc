@@ -1,5 +1,6 @@
 #include "gradus/backends/reference/index.h"
 #include "gradus/backends/reference/kernels.h"
+#include "gradus/core/wrapping.h"
 
 namespace gradus::reference {
 namespace {
@@ -40,8 +41,11 @@ void broadcast_to_kernel(KernelContext& c) {
 void range_kernel(KernelContext& c) {
   const auto fill_with = [&]<class T>(TypeTag<T>) {
     const T start = c.input(0).item<T>(), delta = c.input(2).item<T>();
-    for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i)
-      c.output(0).data<T>()[i] = static_cast<T>(start + i * delta);
+    T value = start;
+    for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) {
+      c.output(0).data<T>()[i] = value;
+      value = static_cast<T>(wrapping(value) + wrapping(delta));
+    }
   };
   if (c.output(0).dtype() == DType::kInt32)
     fill_with(TypeTag<std::int32_t>{});

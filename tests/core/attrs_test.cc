@@ -64,6 +64,7 @@ class Changer final : public AttrVisitor {
   void field(const AttrField& f, bool& v) override { note(f), v = !v; }
   void field(const AttrField& f, std::int64_t& v) override { note(f), v += 1; }
   void field(const AttrField& f, double& v) override { note(f), v *= 2; }
+  void field(const AttrField& f, Number& v) override { note(f), v = 2 * v.real(); }
   void field(const AttrField& f, std::string& v) override { note(f), v += "!"; }
   void field(const AttrField& f, DType& v) override { note(f), v = DType::kInt64; }
   void field(const AttrField& f, Shape& v) override { note(f), v = Shape{7}; }
