@@ -4,41 +4,52 @@
 #include <cstring>
 
 #include "gradus/backends/cpu/conv2d_kernel.h"
+#include "gradus/backends/cpu/conv2d_zero_products.h"
 #include "gradus/backends/cpu/kernels.h"
 
 namespace gradus::cpu {
 namespace {
 
-enum class Direction { kForward, kBackpropInput, kBackpropFilter };
+// What a plan keeps.
+struct State {
+  std::unique_ptr<ConvKernel> kernel;
+  ZeroProducts zero_products;
+};
 
-template <class S, Direction direction>
+template <class S, ConvDirection direction>
 std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g) {
   const bool depthwise = g.group_in() == 1 && g.groups > 1;
-  if constexpr (direction == Direction::kBackpropFilter) {
+  if constexpr (direction == ConvDirection::kBackpropFilter) {
     return depthwise ? make_depthwise_filter<S>(g) : make_conv2d_filter<S>(g);
   } else {
-    const auto kind = direction == Direction::kForward ? ConvPlan::Kind::kForward : ConvPlan::Kind::kBackpropInput;
+    const auto kind = direction == ConvDirection::kForward ? ConvPlan::Kind::kForward : ConvPlan::Kind::kBackpropInput;
     return depthwise ? make_depthwise_windows<S>(g, kind) : make_conv2d_windows<S>(g, kind);
   }
 }
 
 // Without a kernel the result is empty, or nothing contributes to it and it is 0.
-template <class S, Direction direction>
+template <class S, ConvDirection direction>
 void prepare(KernelContext& c) {
-  const bool to_image = direction == Direction::kBackpropInput, to_filter = direction == Direction::kBackpropFilter;
+  const bool to_image = direction == ConvDirection::kBackpropInput;
+  const bool to_filter = direction == ConvDirection::kBackpropFilter;
   const Tensor& image = to_image ? c.output(0) : c.input(0);
   const Tensor& filter = to_filter ? c.output(0) : c.input(1);
-  const Tensor& out = direction == Direction::kForward ? c.output(0) : c.input(2);
+  const Tensor& out = direction == ConvDirection::kForward ? c.output(0) : c.input(2);
   if (image.num_elements() == 0 || filter.num_elements() == 0 || out.num_elements() == 0) return;
   const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), image.shape(), filter.shape());
-  std::shared_ptr<ConvKernel> kernel = make_kernel<S, direction>(g);
-  c.request_scratch(kernel->scratch_bytes(c.num_workers()));
-  c.state = std::move(kernel);
+  auto state = std::make_shared<State>(State{make_kernel<S, direction>(g), ZeroProducts(g, direction)});
+  c.request_scratch(state->kernel->scratch_bytes(c.num_workers()));
+  c.state = std::move(state);
 }
 
+template <class S>
 void compute(KernelContext& c) {
-  if (c.state != nullptr) return static_cast<ConvKernel*>(c.state.get())->run(c);
-  if (c.output(0).bytes() > 0) std::memset(c.output(0).raw(), 0, c.output(0).bytes());
+  if (const State* state = static_cast<const State*>(c.state.get()); state != nullptr) {
+    state->kernel->run(c);
+    state->zero_products.put_right<S>(c);
+  } else if (c.output(0).bytes() > 0) {
+    std::memset(c.output(0).raw(), 0, c.output(0).bytes());
+  }
 }
 
 }  // namespace
@@ -48,11 +59,11 @@ void register_conv2d_kernels(KernelRegistry& kernels) {
     visit_floating(dtype, [&]<class S>(TypeTag<S>) {
       const auto add = [&](const char* op, KernelFn prepare_fn) {
         kernels.add(
-            {op, kDevice, {dtype}, compute, prepare_fn, "direct convolution, register tiles over packed strips"});
+            {op, kDevice, {dtype}, compute<S>, prepare_fn, "direct convolution, register tiles over packed strips"});
       };
-      add("Conv2D", prepare<S, Direction::kForward>);
-      add("Conv2DBackpropInput", prepare<S, Direction::kBackpropInput>);
-      add("Conv2DBackpropFilter", prepare<S, Direction::kBackpropFilter>);
+      add("Conv2D", prepare<S, ConvDirection::kForward>);
+      add("Conv2DBackpropInput", prepare<S, ConvDirection::kBackpropInput>);
+      add("Conv2DBackpropFilter", prepare<S, ConvDirection::kBackpropFilter>);
     });
   }
 }

@@ -4,7 +4,8 @@
 //   y[n, i, j, k] <-> x[n, rows.pixel(i, r), columns.pixel(j, s), c] * w[r, s, c, k]
 //
 // and differ only in which of the three is summed up from the other two. ops/conv_geometry.h says which pixel a tap
-// sees.
+// sees. The pixels around the image are zeros that take part, so that 0 * infinity is NaN; windows beyond the output do
+// not exist.
 #include "gradus/ops/conv2d.h"
 #include "gradus/backends/reference/kernels.h"
 #include "gradus/ops/conv_geometry.h"
@@ -46,6 +47,8 @@ ConvGeometry geometry(const KernelContext& c, const Tensor& image, const Tensor&
   return conv_geometry(c.attrs<Conv2DAttrs>().placement(), image.shape(), filter.shape());
 }
 
+bool within(std::int64_t i, std::int64_t size) { return i >= 0 && i < size; }
+
 // y[n,i,j,k] = sum over r, s, c
 template <class T>
 void forward(KernelContext& context) {
@@ -58,13 +61,15 @@ void forward(KernelContext& context) {
       for (std::int64_t j = 0; j < g.columns.out; ++j)
         for (std::int64_t k = 0; k < g.out_channels; ++k) {
           const std::int64_t first_channel = k / g.group_out() * g.group_in();
-          const auto taps_r = g.rows.taps_inside(i), taps_s = g.columns.taps_inside(j);
           double sum = 0;
-          for (std::int64_t r = taps_r.begin; r < taps_r.end; ++r)
-            for (std::int64_t s = taps_s.begin; s < taps_s.end; ++s)
+          for (std::int64_t r = 0; r < g.rows.window; ++r)
+            for (std::int64_t s = 0; s < g.columns.window; ++s) {
+              const std::int64_t row = g.rows.pixel(i, r), column = g.columns.pixel(j, s);
+              const bool inside = within(row, g.rows.in) && within(column, g.columns.in);
               for (std::int64_t c = 0; c < g.group_in(); ++c)
-                sum += static_cast<double>(x(n, g.rows.pixel(i, r), g.columns.pixel(j, s), first_channel + c)) *
+                sum += (inside ? static_cast<double>(x(n, row, column, first_channel + c)) : 0.0) *
                        static_cast<double>(w(r, s, c, k));
+            }
           y(n, i, j, k) = static_cast<T>(sum);
         }
 }
@@ -84,10 +89,10 @@ void backprop_input(KernelContext& context) {
           double sum = 0;
           for (std::int64_t r = 0; r < g.rows.window; ++r) {
             std::int64_t i = 0;
-            if (!g.rows.position(y, r, &i) || i < 0 || i >= g.rows.out) continue;
+            if (!g.rows.position(y, r, &i) || !within(i, g.rows.out)) continue;
             for (std::int64_t s = 0; s < g.columns.window; ++s) {
               std::int64_t j = 0;
-              if (!g.columns.position(x, s, &j) || j < 0 || j >= g.columns.out) continue;
+              if (!g.columns.position(x, s, &j) || !within(j, g.columns.out)) continue;
               for (std::int64_t k = group * g.group_out(); k < (group + 1) * g.group_out(); ++k)
                 sum += static_cast<double>(dy(n, i, j, k)) * static_cast<double>(w(r, s, c, k));
             }
@@ -108,13 +113,15 @@ void backprop_filter(KernelContext& context) {
       for (std::int64_t c = 0; c < g.group_in(); ++c)
         for (std::int64_t k = 0; k < g.out_channels; ++k) {
           const std::int64_t channel = k / g.group_out() * g.group_in() + c;
-          const auto rows = g.rows.positions_inside(r), columns = g.columns.positions_inside(s);
           double sum = 0;
           for (std::int64_t n = 0; n < g.batch; ++n)
-            for (std::int64_t i = rows.begin; i < rows.end; ++i)
-              for (std::int64_t j = columns.begin; j < columns.end; ++j)
-                sum += static_cast<double>(x(n, g.rows.pixel(i, r), g.columns.pixel(j, s), channel)) *
+            for (std::int64_t i = 0; i < g.rows.out; ++i)
+              for (std::int64_t j = 0; j < g.columns.out; ++j) {
+                const std::int64_t row = g.rows.pixel(i, r), column = g.columns.pixel(j, s);
+                const bool inside = within(row, g.rows.in) && within(column, g.columns.in);
+                sum += (inside ? static_cast<double>(x(n, row, column, channel)) : 0.0) *
                        static_cast<double>(dy(n, i, j, k));
+              }
           dw(r, s, c, k) = static_cast<T>(sum);
         }
 }

@@ -207,15 +207,16 @@ ConvResults naive_convolutions(const ConvCase& c, const ConvOperands& operands) 
         for (std::int64_t a = 0; a < c.filter[0]; ++a)
           for (std::int64_t b = 0; b < c.filter[1]; ++b) {
             const std::int64_t y = i * stride.h + a * dilation.h - p.top, x = j * stride.w + b * dilation.w - p.left;
-            if (y < 0 || y >= in.h || x < 0 || x >= in.w) continue;
+            const bool padding = y < 0 || y >= in.h || x < 0 || x >= in.w;  // zeros, which have no dx
             for (std::int64_t k = 0; k < outs; ++k)
               for (std::int64_t q = 0; q < depth; ++q) {
                 const std::int64_t channel = k / (outs / (channels / depth)) * depth + q;
                 const std::int64_t at_y = index(c.output, n, i, j, k), at_x = index(c.input, n, y, x, channel);
                 const std::int64_t at_w = ((a * c.filter[1] + b) * depth + q) * outs + k;
-                const double vx = operands.x.at(at_x), vw = operands.w.at(at_w), vdy = operands.dy.at(at_y);
+                const double vx = padding ? 0.0 : operands.x.at(at_x);
+                const double vw = operands.w.at(at_w), vdy = operands.dy.at(at_y);
                 r.y.data<double>()[at_y] += vx * vw;
-                r.dx.data<double>()[at_x] += vdy * vw;
+                if (!padding) r.dx.data<double>()[at_x] += vdy * vw;
                 r.dw.data<double>()[at_w] += vx * vdy;
               }
           }

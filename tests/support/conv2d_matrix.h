@@ -43,8 +43,8 @@ ConvOperands conv_operands(const ConvCase& c, DType dtype, std::uint64_t seed = 
 ConvResults run_convolutions(const ConvCase& c, const ConvOperands& operands, const std::string& device,
                              int threads = 2);
 
-// The three by the definition: the image is copied into a zero-padded array in float64, and one loop over all products
-// adds to y, dx and dw. Shares no code with the library.
+// The three by the definition: one loop over all products of the zero-padded image, in float64, adds to y, dx and dw. Shares
+// no code with the library.
 ConvResults naive_convolutions(const ConvCase& c, const ConvOperands& operands);
 
 // max |a - b| / max(max |b|, 1e-3); NaN where a NaN meets a number.
