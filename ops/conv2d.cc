@@ -92,6 +92,13 @@ void check_out_backprop(const ShapeContext& c, int i, const ConvGeometry& g, con
                   padding_name(attrs.padding), fmt::join(attrs.dilations, ",")));
 }
 
+// A gradient may be asked for a convolution without windows.
+WindowPlacement gradient_placement(const Conv2DAttrs& attrs) {
+  WindowPlacement placement = attrs.placement();
+  placement.allow_empty_output = true;
+  return placement;
+}
+
 void conv2d_shape(ShapeContext& c) {
   check_operands(c, 0, "input", 1, "filter");
   const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), c.input_shape(0), c.input_shape(1));
@@ -113,7 +120,7 @@ void conv2d_backprop_input_shape(ShapeContext& c) {
     input = Shape(sizes);
     if (input[axes.batch] == kUnknownDim) input.set_dim(axes.batch, batch);
   }
-  const ConvGeometry g = conv_geometry(attrs.placement(), input, c.input_shape(1), "input_sizes");
+  const ConvGeometry g = conv_geometry(gradient_placement(attrs), input, c.input_shape(1), "input_sizes");
   check_out_backprop(c, 2, g, "input_sizes", c.input_shape(1));
   check_size(c, "result", c.input_dtype(1), input, operands);
   c.set_output(0, c.input_dtype(1), input);
@@ -126,7 +133,7 @@ void conv2d_backprop_filter_shape(ShapeContext& c) {
   if (filter[3] == kUnknownDim) {
     filter.set_dim(3, c.input_shape(2)[image_axes(c.attrs<Conv2DAttrs>().data_format).channels]);
   }
-  const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), c.input_shape(0), filter);
+  const ConvGeometry g = conv_geometry(gradient_placement(c.attrs<Conv2DAttrs>()), c.input_shape(0), filter);
   check_out_backprop(c, 2, g, "input", filter);
   check_size(c, "result", c.input_dtype(0), filter, operands);
   c.set_output(0, c.input_dtype(0), filter);
@@ -160,7 +167,8 @@ WindowPlacement Conv2DAttrs::placement() const {
           .dilations = dilations,
           .padding = padding,
           .explicit_paddings = explicit_paddings,
-          .data_format = data_format};
+          .data_format = data_format,
+          .allow_empty_output = allow_empty_output};
 }
 
 Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, std::string_view name,

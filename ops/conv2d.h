@@ -32,6 +32,9 @@ struct Conv2DAttrs {
   bool use_cudnn_on_gpu = true;
   DataFormat data_format = DataFormat::kNHWC;
   std::vector<std::int64_t> dilations = {1, 1, 1, 1};
+  // Set by the gradient rules: a conv2d that is the derivative of a gradient op has an output without elements where that
+  // op's out_backprop has none.
+  bool allow_empty_output = false;
 
   template <class V>
   void visit(V& v) {
@@ -43,6 +46,11 @@ struct Conv2DAttrs {
     v("data_format", data_format, "order of the image's dimensions, NHWC or NCHW");
     v("dilations", dilations,
       "distance between a window's taps per dimension, in data_format order; 1 for batch and depth");
+    v("allow_empty_output", allow_empty_output,
+      "a kernel larger than the padded image by less than two strides gives an empty output, not an error; the two "
+      "gradient "
+      "ops always allow it",
+      /*optional=*/true);
   }
 
   // These attributes as the geometry takes them; refers to this struct's vectors.
@@ -63,7 +71,8 @@ Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attr
 //                 (2 values; batch then comes from out_backprop and depth from the filter)
 //   filter        as for conv2d
 //   out_backprop  gradient with respect to the convolution's output, in data_format order; of the shape that the geometry
-//                 gives for input_sizes and filter
+//                 gives for input_sizes and filter. Where that has no rows or columns (a kernel larger than the padded
+//                 image by less than two strides), the result is zeros
 // Result: shape input_sizes, dtype of filter. As a tensor, input_sizes may be a constant, shape(x), or fed at run time.
 Output conv2d_backprop_input(const Output& input_sizes, const Output& filter, const Output& out_backprop,
                              const Conv2DAttrs& attrs = {}, std::string_view name = "",
@@ -74,7 +83,7 @@ Output conv2d_backprop_input(const std::vector<std::int64_t>& input_sizes, const
 
 // The gradient of a convolution with respect to its filter: the sum, over all windows of all images, of pixel *
 // out_backprop. `filter_sizes` is the filter's shape, an int32 vector of 4 values. Result: shape filter_sizes, dtype of
-// input.
+// input; zeros for an out_backprop without elements.
 Output conv2d_backprop_filter(const Output& input, const Output& filter_sizes, const Output& out_backprop,
                               const Conv2DAttrs& attrs = {}, std::string_view name = "",
                               SourceLocation location = SourceLocation::current());

@@ -23,8 +23,9 @@ std::string list(std::span<const std::int64_t> values) { return fmt::format("[{}
   throw invalid_argument(operands.empty() ? rule : rule + ": " + operands);
 }
 
-// Fills in padding and output size; false when the window is larger than the padded image.
-bool place(WindowAxis& axis, Padding padding, std::int64_t before, std::int64_t after) {
+// Fills in padding and output size; false when the window is larger than the padded image, unless the output may be empty
+// and is.
+bool place(WindowAxis& axis, Padding padding, std::int64_t before, std::int64_t after, bool allow_empty) {
   const bool unknown_window = axis.window == kUnknownDim;
   axis.out = kUnknownDim;
   if (axis.in == kUnknownDim) return true;
@@ -39,10 +40,10 @@ bool place(WindowAxis& axis, Padding padding, std::int64_t before, std::int64_t 
   axis.pad_before = before;
   axis.pad_after = after;
   if (unknown_window) return true;
-  const std::int64_t padded = axis.in + before + after;
-  if (axis.extent() > padded) return false;
-  axis.out = (padded - axis.extent()) / axis.stride + 1;
-  return true;
+  const std::int64_t room =
+      axis.in + before + after - axis.extent();   // beyond the first window; negative: it does not fit
+  axis.out = (room + axis.stride) / axis.stride;  // truncated toward zero
+  return room >= 0 || (allow_empty && axis.out == 0);
 }
 
 }  // namespace
@@ -140,7 +141,7 @@ WindowGeometry window_geometry(const WindowPlacement& p, const Shape& image, std
     const bool given = p.padding == Padding::kExplicit;
     const std::int64_t before = given ? p.explicit_paddings[2 * i] : 0;
     const std::int64_t after = given ? p.explicit_paddings[2 * i + 1] : 0;
-    if (place(axis, p.padding, before, after)) return;
+    if (place(axis, p.padding, before, after, p.allow_empty_output)) return;
     const std::string dilated = axis.dilation == 1 ? "" : fmt::format(" ({} with dilation {})", window, axis.dilation);
     throw invalid_argument(fmt::format("the {} has {} {}{} but the padded image only {}: {}", window_name,
                                        axis.extent(), unit, dilated, axis.in + before + after, operands));

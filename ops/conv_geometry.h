@@ -4,7 +4,8 @@
 //   extent = (window - 1) * dilation + 1
 //   SAME             out = ceil(in / stride), total padding = max((out - 1) * stride + extent - in, 0),
 //                    before = total / 2 rounded down; the odd pixel goes after
-//   VALID, EXPLICIT  out = floor((in + before + after - extent) / stride) + 1; an extent beyond the padded image fails
+//   VALID, EXPLICIT  out = (in + before + after - extent + stride) / stride, truncated toward zero; an extent beyond the
+//                    padded image fails, but gradients take an out of 0 (allow_empty_output): it has no windows
 //
 // (TensorFlow's documentation of tf.nn.convolution.) Everything here is a plain value; nothing keeps a reference.
 #pragma once
@@ -74,6 +75,9 @@ struct WindowPlacement {
   Padding padding = Padding::kSame;
   std::span<const std::int64_t> explicit_paddings;  // 8 values [before, after] where padding is EXPLICIT, else empty
   DataFormat data_format = DataFormat::kNHWC;
+  // A window larger than the padded image by less than two strides, where the formula above gives 0, makes an output
+  // without elements instead of an error.
+  bool allow_empty_output = false;
 };
 
 // Throws InvalidArgument unless `values` are 4 integers in [1, 2^31), those for batch and channels 1. `name` is the
@@ -86,7 +90,7 @@ void check_placement(const WindowPlacement& placement, const std::string& operan
 
 // Windows of window_h x window_w over images of `image` (rank 4, in data_format order). Unknown sizes (kUnknownDim) are
 // allowed and leave unknown what depends on them. Throws InvalidArgument when check_placement does, or when a window is
-// larger than the padded image; `window_name` ("kernel", "window") and `operands` end up in the text.
+// larger than the padded image (see allow_empty_output); `window_name` ("kernel", "window") and `operands` end up in the text.
 WindowGeometry window_geometry(const WindowPlacement& placement, const Shape& image, std::int64_t window_h,
                                std::int64_t window_w, const char* window_name, const std::string& operands);
 

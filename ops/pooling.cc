@@ -35,7 +35,7 @@ void max_pool_grad_shape(ShapeContext& c) {
   check_image(c, 0, "input");
   check_image(c, 1, "out_backprop");
   c.require_same_dtype(0, 1);
-  check_pooled(c, 1, "out_backprop", pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0)), c.input_shape(0));
+  check_pooled(c, 1, "out_backprop", pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0), true), c.input_shape(0));
   c.set_output(0, c.input_dtype(0), c.input_shape(0));
 }
 
@@ -47,7 +47,7 @@ void max_pool_grad_grad_shape(ShapeContext& c) {
     c.fail(fmt::format("grad must have the input's shape; got grad {} for input {}", c.input_shape(1).to_string(),
                        c.input_shape(0).to_string()));
   }
-  const WindowGeometry g = pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0).merged_with(c.input_shape(1)));
+  const WindowGeometry g = pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0).merged_with(c.input_shape(1)), true);
   c.set_output(0, c.input_dtype(0), g.output_shape(g.channels));
 }
 
@@ -55,13 +55,13 @@ void avg_pool_grad_shape(ShapeContext& c) {
   check_image(c, 1, "out_backprop");
   const Shape image = shape_operand(c, 0, "input_sizes");
   if (image.rank() != 4) c.fail(fmt::format("input_sizes must have 4 values; got {}", image.rank()));
-  check_pooled(c, 1, "out_backprop", pool_geometry(c.attrs<PoolAttrs>(), image), image);
+  check_pooled(c, 1, "out_backprop", pool_geometry(c.attrs<PoolAttrs>(), image, true), image);
   c.set_output(0, c.input_dtype(1), image);
 }
 
 }  // namespace
 
-WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image) {
+WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image, bool allow_empty_output) {
   const std::string operands =
       fmt::format("input {}, ksize [{}]", image_text(image, attrs.data_format), fmt::join(attrs.ksize, ","));
   check_per_dimension("ksize", attrs.ksize, attrs.data_format, operands);
@@ -71,7 +71,8 @@ WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image) {
                                   .dilations = {},
                                   .padding = attrs.padding,
                                   .explicit_paddings = attrs.explicit_paddings,
-                                  .data_format = attrs.data_format};
+                                  .data_format = attrs.data_format,
+                                  .allow_empty_output = attrs.allow_empty_output || allow_empty_output};
   check_placement(placement, operands);
   for (const std::size_t axis : {height, width}) {
     if (attrs.padding != Padding::kExplicit) break;

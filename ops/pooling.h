@@ -26,6 +26,8 @@ struct PoolAttrs {
   Padding padding = Padding::kValid;
   std::vector<std::int64_t> explicit_paddings = {};
   DataFormat data_format = DataFormat::kNHWC;
+  // As in Conv2DAttrs, and set by the gradient rules.
+  bool allow_empty_output = false;
 
   template <class V>
   void visit(V& v) {
@@ -35,12 +37,18 @@ struct PoolAttrs {
     v("explicit_paddings", explicit_paddings,
       "with EXPLICIT: 8 values, [before, after] per dimension in data_format order");
     v("data_format", data_format, "order of the image's dimensions, NHWC or NCHW");
+    v("allow_empty_output", allow_empty_output,
+      "a window larger than the padded image by less than two strides gives an empty output, not an error; the "
+      "gradient ops "
+      "always allow it",
+      /*optional=*/true);
   }
 };
 
 // The windows of these attributes over images of `image` (rank 4, data_format order); unknown sizes are allowed. Throws
-// InvalidArgument. Shape functions and kernels take their loops from it.
-WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image);
+// InvalidArgument. Shape functions and kernels take their loops from it. `allow_empty_output` as if attrs had it: for
+// gradient ops, and for kernels, which check nothing.
+WindowGeometry pool_geometry(const PoolAttrs& attrs, const Shape& image, bool allow_empty_output = false);
 
 // Square windows with equal steps, in the words of data_format: {1, size, size, 1} or {1, 1, size, size}.
 PoolAttrs square_pool(std::int64_t size, std::int64_t stride, Padding padding = Padding::kValid,

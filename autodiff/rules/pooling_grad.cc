@@ -25,7 +25,13 @@ void avg_pool_gradient(GradientContext& c) {
 }
 
 void avg_pool_grad_gradient(GradientContext& c) {
-  if (c.needs(1)) c.set(1, avg_pool(c.grad(), c.attrs<PoolAttrs>()));
+  if (!c.needs(1)) return;
+  PoolAttrs attrs = c.attrs<PoolAttrs>();
+  const ImageAxes axes = image_axes(attrs.data_format);
+  const Shape& dy = c.input(1).shape();
+  // Where there are no windows, avg_pool would refuse what its gradient takes.
+  if (dy[axes.height] <= 0 || dy[axes.width] <= 0) attrs.allow_empty_output = true;  // 0, or unknown
+  c.set(1, avg_pool(c.grad(), attrs));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ struct Plan {
   std::vector<WindowAxis::Range> rows, columns;  // taps inside the image, per window position
   std::int64_t inner_begin = 0, inner_end = 0;   // positions whose windows have all their columns inside the image
 
-  Plan(const PoolAttrs& attrs, const Shape& image) : g(pool_geometry(attrs, image)) {
+  Plan(const PoolAttrs& attrs, const Shape& image) : g(pool_geometry(attrs, image, true)) {
     const bool nhwc = attrs.data_format == DataFormat::kNHWC;
     images = nhwc ? g.batch : g.batch * g.channels;
     channels = nhwc ? g.channels : 1;

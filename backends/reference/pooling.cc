@@ -16,7 +16,7 @@ std::int64_t at(const Shape& shape, DataFormat format, std::int64_t n, std::int6
 // Calls f(position of the window in the pooled image, real pixels under it, their positions in the image) for every window.
 template <class F>
 void for_windows(const PoolAttrs& attrs, const Shape& image, F&& f) {
-  const WindowGeometry g = pool_geometry(attrs, image);
+  const WindowGeometry g = pool_geometry(attrs, image, true);
   const Shape pooled = g.output_shape(g.channels);
   std::vector<std::int64_t> pixels;
   for (std::int64_t n = 0; n < g.batch; ++n) {

@@ -94,6 +94,35 @@ void add_conv2d_cases(std::vector<OpCase>& cases) {
                      .attrs = c.attrs,
                      .dtypes = floating});
   }
+  // A kernel that exceeds the image by less than two strides: out_backprop has no columns (TensorFlow's case), or no rows.
+  const Conv2DAttrs no_columns{.strides = {1, 1, 2, 1}, .padding = Padding::kValid};
+  const Conv2DAttrs no_rows{.strides = {1, 1, 3, 1}, .padding = Padding::kValid, .data_format = DataFormat::kNCHW};
+  cases.push_back({.op = "Conv2DBackpropInput",
+                   .name = "no_columns",
+                   .operands = {int32s({3, 1, 1, 2}), real({1, 3, 2, 3}), real({3, 1, 0, 3})},
+                   .attrs = no_columns,
+                   .dtypes = floating});
+  cases.push_back({.op = "Conv2DBackpropInput",
+                   .name = "nchw_no_rows",
+                   .operands = {int32s({2, 2, 2, 4}), real({4, 2, 2, 3}), real({2, 3, 0, 3})},
+                   .attrs = no_rows,
+                   .dtypes = floating});
+  cases.push_back({.op = "Conv2DBackpropFilter",
+                   .name = "no_columns",
+                   .operands = {real({3, 1, 1, 2}), int32s({1, 3, 2, 3}), real({3, 1, 0, 3})},
+                   .attrs = no_columns,
+                   .dtypes = floating});
+  cases.push_back({.op = "Conv2DBackpropFilter",
+                   .name = "nchw_no_rows",
+                   .operands = {real({2, 2, 2, 4}), int32s({4, 2, 2, 3}), real({2, 3, 0, 3})},
+                   .attrs = no_rows,
+                   .dtypes = floating});
+  cases.push_back(
+      {.op = "Conv2D",
+       .name = "allowed_empty_output",
+       .operands = {real({3, 1, 1, 2}), real({1, 3, 2, 3})},
+       .attrs = Conv2DAttrs{.strides = {1, 1, 2, 1}, .padding = Padding::kValid, .allow_empty_output = true},
+       .dtypes = floating});
   cases.push_back({.op = "Conv2DBackpropInput",
                    .name = "sizes_of_rows_and_columns",
                    .operands = {int32s({5, 4}), real({3, 2, 3, 4}), real({2, 3, 2, 4})},

@@ -73,6 +73,23 @@ void add_pooling_cases(std::vector<OpCase>& cases) {
                      .attrs = p.attrs,
                      .dtypes = floating});
   }
+  // A window that exceeds the image by less than two strides: the gradient ops take a pooled image without columns.
+  const PoolAttrs no_columns{.ksize = {1, 1, 3, 1}, .strides = {1, 1, 2, 1}};
+  cases.push_back({.op = "MaxPoolGrad",
+                   .name = "no_columns",
+                   .operands = {distinct({2, 4, 1, 3}), real({2, 4, 0, 3})},
+                   .attrs = no_columns,
+                   .dtypes = floating});
+  cases.push_back({.op = "MaxPoolGradGrad",
+                   .name = "no_columns",
+                   .operands = {distinct({2, 4, 1, 3}), real({2, 4, 1, 3})},
+                   .attrs = no_columns,
+                   .dtypes = floating});
+  cases.push_back({.op = "AvgPoolGrad",
+                   .name = "no_columns",
+                   .operands = {int32s({2, 4, 1, 3}), real({2, 4, 0, 3})},
+                   .attrs = no_columns,
+                   .dtypes = floating});
 }
 
 }  // namespace gradus::cases
