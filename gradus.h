@@ -17,6 +17,7 @@
 #include "gradus/io/progress_bar.h"
 #include "gradus/io/safetensors.h"
 #include "gradus/io/weights.h"
+#include "gradus/nn/conv2d_transpose.h"
 #include "gradus/nn/initializers.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/losses.h"

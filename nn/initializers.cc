@@ -13,15 +13,15 @@ namespace gradus::nn {
 namespace {
 
 Initializer scaled_uniform(double (*variance)(const Fans&)) {
-  return [variance](Graph& graph, DType dtype, const Shape& shape) {
-    const double limit = std::sqrt(3.0 * variance(fans_of(shape)));
+  return [variance](Graph& graph, DType dtype, const Shape& shape, const Fans& fans) {
+    const double limit = std::sqrt(3.0 * variance(fans));
     return random_uniform(graph, shape.dims(), {.dtype = dtype, .low = -limit, .high = limit}, "initial_value");
   };
 }
 
 Initializer scaled_normal(double (*variance)(const Fans&)) {
-  return [variance](Graph& graph, DType dtype, const Shape& shape) {
-    const double stddev = std::sqrt(variance(fans_of(shape)));
+  return [variance](Graph& graph, DType dtype, const Shape& shape, const Fans& fans) {
+    const double stddev = std::sqrt(variance(fans));
     return random_normal(graph, shape.dims(), {.dtype = dtype, .stddev = stddev}, "initial_value");
   };
 }
@@ -55,6 +55,13 @@ Fans fans_of(const Shape& shape) {
   for (int i = 0; i + 2 < shape.rank(); ++i) taps *= static_cast<double>(shape[i]);
   return {std::max(1.0, taps * static_cast<double>(shape[shape.rank() - 2])),
           std::max(1.0, taps * static_cast<double>(shape[shape.rank() - 1]))};
+}
+
+Initializer Initializer::with_fans(const Fans& fans) const {
+  if (!*this) return nullptr;
+  return [function = function_, fans](Graph& graph, DType dtype, const Shape& shape, const Fans&) {
+    return function(graph, dtype, shape, fans);
+  };
 }
 
 Initializer constant(double value) {

@@ -1,23 +1,56 @@
 // Initial values of variables, as graph nodes: they are drawn when a session first needs the variable, from the session's seed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "gradus/graph/graph.h"
 
 namespace gradus::nn {
 
-// Makes the node of an initial value of `shape` (fully known). Cheap to copy.
-using Initializer = std::function<Output(Graph& graph, DType dtype, const Shape& shape)>;
-
-// fan_in and fan_out of a weight: [in, out] for dense layers; [rows, columns, in, out] for convolutions, where both count the
-// taps; a vector's length for both otherwise.
+// How many inputs a unit sees (fan_in) and how many units see an input (fan_out).
 struct Fans {
   double in = 1, out = 1;
 };
+// Those of a weight by its shape: [in, out] for dense layers; [rows, columns, in, out] for convolutions, where both count the
+// taps; a vector's length for both otherwise. Layers whose weights say it in another way (groups, depthwise and transposed
+// convolutions) give their initialisers the fans themselves.
 Fans fans_of(const Shape& shape);
+
+// Makes the node of an initial value of `shape` (fully known): a function of (Graph&, DType, const Shape&), or of these and a
+// const Fans&. Cheap to copy.
+class Initializer {
+ public:
+  Initializer() = default;
+  Initializer(std::nullptr_t) {}  // NOLINT: implicit, as for std::function
+  template <class F>
+  requires std::is_invocable_r_v<Output, F&, Graph&, DType, const Shape&, const Fans&> Initializer(F function)
+      : function_(std::move(function)) {}  // NOLINT
+  template <class F>
+  requires(!std::is_same_v<F, Initializer> && std::is_invocable_r_v<Output, F&, Graph&, DType, const Shape&>)
+      Initializer(F function) {  // NOLINT
+    if constexpr (std::is_same_v<F, std::function<Output(Graph&, DType, const Shape&)>>) {
+      if (!function) return;
+    }
+    function_ = [function = std::move(function)](Graph& graph, DType dtype, const Shape& shape, const Fans&) {
+      return function(graph, dtype, shape);
+    };
+  }
+
+  explicit operator bool() const { return function_ != nullptr; }
+  Output operator()(Graph& graph, DType dtype, const Shape& shape) const {
+    return function_(graph, dtype, shape, fans_of(shape));
+  }
+  // The same with other fans than the shape tells; empty when this is.
+  Initializer with_fans(const Fans& fans) const;
+
+ private:
+  std::function<Output(Graph&, DType, const Shape&, const Fans&)> function_;
+};
 
 Initializer zeros();
 Initializer ones();

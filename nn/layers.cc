@@ -118,8 +118,11 @@ Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, So
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
   const Shape kernel_shape{o.kernel[0], o.kernel[1], channels / o.groups, o.filters};
-  const Output kernel =
-      get_variable(graph, "kernel", x.dtype(), kernel_shape, o.kernel_initializer, {.l2 = o.l2}, location);
+  // An input channel is seen by the filters of its group only.
+  const double taps = static_cast<double>(o.kernel[0] * o.kernel[1]), groups = static_cast<double>(o.groups);
+  const Fans fans{taps * static_cast<double>(channels) / groups, taps * static_cast<double>(o.filters) / groups};
+  const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, o.kernel_initializer.with_fans(fans),
+                                     {.l2 = o.l2}, location);
   const Output y = gradus::conv2d(
       x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, o.use_cudnn_on_gpu), "conv", location);
   if (!o.use_bias) return y;
@@ -136,11 +139,16 @@ Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::s
   const NameScope scope(graph, name);
   const Shape kernel_shape{o.kernel[0], o.kernel[1], channels, o.multiplier};
   // Drawn as the grouped convolution that it is, [rows, columns, 1, C * multiplier]: every output channel sees one input
-  // channel, so that its fan-in is rows * columns.
-  const Initializer initializer = [&](Graph& g, DType dtype, const Shape&) {
-    const Shape grouped{o.kernel[0], o.kernel[1], 1, channels * o.multiplier};
-    return reshape(o.kernel_initializer(g, dtype, grouped), kernel_shape.dims());
-  };
+  // channel, and that is seen by `multiplier` output channels.
+  const double taps = static_cast<double>(o.kernel[0] * o.kernel[1]);
+  const Initializer drawn = o.kernel_initializer.with_fans({taps, taps * static_cast<double>(o.multiplier)});
+  Initializer initializer;
+  if (drawn) {
+    initializer = [&](Graph& g, DType dtype, const Shape&) {
+      const Shape grouped{o.kernel[0], o.kernel[1], 1, channels * o.multiplier};
+      return reshape(drawn(g, dtype, grouped), kernel_shape.dims());
+    };
+  }
   const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, initializer, {.l2 = o.l2}, location);
   const Output y = gradus::depthwise_conv2d(
       x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, true), "conv", location);
