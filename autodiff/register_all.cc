@@ -22,6 +22,8 @@ void register_all_gradients(GradientRegistry& registry) {
   register_indexing_gradients(registry);
   register_bias_add_gradients(registry);
   register_pooling_gradients(registry);
+  register_reverse_gradients(registry);
+  register_sigmoid_cross_entropy_gradients(registry);
 }
 
 }  // namespace gradus

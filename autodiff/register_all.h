@@ -24,6 +24,8 @@ void register_layout_gradients(GradientRegistry& registry);
 void register_indexing_gradients(GradientRegistry& registry);
 void register_bias_add_gradients(GradientRegistry& registry);
 void register_pooling_gradients(GradientRegistry& registry);
+void register_reverse_gradients(GradientRegistry& registry);
+void register_sigmoid_cross_entropy_gradients(GradientRegistry& registry);
 
 void register_all_gradients(GradientRegistry& registry);
 

@@ -15,7 +15,9 @@
 #include "gradus/ops/pooling.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduction.h"
+#include "gradus/ops/reverse.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/sigmoid_cross_entropy.h"
 #include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
@@ -42,6 +44,8 @@ void register_all_ops(OpRegistry& registry) {
   register_indexing_ops(registry);
   register_bias_add_ops(registry);
   register_pooling_ops(registry);
+  register_reverse_ops(registry);
+  register_sigmoid_cross_entropy_ops(registry);
 }
 
 }  // namespace gradus

@@ -41,6 +41,8 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   cpu::register_softmax_kernels(kernels);
   cpu::register_bias_add_kernels(kernels);
   cpu::register_pooling_kernels(kernels);
+  cpu::register_reverse_kernels(kernels);
+  cpu::register_sigmoid_cross_entropy_kernels(kernels);
 }
 
 }  // namespace gradus

@@ -34,6 +34,8 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
   reference::register_softmax_kernels(kernels);
   reference::register_bias_add_kernels(kernels);
   reference::register_pooling_kernels(kernels);
+  reference::register_reverse_kernels(kernels);
+  reference::register_sigmoid_cross_entropy_kernels(kernels);
 }
 
 }  // namespace gradus

@@ -23,5 +23,7 @@ void register_batch_norm_kernels(KernelRegistry& kernels);
 void register_softmax_kernels(KernelRegistry& kernels);
 void register_bias_add_kernels(KernelRegistry& kernels);
 void register_pooling_kernels(KernelRegistry& kernels);
+void register_reverse_kernels(KernelRegistry& kernels);
+void register_sigmoid_cross_entropy_kernels(KernelRegistry& kernels);
 
 }  // namespace gradus::reference

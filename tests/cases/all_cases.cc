@@ -21,6 +21,8 @@ const std::vector<OpCase>& all_op_cases() {
     add_bias_add_cases(cases);
     add_optimizer_update_cases(cases);
     add_pooling_cases(cases);
+    add_reverse_cases(cases);
+    add_sigmoid_cross_entropy_cases(cases);
     add_random_cases(cases);
     add_softmax_cases(cases);
     return cases;

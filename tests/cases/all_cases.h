@@ -23,6 +23,8 @@ void add_batch_norm_cases(std::vector<OpCase>& cases);
 void add_bias_add_cases(std::vector<OpCase>& cases);
 void add_optimizer_update_cases(std::vector<OpCase>& cases);
 void add_pooling_cases(std::vector<OpCase>& cases);
+void add_reverse_cases(std::vector<OpCase>& cases);
+void add_sigmoid_cross_entropy_cases(std::vector<OpCase>& cases);
 void add_random_cases(std::vector<OpCase>& cases);
 void add_softmax_cases(std::vector<OpCase>& cases);
 

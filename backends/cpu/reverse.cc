@@ -1,0 +1,34 @@
+#include "gradus/ops/reverse.h"
+
+#include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/cpu/strided_copy.h"
+
+namespace gradus::cpu {
+namespace {
+
+// A copy that starts at the last element of each reversed dimension and has a negative stride there.
+void reverse_kernel(KernelContext& c) {
+  const Tensor& x = c.input(0);
+  const Shape& shape = x.shape();
+  if (x.num_elements() == 0) return;
+  const auto to = row_major_strides(shape);
+  auto from = to;
+  std::int64_t first = 0;
+  for (const std::int64_t axis : c.attrs<ReverseAttrs>().axes) {
+    const int d = normalize_axis(axis, shape.rank());
+    std::int64_t& stride = from[static_cast<std::size_t>(d)];
+    first += (shape[d] - 1) * stride;
+    stride = -stride;
+  }
+  StridedCopy copy;
+  for (int d = 0; d < shape.rank(); ++d)
+    copy.loop(shape[d], to[static_cast<std::size_t>(d)], from[static_cast<std::size_t>(d)]);
+  const std::size_t size = dtype_size(x.dtype());
+  copy.run(c, c.output(0).raw(), static_cast<const char*>(x.raw()) + first * static_cast<std::int64_t>(size), size);
+}
+
+}  // namespace
+
+void register_reverse_kernels(KernelRegistry& kernels) { kernels.add("Reverse", kDevice, kAllDTypes, reverse_kernel); }
+
+}  // namespace gradus::cpu
