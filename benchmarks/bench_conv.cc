@@ -28,14 +28,9 @@ constexpr Shape4 kShapes[] = {
     {"56x56x64 depthwise 3x3", 16, 56, 56, 64, 3, 64, 1, 1, true},
 };
 
-}  // namespace
+namespace gd = gradus;
 
-int main(int argc, char** argv) {
-  namespace gd = gradus;
-  using namespace gradus_bench;
-  const int threads = option(argc, argv, "threads", 2), repeats = option(argc, argv, "repeats", 20);
-  const std::string only = option(argc, argv, "only", ""), device = option(argc, argv, "device", "cpu:0");
-  const gd::DType dtype = gd::dtype_from_name(option(argc, argv, "dtype", "float32"));
+void time_convolutions(int threads, int repeats, const std::string& only, gd::DType dtype, const std::string& device) {
   for (const Shape4& s : kShapes) {
     if (std::string(s.name).find(only) == std::string::npos) continue;
     gd::Graph graph;
@@ -55,10 +50,26 @@ int main(int argc, char** argv) {
     gd::Session session(graph, {.device = device, .num_threads = threads});
     for (const auto& [direction, output] : ops) {
       const gd::Operation op = output;
-      const double ms = median(time_ms(3, repeats, [&] { session.run({}, {}, {op}); }));
+      const double ms = gradus_bench::median(gradus_bench::time_ms(3, repeats, [&] { session.run({}, {}, {op}); }));
       std::printf("{\"shape\": \"%s\", \"op\": \"%s\", \"threads\": %d, \"ms\": %.3f, \"gflops\": %.1f}\n", s.name,
                   direction, threads, ms, flops / ms * 1e-6);
       std::fflush(stdout);
     }
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int threads = 2, repeats = 20;
+  std::string only, device = "cpu:0", dtype = "float32";
+  example::Options options("bench_conv",
+                           "Times Conv2D and its two gradient ops; prints one line of JSON per shape and op.");
+  options.integer("--threads", &threads, 0, 1024, "threads; 0 is one per processor");
+  options.integer("--repeats", &repeats, 1, 1 << 20, "runs that are timed");
+  options.text("--only", &only, "TEXT", "only the shapes whose name has this in it");
+  options.choice("--dtype", &dtype, {"float16", "float32", "float64"}, "what is computed with");
+  options.text("--device", &device, "DEVICE", "where");
+  return gradus_bench::run(argc, argv, "bench_conv", options,
+                           [&] { time_convolutions(threads, repeats, only, gd::dtype_from_name(dtype), device); });
 }

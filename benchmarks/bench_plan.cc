@@ -133,11 +133,7 @@ constexpr Row kRows[] = {
     {"variables and updates", variables_and_updates},
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const int most = gradus_bench::option(argc, argv, "most", 100000);
-  const std::string only = gradus_bench::option(argc, argv, "only", "");
+void print_rows(int most, const std::string& only) {
   std::string header = fmt::format("{:<28}", "seconds; n =");
   for (int n = 1000; n <= most; n *= 10) header += fmt::format("{:>10}", n);
   std::puts(header.c_str());
@@ -151,4 +147,15 @@ int main(int argc, char** argv) {
     std::puts(line.c_str());
     std::fflush(stdout);
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int most = 100000;
+  std::string only;
+  example::Options options("bench_plan", "Times how plans are built and compiled, for graphs of growing size.");
+  options.integer("--most", &most, 1000, 10000000, "nodes of the largest graph");
+  options.text("--only", &only, "TEXT", "only the rows whose name has this in it");
+  return gradus_bench::run(argc, argv, "bench_plan", options, [&] { print_rows(most, only); });
 }

@@ -7,14 +7,12 @@
 
 #include "options.h"
 
-int main(int argc, char** argv) {
-  namespace gd = gradus;
-  using namespace gradus_bench;
-  const std::string name = option(argc, argv, "model", "lenet5");
-  const int batch = option(argc, argv, "batch", 128), threads = option(argc, argv, "threads", 2),
-            steps = option(argc, argv, "steps", 60);
-  const bool profile = option(argc, argv, "profile", 0) != 0;
+namespace {
 
+namespace gd = gradus;
+
+void time_training(const gradus_bench::TrainOptions& o, bool profile) {
+  const auto& [name, batch, threads, steps] = o;
   gd::Graph graph;
   const gd::Shape image = name == "resnet20" ? gd::Shape{batch, 32, 32, 3} : gd::Shape{batch, 28, 28, 1};
   const gd::Output images = gd::placeholder(graph, gd::DType::kFloat32, image, "images");
@@ -27,13 +25,27 @@ int main(int argc, char** argv) {
   for (std::int64_t i = 0; i < batch; ++i) classes.set(i, static_cast<double>(i * 7 % 10));
   const gd::Feeds feeds{{images, gd::random_uniform_tensor(gd::DType::kFloat32, image, 1)}, {labels, classes}};
   gd::Session session(graph, {.seed = 1, .num_threads = threads, .profile = profile});
-  const double train_ms = median(time_ms(10, steps, [&] { session.run(feeds, {}, {train}); }));
+  const double train_ms =
+      gradus_bench::median(gradus_bench::time_ms(10, steps, [&] { session.run(feeds, {}, {train}); }));
   if (profile) std::fputs(session.explain(feeds, {}, {train}).c_str(), stderr);
 
   gd::Graph inference;
   const gd::Output x = gd::placeholder(inference, gd::DType::kFloat32, image, "images");
   const gd::Output logits = model(x, {.training = false});
   gd::Session infer(inference, {.seed = 1, .num_threads = threads});
-  const double infer_ms = median(time_ms(5, steps, [&] { infer.run({{x, feeds[0].second}}, {logits}); }));
-  print_train("gradus", name, batch, threads, train_ms, infer_ms);
+  const double infer_ms = gradus_bench::median(gradus_bench::time_ms(5, steps, [&] {
+    infer.run({{x, feeds[0].second}}, {logits});
+  }));
+  gradus_bench::print_train("gradus", name, batch, threads, train_ms, infer_ms);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  gradus_bench::TrainOptions o;
+  int profile = 0;
+  example::Options options("bench_train", "Times training steps and inference of a model; prints one line of JSON.");
+  o.add_to(&options, gd::nn::model_names());
+  options.integer("--profile", &profile, 0, 1, "1: the time of every node of a training step goes to stderr");
+  return gradus_bench::run(argc, argv, "bench_train", options, [&] { time_training(o, profile == 1); });
 }

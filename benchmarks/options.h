@@ -1,26 +1,49 @@
-// What the benchmark programs share: "--name value" options, medians, and the peak resident memory of this process.
+// What the benchmark programs share: the frame around a program, medians, and the peak resident memory of this process.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "../examples/common/options.h"
+#include "../examples/common/standard_streams.h"
+
 namespace gradus_bench {
 
-// The value after --name, or `fallback`.
-inline std::string option(int argc, char** argv, const std::string& name, const std::string& fallback) {
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (argv[i] == "--" + name) return argv[i + 1];
+// Reads the command line and calls body(). Returns the exit status: 2, with one line on stderr, when an option is wrong, something
+// fails, or standard output does not take the results.
+template <class Body>
+int run(int argc, char** argv, const std::string& program, example::Options options, Body&& body) {
+  example::hold_standard_streams();
+  try {
+    if (options.parse(argc, argv)) body();
+    example::check_standard_output();
+    return 0;
+  } catch (const example::UsageError& error) {
+    example::print_error(program, std::string("InvalidArgument: ") + error.what() + " (see --help)");
+  } catch (const std::exception& error) {
+    example::print_error(program, error.what());
   }
-  return fallback;
+  return 2;
 }
-inline int option(int argc, char** argv, const std::string& name, int fallback) {
-  return std::atoi(option(argc, argv, name, std::to_string(fallback)).c_str());
-}
+
+// The options of the programs that train a model.
+struct TrainOptions {
+  std::string model = "lenet5";
+  int batch = 128, threads = 2, steps = 60;
+
+  void add_to(example::Options* options, const std::vector<std::string>& models) {
+    options->choice("--model", &model, models, "what is trained");
+    options->integer("--batch", &batch, 1, 1 << 20, "images per step");
+    options->integer("--threads", &threads, 1, 1024, "threads");
+    options->integer("--steps", &steps, 1, 1 << 20, "steps that are timed");
+  }
+};
 
 inline double median(std::vector<double> values) {
   if (values.empty()) return 0;

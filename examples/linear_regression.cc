@@ -4,9 +4,11 @@
 
 #include <gradus/gradus.h>
 
+#include "common/program.h"
+
 namespace gd = gradus;
 
-int main() {
+int fit_a_line() {
   const gd::Tensor points = gd::random_uniform_tensor(gd::DType::kFloat32, {200}, /*seed=*/1, -1.0, 1.0);
   const gd::Tensor noise = gd::random_normal_tensor(gd::DType::kFloat32, {200}, /*seed=*/2, 0.0, 0.1);
 
@@ -26,4 +28,10 @@ int main() {
   std::printf("slope %.3f (true 3), intercept %.3f (true -1)\n",
               static_cast<double>(session.value(slope).item<float>()),
               static_cast<double>(session.value(intercept).item<float>()));
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  return example::run(argc, argv, "linear_regression", "Fits a line to noisy points and prints slope and intercept.",
+                      fit_a_line);
 }

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <limits>
 
 #include "gradus/io/npy.h"
 #include "tools/op_names.h"
+#include "tools/usage_errors.h"
 
 namespace gradus::tools {
 namespace {
@@ -90,16 +92,9 @@ class Parser final : public AttrVisitor {
   void field(const AttrField& f, DType& v) override {
     const std::string* text = find(f);
     if (text == nullptr) return;
-    std::string names;
-    for (int i = 0; i < kDTypeCount; ++i) {
-      const DType dtype = static_cast<DType>(i);
-      if (*text == dtype_name(dtype)) {
-        v = dtype;
-        return;
-      }
-      names += (i == 0 ? "" : ", ") + std::string(dtype_name(dtype));
-    }
-    refuse(f, "one of " + names, *text);
+    std::vector<std::string> names;
+    for (int i = 0; i < kDTypeCount; ++i) names.emplace_back(dtype_name(static_cast<DType>(i)));
+    v = static_cast<DType>(index_of(f, names, *text));
   }
   void field(const AttrField& f, Shape& v) override {
     const std::string* text = find(f);
@@ -121,12 +116,7 @@ class Parser final : public AttrVisitor {
   void field(const AttrField& f, EnumValue& v) override {
     const std::string* text = find(f);
     if (text == nullptr) return;
-    for (std::size_t i = 0; i < v.names.size(); ++i) {
-      if (*text != v.names[i]) continue;
-      v.index = static_cast<int>(i);
-      return;
-    }
-    refuse(f, fmt::format("{}{}", v.names.size() > 1 ? "one of " : "", fmt::join(v.names, ", ")), *text);
+    v.index = index_of(f, std::vector<std::string>(v.names.begin(), v.names.end()), *text);
   }
 
  private:
@@ -134,8 +124,16 @@ class Parser final : public AttrVisitor {
     const auto found = texts_.find(f.name);
     return found == texts_.end() ? nullptr : &found->second;
   }
-  [[noreturn]] static void refuse(const AttrField& f, const std::string& wanted, const std::string& text) {
-    throw invalid_argument(fmt::format("{} takes {}; got '{}'", option_name(f.name), wanted, text));
+  [[noreturn]] static void refuse(const AttrField& f, const std::string& wanted, const std::string& text,
+                                  const std::string& hint = "") {
+    throw invalid_argument(fmt::format("{} takes {}; got '{}'{}", option_name(f.name), wanted, text, hint));
+  }
+  // The position of `text` among the names that the field may have.
+  static int index_of(const AttrField& f, const std::vector<std::string>& names, const std::string& text) {
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found != names.end()) return static_cast<int>(found - names.begin());
+    refuse(f, fmt::format("{}{}", names.size() > 1 ? "one of " : "", fmt::join(names, ", ")), text,
+           did_you_mean_name(text, names));
   }
   const std::map<std::string, std::string>& texts_;
 };

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "gradus/core/device.h"
 #include "gradus/io/file.h"
@@ -22,8 +23,8 @@ constexpr std::int64_t kMaxOrder = 4;
 struct CheckOptionsText {
   std::vector<std::string> names;
   std::string order = "2";
-  std::string device;
-  std::string json;
+  std::optional<std::string> device;
+  std::optional<std::string> json;
   bool verbose = false;
 };
 
@@ -35,8 +36,8 @@ cases::CheckRequest request_of(const CheckOptionsText& texts) {
     throw invalid_argument(fmt::format("--order takes an integer from 1 to {}; got '{}'", kMaxOrder, texts.order));
   }
   request.order = static_cast<int>(order[0]);
-  if (!texts.device.empty()) {
-    const DeviceName device = DeviceName::parse(texts.device);
+  if (texts.device) {
+    const DeviceName device = DeviceName::parse(*texts.device);
     backend_registry().create(device, {.num_threads = 1});  // fails once, here, and not in every case
     request.device = device.to_string();
   }
@@ -45,12 +46,12 @@ cases::CheckRequest request_of(const CheckOptionsText& texts) {
 
 int check(const CheckOptionsText& texts) {
   const cases::CheckRequest request = request_of(texts);
-  if (!texts.json.empty()) check_output_paths({texts.json});  // before minutes of computing
+  if (texts.json) check_output_paths({*texts.json});  // before minutes of computing
   const std::vector<cases::OpCase>& all = cases::all_op_cases();
   std::vector<cases::CaseCheck> checks = cases::check_cases(all, request, texts.verbose ? &std::cout : nullptr);
   for (cases::CaseCheck& row : cases::ops_without_cases(all, request)) checks.push_back(std::move(row));
-  if (!texts.json.empty()) {
-    io::AtomicFile file(texts.json);
+  if (texts.json) {
+    io::AtomicFile file(*texts.json);
     file.write(cases::checks_to_json(checks));
     file.commit();
   }

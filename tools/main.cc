@@ -10,34 +10,20 @@
 #include <string>
 #include <vector>
 
+#include "examples/common/standard_streams.h"
 #include "gradus/core/error.h"
 #include "gradus/version.h"
 #include "tools/commands.h"
+#include "tools/usage_errors.h"
 
 namespace {
 
 using gradus::Code;
 using gradus::Error;
 
-// Whatever the text holds, the report stays on one line.
 int fail(const Error& error) {
-  std::string text = error.full_text();
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  std::fprintf(stderr, "gradus: %s\n", text.c_str());
+  example::print_error("gradus", error.full_text());
   return 2;
-}
-
-// CLI11's own text would list every word after it too.
-void refuse_unknown_subcommand(const CLI::App& app, const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments[0].substr(0, 1) == "-") return;
-  std::string names;
-  for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (subcommand->get_name() == arguments[0]) return;
-    names += (names.empty() ? "" : ", ") + subcommand->get_name();
-  }
-  throw gradus::invalid_argument("no subcommand '" + arguments[0] + "'; the subcommands are " + names);
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -60,22 +46,22 @@ int run(const std::vector<std::string>& arguments) {
     app.exit(success, out, out);
     std::fputs(out.str().c_str(), stdout);
   } catch (const CLI::ParseError& error) {
-    refuse_unknown_subcommand(app, arguments);
-    throw gradus::invalid_argument(error.what());
+    throw gradus::invalid_argument(gradus::tools::usage_error_text(app, arguments, error));
   }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    throw Error(Code::kResourceExhausted, "cannot write to standard output");
-  }
+  example::check_standard_output();
   return status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  example::hold_standard_streams();
   try {
     return run(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
   } catch (const Error& error) {
     return fail(error);
+  } catch (const example::OutputLost& lost) {
+    return fail(Error(Code::kResourceExhausted, lost.what()));
   } catch (const std::bad_alloc&) {
     return fail(Error(Code::kResourceExhausted, "out of memory"));
   } catch (const std::exception& error) {

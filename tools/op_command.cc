@@ -14,6 +14,7 @@
 #include "tools/npy_outputs.h"
 #include "tools/op_names.h"
 #include "tools/op_run.h"
+#include "tools/usage_errors.h"
 
 namespace gradus::tools {
 namespace {
@@ -47,11 +48,12 @@ class OpCommand {
       option->type_name(attr.values.empty() ? attr.type : fmt::format("{}", fmt::join(attr.values, "|")))
           ->group("Attributes");
       attrs_.emplace_back(attr.name, option);
+      if (attr.type == "tensor" && attr.default_text.empty()) required_.push_back(option);
     }
     out_ = add("out", "", fmt::format("a result's file, once for each of: {}", fmt::join(op.outputs, ", ")));
     repeatable_.insert(out_);
     device_ = add("device", "", "where to run: cpu:0 or ref:0 (`gradus devices`)");
-    threads_ = add("threads", "", "threads of a CPU device (default: one per processor)");
+    threads_ = add("threads", "", "threads of a CPU device; 0 is one per processor (default: 0)");
     out_->type_name("FILE.npy")->group("Run");
     device_->type_name("DEVICE")->group("Run");
     threads_->type_name("N")->group("Run");
@@ -68,8 +70,11 @@ class OpCommand {
     OpRun run;
     run.op = &op_;
     run.attrs = parse_attrs(op_.attrs, attr_texts());
+    for (const CLI::Option* option : required_) {
+      if (option->count() == 0) throw invalid_argument(fmt::format("{} is missing", option->get_name()));
+    }
     if (device_->count() > 0) run.device = DeviceName::parse(device_->results()[0]).to_string();
-    if (threads_->count() > 0) run.num_threads = static_cast<int>(integer(threads_, 1, kMaxThreads));
+    if (threads_->count() > 0) run.num_threads = static_cast<int>(integer(threads_, 0, kMaxThreads));
     if (seed_ != nullptr && seed_->count() > 0) run.seed = static_cast<std::uint64_t>(integer(seed_, 0, INT64_MAX));
     for (const CLI::Option* option : operands_) {
       if (option->count() == 0 && !(op_.variadic_inputs() && option == operands_.back())) refuse_missing(option);
@@ -122,11 +127,9 @@ class OpCommand {
   void refuse_unknown_words() const {
     const std::vector<std::string> words = command_.remaining();
     if (words.empty()) return;
-    std::string word = words[0];
+    const std::string& word = words[0];
     if (word.substr(0, 2) == "--") {
-      word = word.substr(0, word.find('='));
-      throw invalid_argument(fmt::format("{} has no option {}{}", op_.name, word,
-                                         nearest_names(word, std::vector<std::string>(names_.begin(), names_.end()))));
+      throw invalid_argument(no_such_option(op_.name, word, std::vector<std::string>(names_.begin(), names_.end())));
     }
     throw invalid_argument(fmt::format("'{}' is not an option; values follow their option, like {} VALUE", word,
                                        operands_.empty() ? "--out" : operands_[0]->get_name()));
@@ -167,6 +170,7 @@ class OpCommand {
   std::set<const CLI::Option*> repeatable_;
   std::vector<CLI::Option*> operands_;
   std::vector<std::pair<std::string, CLI::Option*>> attrs_;
+  std::vector<const CLI::Option*> required_;  // attributes without a default
   CLI::Option* out_ = nullptr;
   CLI::Option* device_ = nullptr;
   CLI::Option* threads_ = nullptr;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "tools/commands.h"
 #include "tools/op_facts.h"
@@ -132,15 +133,15 @@ void add_ops_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("ops", "Lists every op with its dtypes, gradients and layouts, or shows one op's page");
   struct Options {
-    std::string name;
+    std::optional<std::string> name;
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
   command->add_option("NAME", options->name, "show this op's page instead of the table")->type_name("");
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options] {
-    if (!options->name.empty()) {
-      const OpFacts facts = op_facts(find_op(options->name));
+    if (options->name) {
+      const OpFacts facts = op_facts(find_op(*options->name));
       if (options->json) return void(std::puts(to_json(facts).dump(2).c_str()));
       return print_page(facts);
     }

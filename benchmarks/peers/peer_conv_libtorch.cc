@@ -29,11 +29,8 @@ constexpr Shape4 kShapes[] = {
     {"56x56x64 depthwise 3x3", 16, 56, 56, 64, 3, 64, 1, 1, 64},
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+void time_convolutions(int threads, int repeats) {
   using namespace gradus_bench;
-  const int threads = option(argc, argv, "threads", 2), repeats = option(argc, argv, "repeats", 20);
   torch::set_num_threads(threads);
   for (const Shape4& s : kShapes) {
     double best[3] = {1e30, 1e30, 1e30}, flops = 0;
@@ -65,4 +62,15 @@ int main(int argc, char** argv) {
       std::fflush(stdout);
     }
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int threads = 2, repeats = 20;
+  example::Options options("peer_conv_libtorch",
+                           "The peer of bench_conv in libtorch; prints one line of JSON per shape and op.");
+  options.integer("--threads", &threads, 1, 1024, "threads");
+  options.integer("--repeats", &repeats, 1, 1 << 20, "runs that are timed");
+  return gradus_bench::run(argc, argv, "peer_conv_libtorch", options, [&] { time_convolutions(threads, repeats); });
 }

@@ -28,13 +28,8 @@ struct Model : torch::nn::Module {
   torch::nn::Linear fc1_{nullptr}, fc2_{nullptr}, fc3_{nullptr};
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  using namespace gradus_bench;
-  const std::string name = option(argc, argv, "model", "lenet5"), layout = option(argc, argv, "layout", "nchw");
-  const int batch = option(argc, argv, "batch", 128), threads = option(argc, argv, "threads", 2),
-            steps = option(argc, argv, "steps", 60);
+void time_training(const gradus_bench::TrainOptions& o, const std::string& layout) {
+  const auto& [name, batch, threads, steps] = o;
   torch::set_num_threads(threads);
   torch::manual_seed(1);
   Model model(name == "deep_mnist");
@@ -47,15 +42,27 @@ int main(int argc, char** argv) {
     images = images.contiguous(torch::MemoryFormat::ChannelsLast);
   }
   torch::optim::SGD optimizer(model.parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
-  const auto train = time_ms(10, steps, [&] {
+  const auto train = gradus_bench::time_ms(10, steps, [&] {
     optimizer.zero_grad();
     torch::nn::functional::cross_entropy(model.forward(images), labels).backward();
     optimizer.step();
   });
   model.eval();
-  const auto infer = time_ms(5, steps, [&] {
+  const auto infer = gradus_bench::time_ms(5, steps, [&] {
     const torch::NoGradGuard no_gradients;
     model.forward(images);
   });
-  print_train(("libtorch " + layout).c_str(), name, batch, threads, median(train), median(infer));
+  gradus_bench::print_train(("libtorch " + layout).c_str(), name, batch, threads, gradus_bench::median(train),
+                            gradus_bench::median(infer));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  gradus_bench::TrainOptions o;
+  std::string layout = "nchw";
+  example::Options options("peer_train_libtorch", "The peer of bench_train in libtorch; prints one line of JSON.");
+  o.add_to(&options, {"lenet5", "deep_mnist"});
+  options.choice("--layout", &layout, {"nchw", "nhwc"}, "order of the images' dimensions in memory");
+  return gradus_bench::run(argc, argv, "peer_train_libtorch", options, [&] { time_training(o, layout); });
 }

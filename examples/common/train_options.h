@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "options.h"
+
 namespace train_program {
 
 struct Options {
@@ -33,11 +35,7 @@ struct Defaults {
   double learning_rate = 0.05;
 };
 
-// Reads argv. Returns true when the program should go on; otherwise *exit_code is 0 after --help or 2 after a mistake, which was
-// printed as one line "train_mnist: InvalidArgument: ...".
-bool parse_options(int argc, char** argv, const Defaults& defaults, Options* options, int* exit_code);
-
-// One line on stderr, "PROGRAM: TEXT", whatever the text holds.
-void print_error(const std::string& program, std::string text);
+// The table of options, which writes to *options when it is parsed; *options gets the defaults first.
+example::Options describe_options(const Defaults& defaults, Options* options);
 
 }  // namespace train_program

@@ -7,9 +7,12 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+
+#include <gradus/io/file.h>
+
+#include "program.h"
 
 namespace train_program {
 namespace {
@@ -28,6 +31,25 @@ struct Progress {
   nlohmann::json epochs = nlohmann::json::array();  // what --json gets
 };
 
+// Makes the folder; what stands in the way of saving is noticed now, not after the first hundreds of steps.
+void check_checkpoint_folder(const std::string& folder) {
+  namespace fs = std::filesystem;
+  const auto refuse = [&](const std::string& why) {
+    throw gd::invalid_argument(fmt::format("--checkpoint: cannot save in '{}': {}", folder, why));
+  };
+  std::error_code problem;
+  const fs::file_status status = fs::status(folder, problem);
+  if (fs::exists(status) && !fs::is_directory(status)) refuse("it is a file, not a folder");
+  const fs::path parent = fs::absolute(fs::path(folder) / "..").lexically_normal();
+  if (!fs::exists(status) && !fs::is_directory(parent, problem)) {
+    refuse(fmt::format("there is no folder '{}' to make it in", parent.string()));
+  }
+  problem.clear();
+  fs::create_directory(folder, problem);
+  if (!problem && ::access(folder.c_str(), W_OK | X_OK) != 0) problem.assign(errno, std::generic_category());
+  if (problem) refuse(problem.message());
+}
+
 class Program {
  public:
   Program(const Options& options, const Setup& setup) : o_(options), setup_(setup), data_(setup.load(options)) {
@@ -42,13 +64,11 @@ class Program {
 
   int run() {
     if (!o_.checkpoint.empty()) start_from_checkpoint();
-    write_json();  // a file that cannot be written is noticed now, not after the first pass
+    if (!o_.json.empty()) const gd::io::AtomicFile noticed_now(o_.json);  // rather than after the first pass
     while (progress_.epoch < o_.epochs) {
       if (!train_epoch()) return 128 + interrupted;
       const double accuracy = test();
       const double loss = progress_.loss_sum / static_cast<double>(progress_.images);
-      std::printf("epoch %d: loss %.4f, test accuracy %.4f\n", progress_.epoch + 1, loss, accuracy);
-      std::fflush(stdout);
       progress_.epochs.push_back({{"epoch", progress_.epoch + 1}, {"loss", loss}, {"test_accuracy", accuracy}});
       ++progress_.epoch;
       progress_.position = 0;
@@ -56,7 +76,10 @@ class Program {
       progress_.images = 0;
       save();
       write_json();
+      std::printf("epoch %d: loss %.4f, test accuracy %.4f\n", progress_.epoch, loss, accuracy);
+      example::check_standard_output();  // a run whose results go nowhere ends here, with its checkpoint saved
     }
+    write_json();  // of a run that was finished before
     const double accuracy = progress_.epochs.back().at("test_accuracy");
     std::printf("test accuracy: %.4f\n", accuracy);
     return 0;
@@ -176,14 +199,7 @@ class Program {
   }
 
   void start_from_checkpoint() {
-    // What stands in the way of saving is noticed now, not after the first hundreds of steps.
-    std::error_code problem;
-    std::filesystem::create_directory(o_.checkpoint, problem);
-    if (!problem && ::access(o_.checkpoint.c_str(), W_OK | X_OK) != 0) problem.assign(errno, std::generic_category());
-    if (problem) {
-      throw gd::invalid_argument(fmt::format("cannot use '{}' for checkpoints: {}", o_.checkpoint, problem.message()));
-    }
-
+    check_checkpoint_folder(o_.checkpoint);
     const std::optional<gd::io::Checkpoint> found = gd::io::load_latest_checkpoint(o_.checkpoint);
     if (!o_.resume) {
       if (found)
@@ -230,10 +246,9 @@ class Program {
 
   void write_json() const {
     if (o_.json.empty()) return;
-    std::ofstream file(o_.json, std::ios::trunc);
-    file << nlohmann::json{{"options", identity()}, {"epochs", progress_.epochs}}.dump(2) << '\n';
-    file.close();
-    if (!file) throw gd::not_found("cannot write '" + o_.json + "'");
+    gd::io::AtomicFile file(o_.json);
+    file.write(nlohmann::json{{"options", identity()}, {"epochs", progress_.epochs}}.dump(2) + "\n");
+    file.commit();
   }
 
   const Options& o_;
@@ -252,21 +267,16 @@ class Program {
 
 int run(int argc, char** argv, const Setup& setup) {
   Options options;
-  int exit_code = 0;
-  if (!parse_options(argc, argv, setup.defaults, &options, &exit_code)) return exit_code;
-  struct sigaction action = {};
-  action.sa_handler = on_interrupt;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends the program at once
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  try {
+  const example::Options table = describe_options(setup.defaults, &options);
+  return example::run(argc, argv, setup.defaults.program, table, [&] {
+    if (options.resume && options.checkpoint.empty()) throw example::UsageError("--resume needs --checkpoint DIR");
+    struct sigaction action = {};
+    action.sa_handler = on_interrupt;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends the program at once
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
     return Program(options, setup).run();
-  } catch (const gd::Error& error) {
-    print_error(setup.defaults.program, error.full_text());
-  } catch (const std::exception& error) {
-    print_error(setup.defaults.program, fmt::format("Internal: {}", error.what()));
-  }
-  return 2;
+  });
 }
 
 }  // namespace train_program

@@ -6,6 +6,8 @@
 
 #include <gradus/gradus.h>
 
+#include "../common/program.h"
+
 namespace gd = gradus;
 
 struct SwishAttrs {
@@ -47,7 +49,7 @@ gd::Output swish(const gd::Output& x, const SwishAttrs& attrs = {}, std::string_
   return x.graph().add("Swish", {x}, attrs, name, location);
 }
 
-int main() {
+int demonstrate() {
   gd::op_registry().add({.name = "Swish",
                          .inputs = {"x"},
                          .outputs = {"y"},
@@ -67,4 +69,9 @@ int main() {
   const gd::GradientReport report = gd::check_gradients(gd::reduce_sum(y * y), {x}, {.order = 2, .seed = 1});
   std::cout << report << '\n';
   return report.ok() ? 0 : 1;
+}
+
+int main(int argc, char** argv) {
+  return example::run(argc, argv, "custom_op", "Registers an op of its own, runs it and checks its gradient.",
+                      demonstrate);
 }

@@ -148,6 +148,12 @@ TEST_F(OpCommand, RandomOpsFollowTheSeed) {
   EXPECT_FALSE(bit_equal(draw("1", "1"), draw("2", "1")));
 }
 
+TEST_F(OpCommand, ThreadsZeroIsOnePerProcessorAsInEveryProgram) {
+  save("x.npy", Tensor::from<float>({-1, 2}));
+  expect_success({"op", "relu", "--x", "x.npy", "--threads", "0", "--out", "y.npy"});
+  EXPECT_TRUE(bit_equal(load("y.npy"), Tensor::from<float>({0, 2})));
+}
+
 TEST_F(OpCommand, AFilesNameMayContainSpaces) {
   save("my x.npy", Tensor::from<float>({-1, 2}));
   expect_success({"op", "relu", "--x", "my x.npy", "--out", "my y.npy"});
@@ -222,8 +228,7 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
       {with(sum, {"--axes", "0,x"}), "InvalidArgument", "--axes takes a comma list of integers; got '0,x'"},
       {with(sum, {"--axes", "2"}), "InvalidArgument", "axis 2"},
       {with(sum, {"--keep-dims", "maybe"}), "InvalidArgument", "--keep-dims takes true or false; got 'maybe'"},
-      {with(sum, {"--threads", "0"}), "InvalidArgument", "--threads takes an integer from 1 to 1024; got '0'"},
-      {with(sum, {"--threads", "-1"}), "InvalidArgument", "got '-1'"},
+      {with(sum, {"--threads", "-1"}), "InvalidArgument", "--threads takes an integer from 0 to 1024; got '-1'"},
       {with(sum, {"--threads", "abc"}), "InvalidArgument", "got 'abc'"},
       {with(sum, {"--threads", "1,2"}), "InvalidArgument", "got '1,2'"},
       {with(sum, {"--threads", "99999999999999999999"}), "InvalidArgument", "--threads"},

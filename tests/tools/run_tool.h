@@ -34,11 +34,12 @@ class ToolTest : public testing::Test {
 
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
-  // Relative paths in `words` are below the test's folder, which is the program's working directory.
-  ToolResult run(const std::vector<std::string>& words) const {
+  // Relative paths in `words` are below the test's folder, which is the program's working directory. `output` is where the
+  // shell sends standard output.
+  ToolResult run(const std::vector<std::string>& words, const std::string& output = ">stdout.txt") const {
     std::string command = "cd " + quoted(folder_.string()) + " && " + quoted(GRADUS_TOOL);
     for (const std::string& word : words) command += " " + quoted(word);
-    command += " >stdout.txt 2>stderr.txt";
+    command += " 2>stderr.txt " + output;
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, content(path("stdout.txt")), content(path("stderr.txt"))};
   }
