@@ -8,12 +8,11 @@
 
 #include "options.h"
 
-int main(int argc, char** argv) {
-  namespace gd = gradus;
-  using namespace gradus_bench;
-  const std::string name = option(argc, argv, "model", "lenet5");
-  const int batch = option(argc, argv, "batch", 1), callers = option(argc, argv, "callers", 2),
-            seconds = option(argc, argv, "seconds", 2);
+namespace {
+
+namespace gd = gradus;
+
+void time_calls(const std::string& name, int batch, int callers, int seconds) {
   gd::Graph graph;
   const gd::Shape image = name == "resnet20" ? gd::Shape{batch, 32, 32, 3} : gd::Shape{batch, 28, 28, 1};
   const gd::Output images = gd::placeholder(graph, gd::DType::kFloat32, image, "images");
@@ -36,4 +35,19 @@ int main(int argc, char** argv) {
     std::printf("{\"model\": \"%s\", \"batch\": %d, \"callers\": %d, \"concurrent_runs\": %d, \"calls_per_s\": %.0f}\n",
                 name.c_str(), batch, callers, concurrent, static_cast<double>(calls) / seconds);
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string model = "lenet5";
+  int batch = 1, callers = 2, seconds = 2;
+  example::Options options("bench_concurrent",
+                           "Times inference from several threads on one session; one line of JSON each.");
+  options.choice("--model", &model, gd::nn::model_names(), "what is run");
+  options.integer("--batch", &batch, 1, 1 << 20, "images per call");
+  options.integer("--callers", &callers, 1, 1024, "threads that call");
+  options.integer("--seconds", &seconds, 1, 3600, "how long");
+  return gradus_bench::run(argc, argv, "bench_concurrent", options,
+                           [&] { time_calls(model, batch, callers, seconds); });
 }

@@ -110,7 +110,7 @@ expect_of train_cifar10 "InvalidArgument: no option '--colour'" --colour
 
 # The benchmarks, where they are built.
 benchmarks=()
-for program in bench_conv bench_plan bench_train; do
+for program in bench_concurrent bench_conv bench_plan bench_train; do
   [[ ! -x "$BIN/$program" ]] || benchmarks+=("$program")
 done
 for program in "${benchmarks[@]}"; do
