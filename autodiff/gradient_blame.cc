@@ -16,7 +16,7 @@ namespace gradus {
 namespace {
 
 // Random ops draw the same numbers in every run.
-constexpr std::uint64_t kRunNumber = 1;
+constexpr std::uint64_t kBlameRunNumber = 1;
 
 std::size_t index(const Node& node) { return static_cast<std::size_t>(node.id()); }
 
@@ -167,7 +167,7 @@ class BlameFinder::Values {
       }
     }
     for (std::vector<Tensor>* run : {&first_, &second_}) {
-      session.set_run_number(kRunNumber);
+      session.set_run_number(kBlameRunNumber);
       *run = session.run(feeds, outputs_);
     }
   }

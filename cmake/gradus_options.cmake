@@ -1,5 +1,9 @@
 # Every option of the build, in one place.
 set(top ${PROJECT_IS_TOP_LEVEL})
+set(embedded ON)
+if(top)
+  set(embedded OFF)
+endif()
 
 option(GRADUS_BACKENDS "Build the reference and CPU backends (OFF: graphs can be built and differentiated, not run)" ON)
 # A GPU backend (GRADUS_CUDA) joins here: backends/cuda becomes one more room beside reference and cpu.
@@ -11,6 +15,7 @@ option(GRADUS_BUILD_BENCHMARKS "Build the benchmarks" ${top})
 option(GRADUS_INSTALL "Add install rules" ${top})
 option(GRADUS_WERROR "Treat warnings in our own code as errors" OFF)
 option(GRADUS_CCACHE "Use ccache where it is installed" ${top})
+option(GRADUS_UNITY "Compile each room as one file: half the time for a whole build, more after a change" ${embedded})
 set(GRADUS_SANITIZE "" CACHE STRING "Sanitizer: address (with undefined behaviour), thread, or empty")
 set_property(CACHE GRADUS_SANITIZE PROPERTY STRINGS "" address thread)
 if(NOT GRADUS_SANITIZE MATCHES "^(address|thread)?$")
@@ -28,3 +33,4 @@ if(GRADUS_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   endif()
 endif()
 unset(top)
+unset(embedded)

@@ -18,9 +18,10 @@ function(gradus_glob result)
   set(${result} ${found} PARENT_SCOPE)
 endfunction()
 
-# gradus_room(name patterns... [LIBRARIES targets...]) adds the object library gradus_<name>.
+# gradus_room(name patterns... [LIBRARIES targets...] [SEPARATE]) adds the object library gradus_<name>. With GRADUS_UNITY its files
+# are compiled as one, unless they are SEPARATE: kernels, whose compile time is their own and whose inlining stays as it is.
 function(gradus_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 room "" "" "LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 room "SEPARATE" "" "LIBRARIES")
   gradus_glob(sources ${room_UNPARSED_ARGUMENTS})
   if(NOT sources)
     return()
@@ -30,6 +31,9 @@ function(gradus_room name)
   target_link_libraries(gradus_${name} PRIVATE gradus_library_flags fmt::fmt spdlog::spdlog Threads::Threads
                                                nlohmann_json::nlohmann_json ${room_LIBRARIES})
   set_target_properties(gradus_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  if(GRADUS_UNITY AND NOT room_SEPARATE)
+    set_target_properties(gradus_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+  endif()
   set(GRADUS_OBJECTS ${GRADUS_OBJECTS} "$<TARGET_OBJECTS:gradus_${name}>" PARENT_SCOPE)
   if(name MATCHES "^(reference|cpu)$")
     string(TOUPPER "GRADUS_HAS_${name}" definition)

@@ -6,9 +6,9 @@
 namespace gradus::io {
 namespace {
 
-constexpr std::int64_t kSide = 32;
-constexpr std::int64_t kPlane = kSide * kSide;
-constexpr std::int64_t kPixels = 3 * kPlane;
+constexpr std::int64_t kCifarSide = 32;
+constexpr std::int64_t kPlane = kCifarSide * kCifarSide;
+constexpr std::int64_t kCifarPixels = 3 * kPlane;
 
 // What distinguishes the two data sets. A record is its label bytes, then the red, green and blue planes.
 struct Layout {
@@ -41,7 +41,7 @@ std::vector<std::string> find_files(const std::string& directory, const Layout& 
 
 ImageSet load_records(const std::vector<std::string>& paths, std::int64_t expected, const Layout& layout,
                       bool allow_subset) {
-  const std::int64_t record = layout.label_bytes + kPixels;
+  const std::int64_t record = layout.label_bytes + kCifarPixels;
   std::int64_t total = 0;
   for (const std::string& path : paths) {
     const auto file = File::open(path);
@@ -58,7 +58,7 @@ ImageSet load_records(const std::vector<std::string>& paths, std::int64_t expect
     total += whole;
   }
   ImageSet set;
-  set.images = Tensor(DType::kUInt8, {total, kSide, kSide, 3});
+  set.images = Tensor(DType::kUInt8, {total, kCifarSide, kCifarSide, 3});
   set.labels = Tensor(DType::kInt32, {total});
   set.num_classes = layout.num_classes;
   set.class_names = layout.class_names;

@@ -11,7 +11,7 @@
 namespace gradus::io {
 namespace {
 
-constexpr std::string_view kSuffix = ".npy";
+constexpr std::string_view kMemberSuffix = ".npy";
 
 }  // namespace
 
@@ -32,9 +32,9 @@ std::map<std::string, Tensor> read_npz_if(const std::string& path, FunctionRef<b
   std::map<std::string, Tensor> tensors;
   bool any = archive.members().empty();
   for (const ZipMember& member : archive.members()) {
-    if (!member.name.ends_with(kSuffix)) continue;  // no array: a README, a directory
+    if (!member.name.ends_with(kMemberSuffix)) continue;  // no array: a README, a directory
     any = true;
-    const std::string name = member.name.substr(0, member.name.size() - kSuffix.size());
+    const std::string name = member.name.substr(0, member.name.size() - kMemberSuffix.size());
     if (wanted(name)) {
       tensors[name] = read_npy(*archive.open(member));
     } else {
@@ -66,7 +66,7 @@ void save_npz(const std::string& path, const std::map<std::string, Tensor>& tens
   ZipWriter archive(path);
   for (const auto& [name, tensor] : tensors) {
     const std::string header = npy_header_of(tensor, fmt::format("{}({})", path, name));
-    archive.add(name + std::string(kSuffix), header, tensor.raw(), tensor.bytes(), options.compress);
+    archive.add(name + std::string(kMemberSuffix), header, tensor.raw(), tensor.bytes(), options.compress);
   }
   archive.finish();
 }

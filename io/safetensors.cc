@@ -14,7 +14,7 @@
 namespace gradus::io {
 namespace {
 
-constexpr std::uint64_t kLargestHeader = 100'000'000;  // the limit of the format's own reader
+constexpr std::uint64_t kLargestSafetensorsHeader = 100'000'000;  // the limit of the format's own reader
 
 }  // namespace
 
@@ -36,10 +36,10 @@ SafeTensors read_safetensors_if(const std::string& path, FunctionRef<bool(const 
   source->read(raw, sizeof raw, "the header length");
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | raw[i];
-  if (length > source->most_left() || length > kLargestHeader) {
+  if (length > source->most_left() || length > kLargestSafetensorsHeader) {
     source->fail_at(
         0, fmt::format("not a safetensors file, or truncated: the header claims {} bytes; {} are left, {} allowed",
-                       length, source->most_left(), kLargestHeader));
+                       length, source->most_left(), kLargestSafetensorsHeader));
   }
   std::string json(static_cast<std::size_t>(length), '\0');
   source->read(json.data(), json.size(), "the header");

@@ -15,7 +15,7 @@ void broadcast_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), broadcast_shapes(c.input_shape(0), c.input_shape(1)));
 }
 
-void floating_shape(ShapeContext& c) {
+void floating_broadcast_shape(ShapeContext& c) {
   if (!is_floating(c.input_dtype(0)) && c.input_dtype(0) == c.input_dtype(1)) {
     c.fail(fmt::format("operands must be float16, float32 or float64; got {} (integers have floor_div)",
                        dtype_name(c.input_dtype(0))));
@@ -127,7 +127,7 @@ void register_binary_ops(OpRegistry& registry) {
       followed([](Int x, Int y, Int* z) { return !__builtin_sub_overflow(x, y, z); }));
   add("Mul", broadcast_shape, "z = x * y",
       followed([](Int x, Int y, Int* z) { return !__builtin_mul_overflow(x, y, z); }));
-  add("RealDiv", floating_shape, "z = x / y");
+  add("RealDiv", floating_broadcast_shape, "z = x / y");
   add("FloorDiv", integer_shape, "z = floor(x / y)", followed([](Int x, Int y, Int* z) {
         if (y != 0) *z = floor_quotient(x, y);
         return y != 0;
@@ -144,7 +144,7 @@ void register_binary_ops(OpRegistry& registry) {
         *z = std::min(x, y);
         return true;
       }));
-  add("Pow", floating_shape, "z = x^y");
+  add("Pow", floating_broadcast_shape, "z = x^y");
   add("SquaredDifference", broadcast_shape, "z = (x - y)^2");
   registry.add({.name = "AddN",
                 .inputs = {"values..."},

@@ -3,11 +3,11 @@
 namespace gradus {
 namespace {
 
-void same_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
+void print_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
 
-void floating_shape(ShapeContext& c) {
+void check_numerics_shape(ShapeContext& c) {
   c.require_floating(0, "x");
-  same_shape(c);
+  print_shape(c);
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ void register_debug_ops(OpRegistry& registry) {
   registry.add({.name = "CheckNumerics",
                 .inputs = {"x"},
                 .outputs = {"y"},
-                .shape = floating_shape,
+                .shape = check_numerics_shape,
                 .attrs = CheckNumericsAttrs{},
                 .summary = "y = x; fails when x holds a NaN or an infinity",
                 .effect = Effect::kExternal,
@@ -33,7 +33,7 @@ void register_debug_ops(OpRegistry& registry) {
   registry.add({.name = "Print",
                 .inputs = {"x"},
                 .outputs = {"y"},
-                .shape = same_shape,
+                .shape = print_shape,
                 .attrs = PrintAttrs{},
                 .summary = "y = x; writes x to stderr",
                 .effect = Effect::kExternal,

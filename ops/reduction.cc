@@ -23,7 +23,7 @@ void reduction_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), y);
 }
 
-void floating_shape(ShapeContext& c) {
+void floating_reduction_shape(ShapeContext& c) {
   c.require_floating(0, "x");
   reduction_shape(c);
 }
@@ -126,7 +126,7 @@ void register_reduction_ops(OpRegistry& registry) {
   };
   add("Sum", reduction_shape, "y = sum of x over axes",
       followed<0>([](Int a, Int b, Int* c) { return !__builtin_add_overflow(a, b, c); }));
-  add("Mean", floating_shape, "y = mean of x over axes");
+  add("Mean", floating_reduction_shape, "y = mean of x over axes");
   add("Max", reduction_shape, "y = largest x over axes", followed<INT64_MIN>([](Int a, Int b, Int* c) {
         *c = std::max(a, b);
         return true;

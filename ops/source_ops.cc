@@ -49,8 +49,8 @@ void assign_shape(ShapeContext& c) {
 }
 
 void no_op_shape(ShapeContext&) {}
-void same_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
-std::optional<IntValues> same_value(ShapeContext& c) { return c.input_value(0); }
+void stored_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
+std::optional<IntValues> stored_value(ShapeContext& c) { return c.input_value(0); }
 
 }  // namespace
 
@@ -164,9 +164,9 @@ void register_source_ops(OpRegistry& registry) {
     registry.add({.name = name,
                   .inputs = {"x"},
                   .outputs = {"y"},
-                  .shape = same_shape,
+                  .shape = stored_shape,
                   .summary = summary,
-                  .value = same_value,
+                  .value = stored_value,
                   .kind = OpKind::kView});
   }
 }
