@@ -59,8 +59,8 @@ std::string why_incomplete(const WeightsReport& report, const std::vector<std::s
                                 joined(texts_of(report.mismatched), "")));
     if (only_dtypes_differ) cures.push_back("convert_dtype = true converts them");
   }
-  cures.push_back(fit == 0 ? "is it the file of another model?"
-                           : fmt::format("strict = false loads the {} that fit", fit));
+  if (fit > 0) cures.push_back(fmt::format("strict = false loads the {} that fit", fit));
+  if (cures.empty()) cures.push_back("Is it the file of another model?");
   return fmt::format("{}; nothing was changed. {}", fmt::join(parts, "; "), fmt::join(cures, "; "));
 }
 

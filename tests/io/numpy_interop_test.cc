@@ -1,5 +1,8 @@
 // What is written here, NumPy reads, and the other way round. Skipped, visibly, where python3 or numpy is missing.
 #include "gradus/io/npy.h"
+
+#include <gradus/gradus.h>
+
 #include "tests/io/io_test_support.h"
 
 namespace gradus::io {
@@ -82,6 +85,42 @@ np.lib.format.write_array(open('v3.npy', 'wb'), x, version=(3, 0))
     EXPECT_TRUE(bit_equal(z.at("x"), x.cast(DType::kInt32))) << name;
     ASSERT_EQ(z.at("t").shape(), (Shape{4, 3, 2}));
     EXPECT_EQ(z.at("t").at(1), x.at(12)) << "element (0,0,1) of the transpose is element (1,0,0)";
+  }
+}
+
+// What docs/weights.md promises to Python: names, shapes and values of save_weights(), and the way back.
+TEST_F(NumpyInteropTest, WeightsTravelToPythonAndBack) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat32, {-1, 5, 5, 2}, "x");
+  nn::batch_norm(nn::conv2d(x, {.filters = 3, .kernel = {3, 2}}, "conv"), {}, "norm");
+  Session session(graph);
+  Tensor kernel(DType::kFloat32, {3, 2, 2, 3});
+  for (std::int64_t i = 0; i < kernel.num_elements(); ++i) kernel.set(i, static_cast<double>(i));
+  const Output variable = graph.find_output("conv/kernel");
+  session.set_value(variable, kernel);
+  const bool safetensors = std::system(fmt::format("{} -c 'import safetensors' >/dev/null 2>&1", python_).c_str()) == 0;
+  for (const std::string extension : {"npz", "safetensors"}) {
+    if (extension == "safetensors" && !safetensors) GTEST_SKIP() << "python3 has no safetensors; .npz was tested";
+    save_weights(session, directory_.file("w." + extension));
+    run((extension == "npz" ? R"(
+w = dict(np.load('w.npz'))
+save = lambda t: np.savez('back.npz', **t)
+)"
+                            : R"(
+from safetensors.numpy import load_file, save_file
+w = load_file('w.safetensors')
+save = lambda t: save_file(t, 'back.safetensors')
+)") + std::string(R"(
+assert sorted(w) == ['conv/bias', 'conv/kernel', 'norm/beta', 'norm/gamma', 'norm/moving_mean', 'norm/moving_variance']
+assert w['conv/kernel'].dtype == np.float32
+assert (w['conv/kernel'] == np.arange(36).reshape(3, 2, 2, 3)).all()
+assert w['norm/moving_variance'].tolist() == [1, 1, 1]
+w['conv/kernel'] = w['conv/kernel'] * 2
+save(w)
+)"));
+    EXPECT_EQ(load_weights(session, directory_.file("back." + extension)).loaded.size(), 6U);
+    EXPECT_EQ(session.value(variable).at(35), 70.0);
+    session.set_value(variable, kernel);
   }
 }
 
