@@ -1,5 +1,18 @@
-# cmake --install: the library, its headers, a CMake package and a pkg-config file.
+# cmake --install: the library, the `gradus` command, headers, a CMake package, a pkg-config file, pages, examples and licence.
+# The target `uninstall` removes what the last installation from this build folder made.
 include(CMakePackageConfigHelpers)
+
+if(PROJECT_IS_TOP_LEVEL)
+  # First of all, while what is there was there before: which folders the installation will make.
+  set(uninstall "${PROJECT_SOURCE_DIR}/cmake/gradus_uninstall.cmake")
+  install(CODE "
+    set(folders \"${CMAKE_INSTALL_BINDIR}\" \"${CMAKE_INSTALL_LIBDIR}/pkgconfig\" \"${CMAKE_INSTALL_LIBDIR}/cmake/gradus\"
+                \"${CMAKE_INSTALL_INCLUDEDIR}/gradus\" \"${CMAKE_INSTALL_DOCDIR}\")
+    set(record \"${PROJECT_BINARY_DIR}/install_folders.txt\")
+    include(\"${uninstall}\")
+    gradus_record_folders()")
+  add_custom_target(uninstall COMMAND "${CMAKE_COMMAND}" "-DBUILD=${PROJECT_BINARY_DIR}" -P "${uninstall}" VERBATIM)
+endif()
 
 install(TARGETS gradus EXPORT gradusTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 if(TARGET gradus_tool)
@@ -8,7 +21,7 @@ endif()
 
 set(headers "${CMAKE_INSTALL_INCLUDEDIR}/gradus")
 foreach(room core graph ops autodiff nn io)
-  install(DIRECTORY "${PROJECT_SOURCE_DIR}/${room}" DESTINATION "${headers}" FILES_MATCHING PATTERN "*.h")
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/${room}" DESTINATION "${headers}" FILES_MATCHING PATTERN "*.h" PATTERN "rules" EXCLUDE)
 endforeach()
 install(FILES "${PROJECT_SOURCE_DIR}/backends/register.h" DESTINATION "${headers}/backends" OPTIONAL)
 install(FILES "${PROJECT_SOURCE_DIR}/gradus.h" "${PROJECT_BINARY_DIR}/include/gradus/version.h" DESTINATION "${headers}")
@@ -21,7 +34,18 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/gradusConfigVersion.cmak
 install(FILES "${PROJECT_BINARY_DIR}/gradusConfig.cmake" "${PROJECT_BINARY_DIR}/gradusConfigVersion.cmake"
         DESTINATION "${package}")
 
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+        DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${CMAKE_INSTALL_DOCDIR}" FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/examples" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+        FILES_MATCHING PATTERN "*.cc" PATTERN "*.h" PATTERN "custom_op/CMakeLists.txt")
+
 # Paths in gradus.pc are relative to the file itself, so an installed tree can be moved.
 file(RELATIVE_PATH GRADUS_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/gradus.pc.in" "${PROJECT_BINARY_DIR}/gradus.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/gradus.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+if(GRADUS_NATIVE)
+  install(CODE "message(STATUS \"Note: compiled for this machine's processor (GRADUS_NATIVE=ON); on a lesser one programs end \"
+                                 \"with 'Illegal instruction'. The preset `portable` builds for every processor.\")")
+endif()

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "gradus/core/language.h"
+
 namespace gradus {
 
 enum class Code {

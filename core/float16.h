@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "gradus/core/language.h"
+
 namespace gradus {
 
 class Float16 {

@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "gradus/core/language.h"
+
 namespace gradus {
 
 template <class Signature>

@@ -3,6 +3,8 @@
 
 #include <span>
 
+#include "gradus/core/language.h"
+
 namespace gradus::io {
 
 struct StrokePoint {

@@ -1,4 +1,5 @@
 // The CPU backend: Eigen and our own kernels, parallel on the session's threads.
+#include <string>
 #include <thread>
 
 #include "gradus/backends/cpu/kernels.h"
@@ -6,10 +7,24 @@
 #include "gradus/backends/register.h"
 
 namespace gradus {
+namespace {
+
+// What a processor must have to run this build, which GRADUS_NATIVE decides.
+#if defined(__AVX512F__)
+constexpr const char* kInstructions = "processors with AVX-512";
+#elif defined(__AVX2__)
+constexpr const char* kInstructions = "processors with AVX2";
+#elif defined(__AVX__)
+constexpr const char* kInstructions = "processors with AVX";
+#else
+constexpr const char* kInstructions = "every processor of this architecture";
+#endif
+
+}  // namespace
 
 void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   backends.add({.type = "cpu",
-                .description = "Eigen and own kernels on a thread pool",
+                .description = std::string("Eigen and own kernels on a thread pool, compiled for ") + kInstructions,
                 .list =
                     [] {
                       const std::string threads = std::to_string(std::thread::hardware_concurrency());

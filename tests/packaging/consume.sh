@@ -30,15 +30,71 @@ check_programs() {
   "$bin/conv_gradient" || fail "conv_gradient found a wrong gradient"
 }
 
+# keep_record: what the build folder knows of the developer's own last installation is there again when this script ends.
+keep_record() {
+  local kept file
+  kept=$(mktemp -d)
+  for file in install_manifest.txt install_folders.txt; do
+    [[ ! -e "$GRADUS_BUILD/$file" ]] || cp -- "$GRADUS_BUILD/$file" "$kept/"
+  done
+  rm -f -- "$GRADUS_BUILD"/install_{manifest,folders}.txt
+  # shellcheck disable=SC2064
+  trap "rm -f -- '$GRADUS_BUILD'/install_{manifest,folders}.txt; cp -- '$kept'/* '$GRADUS_BUILD/' 2>/dev/null || true; rm -rf -- '$kept'" EXIT
+}
+
 case "$1" in
   install)
     # Installed to one place and then moved: what follows proves that nothing depends on the first.
+    keep_record
     rm -rf -- "$prefix" "$prefix at first"
-    "$CMAKE" --install "$GRADUS_BUILD" --prefix "$prefix at first"
+    "$CMAKE" --install "$GRADUS_BUILD" --prefix "$prefix at first" | tee "$GRADUS_WORK/install.txt"
     mv -- "$prefix at first" "$prefix"
+    for file in LICENSE README.md CHANGELOG.md docs/architecture.md docs/ops/conv2d.md examples/train_mnist.cc \
+      examples/common/train_program.cc examples/custom_op/CMakeLists.txt; do
+      cmp "$GRADUS_SOURCE/$file" "$prefix/share/doc/gradus/$file" || fail "$file is not installed"
+    done
+    # The links of the README lead somewhere there too.
+    grep -oE '\]\([^):#]+\)' "$GRADUS_SOURCE/README.md" | tr -d '](' | tr -d ')' | while read -r link; do
+      [[ -e "$prefix/share/doc/gradus/$link" ]] || fail "the installed README.md leads to $link, which is not installed"
+    done
+    if grep -q '^GRADUS_NATIVE:BOOL=ON$' "$GRADUS_BUILD/CMakeCache.txt"; then
+      grep -q "this machine's processor" "$GRADUS_WORK/install.txt" || fail "the installation does not say that the code is not portable"
+    fi
     ! grep -rnF -e "$GRADUS_SOURCE" -e "$prefix" "$prefix" --include='*.cmake' --include='*.pc' --include='*.h' ||
       fail "an installed file names a folder of this machine"
     ! grep -rnE '#include *[<"](Eigen|fmt|spdlog|nlohmann|cuda|CLI)' "$prefix/include" || fail "a public header includes a dependency's"
+    ;;
+  uninstall)
+    keep_record
+    there="$GRADUS_WORK/is there" new="$GRADUS_WORK/made by/the installation"
+    undo() { "$CMAKE" --build "$GRADUS_BUILD" --target uninstall; }
+    rm -rf -- "$there" "$GRADUS_WORK/made by"
+    undo >"$GRADUS_WORK/undo.txt" 2>&1 && fail "uninstalling nothing is no error"
+    tr -s '\n ' ' ' <"$GRADUS_WORK/undo.txt" | grep -q 'Nothing is installed from here: .*install_manifest.txt' ||
+      fail "uninstalling nothing says: $(cat "$GRADUS_WORK/undo.txt")"
+    # A prefix that the installation makes: nothing of it stays.
+    "$CMAKE" --install "$GRADUS_BUILD" --prefix "$new" >/dev/null
+    undo
+    [[ ! -e "$GRADUS_WORK/made by" ]] || fail "left behind: $(find "$GRADUS_WORK/made by")"
+    # One that was there, with folders and files of others and an earlier installation: those stay.
+    mkdir -p "$there/lib/cmake" "$there/include/gradus of another" "$there/share/doc"
+    touch "$there/lib/cmake/other.cmake" "$there/include/gradus of another/tensor.h"
+    find "$there" | sort >"$GRADUS_WORK/before.txt"
+    for _ in first again; do "$CMAKE" --install "$GRADUS_BUILD" --prefix "$there" >/dev/null; done
+    [[ -f "$there/include/gradus/gradus.h" && -f "$there/share/doc/gradus/LICENSE" ]] || fail "nothing was installed"
+    undo
+    find "$there" | sort | diff "$GRADUS_WORK/before.txt" - || fail "uninstalling left or took something"
+    # A file of someone else in a folder of ours stays, with its folder.
+    "$CMAKE" --install "$GRADUS_BUILD" --prefix "$new" >/dev/null
+    touch "$new/include/gradus/mine.h"
+    undo
+    [[ $(cd "$GRADUS_WORK/made by" && find . -type f) == "./the installation/include/gradus/mine.h" ]] || fail "mine.h is gone"
+    # Staged, as packagers do it.
+    DESTDIR="$GRADUS_WORK/stage" "$CMAKE" --install "$GRADUS_BUILD" --prefix /opt/gradus >/dev/null
+    [[ -f "$GRADUS_WORK/stage/opt/gradus/include/gradus/gradus.h" ]] || fail "DESTDIR is not respected"
+    DESTDIR="$GRADUS_WORK/stage" undo
+    [[ ! -e "$GRADUS_WORK/stage" || -z $(find "$GRADUS_WORK/stage" -type f) ]] || fail "left in DESTDIR"
+    rm -rf -- "$there" "$GRADUS_WORK/made by" "$GRADUS_WORK/stage"
     ;;
   find_package)
     build consumer -DCONSUMER_MODE=find_package -DCMAKE_PREFIX_PATH="$prefix"
@@ -56,11 +112,27 @@ case "$1" in
     export PKG_CONFIG_PATH="${pc%/*}"
     out="$GRADUS_WORK/pkg_config"
     mkdir -p "$out"
-    # pkg-config escapes spaces for a shell to read, hence eval.
+    # pkg-config escapes spaces for a shell to read, hence eval. Its flags are all that a program needs.
     for program in chain_rule conv_gradient train_mnist_small; do
-      eval "'$CXX' -std=c++20 -O1 '$GRADUS_SOURCE/examples/$program.cc' -o '$out/$program' $(pkg-config --cflags --libs gradus)"
+      eval "'$CXX' -O1 '$prefix/share/doc/gradus/examples/$program.cc' -o '$out/$program' $(pkg-config --cflags --libs gradus)"
     done
     check_programs "$out"
+    # A later standard that the user asks for counts.
+    echo '#include <gradus/gradus.h>' >"$out/later.cc"
+    printf '#if __cplusplus <= 202002L\n#error no later standard\n#endif\n' >>"$out/later.cc"
+    eval "'$CXX' $(pkg-config --cflags gradus) -std=c++2b -fsyntax-only '$out/later.cc'"
+    ;;
+  old_standard)
+    # Whichever header comes first, g++ 12's own standard is refused by name before anything else goes wrong.
+    find "$prefix/include/gradus" -name '*.h' | while read -r header; do
+      echo "#include <gradus/${header#"$prefix/include/gradus/"}>" >"$GRADUS_WORK/old.cc"
+      if "$CXX" -std=c++17 -fsyntax-only -I "$prefix/include" "$GRADUS_WORK/old.cc" 2>"$GRADUS_WORK/old.txt"; then
+        ! grep -q '#include "gradus/' "$header" || fail "$header compiles under C++17"  # others use nothing that is newer
+        continue
+      fi
+      grep -m 1 'error:' "$GRADUS_WORK/old.txt" | grep -q 'Gradus needs C++20: compile with -std=c++20' ||
+        fail "$header under C++17 says first: $(grep -m 1 'error:' "$GRADUS_WORK/old.txt")"
+    done
     ;;
   other_flags)
     build other_flags -DCMAKE_PREFIX_PATH="$prefix"
@@ -71,7 +143,7 @@ case "$1" in
     done
     ;;
   custom_op)
-    source="$GRADUS_SOURCE/examples/custom_op" build custom_op -DCMAKE_PREFIX_PATH="$prefix"
+    source="$prefix/share/doc/gradus/examples/custom_op" build custom_op -DCMAKE_PREFIX_PATH="$prefix"
     "$GRADUS_WORK/custom_op/custom_op"
     ;;
   compile_time)

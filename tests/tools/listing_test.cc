@@ -96,6 +96,8 @@ TEST_F(Listing, DevicesNameWhatIsThereAndWhatIsMissing) {
   for (const char* device : {"cpu:0 ", "ref:0 ", "cuda "})
     EXPECT_NE(result.out.find(device), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("not available: this build"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("compiled for "), std::string::npos) << "which processors can run this build?\n"
+                                                                 << result.out;
 }
 
 TEST_F(Listing, HelpGoesToStdoutAndSucceeds) {
