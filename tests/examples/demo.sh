@@ -71,4 +71,13 @@ for arguments in '' '--epochs 08 --seed 4611686018427387904 --learning-rate 5e-2
   head -n 1 "$dir/out" | grep -q '^scripts/demo: .*builds' || fail "demo $arguments does not say what it will do"
   grep -q 'minutes' "$dir/out" || fail "demo $arguments does not say how long it takes"
 done
+
+# The other scripts too answer before they do anything.
+for script in setup test; do
+  "$GRADUS_SOURCE/scripts/$script" --help | grep -q "^scripts/$script " || fail "scripts/$script --help prints no help"
+  status=0
+  "$GRADUS_SOURCE/scripts/$script" --nonsense >"$dir/out" 2>"$dir/err" || status=$?
+  [[ $status == 2 && ! -s "$dir/out" && $(wc -l <"$dir/err") == 1 ]] && grep -q "no option '--nonsense'" "$dir/err" ||
+    fail "scripts/$script --nonsense: status $status, $(cat "$dir/out" "$dir/err")"
+done
 exit $((failures > 0))
