@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 #include <set>
 
 #include "gradus/core/printable.h"
@@ -28,15 +28,18 @@ std::string file_name_of(const std::string& name, const WeightNames& names) {
 
 // Trainable variables and the model's others, by their place in the graph.
 std::vector<Output> model_variables(const Graph& graph) {
-  std::vector<Output> variables;
+  std::map<int, Output> by_id;
   for (const char* collection : {kTrainableVariables, kModelVariables}) {
-    for (const Output& variable : graph.collection(collection)) {
-      if (std::find(variables.begin(), variables.end(), variable) == variables.end()) variables.push_back(variable);
-    }
+    for (const Output& variable : graph.collection(collection)) by_id.emplace(variable.node().id(), variable);
   }
-  std::sort(variables.begin(), variables.end(),
-            [](const Output& a, const Output& b) { return a.node().id() < b.node().id(); });
+  std::vector<Output> variables;
+  for (const auto& [id, variable] : by_id) variables.push_back(variable);
   return variables;
+}
+
+// As ExponentialMovingAverage and the graph name the first, second, ... average of a variable.
+std::string average_suffix(int number) {
+  return number == 0 ? kAverageSuffix : fmt::format("{}_{}", kAverageSuffix, number);
 }
 
 std::string with_path(const std::string& path, const std::string& text) {
@@ -70,12 +73,10 @@ std::vector<Weight> weights_of(const Graph& graph, const std::string& path, cons
     }
     const std::string file_name = file_name_of(variable.name(), names);
     weights.push_back({variable, variable.name(), file_name, std::nullopt});
+    // "NAME/average", wherever the average's node is.
+    int number = 0;
     for (const Output& average : graph.collection(moving_averages_of(variable))) {
-      const bool below = average.name().starts_with(variable.name() + "/");
-      weights.push_back(
-          {average, average.name(),
-           below ? file_name + average.name().substr(variable.name().size()) : file_name_of(average.name(), names),
-           variable});
+      weights.push_back({average, average.name(), file_name + average_suffix(number++), variable});
     }
   }
   if (weights.empty()) {

@@ -11,6 +11,9 @@
 
 namespace gradus::io {
 
+// Of a variable's moving average in a file: "conv1/kernel/average".
+inline constexpr const char* kAverageSuffix = "/average";
+
 struct Weight {
   Output variable;
   std::string name;  // of the variable

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "gradus/core/atomic_file.h"
@@ -16,8 +17,6 @@
 
 namespace gradus::io {
 namespace {
-
-constexpr const char* kAverage = "/average";  // what nn::ExponentialMovingAverage appends to a variable's name
 
 enum class Format { kSafeTensors, kNpz };
 
@@ -70,7 +69,7 @@ class Loader {
     std::set<std::string> names;
     for (const Weight& weight : weights_) {
       names.insert(weight.file_name);
-      if (options_.averaged && !weight.average_of) names.insert(weight.file_name + kAverage);
+      if (options_.averaged && !weight.average_of) names.insert(weight.file_name + kAverageSuffix);
     }
     return names;
   }
@@ -96,7 +95,7 @@ class Loader {
  private:
   void take(const Weight& weight, const std::map<std::string, Tensor>& tensors) {
     auto found = tensors.end();
-    if (options_.averaged) found = tensors.find(weight.file_name + kAverage);
+    if (options_.averaged) found = tensors.find(weight.file_name + kAverageSuffix);
     any_average_ = any_average_ || found != tensors.end();
     if (found == tensors.end()) found = tensors.find(weight.file_name);
     if (found == tensors.end()) {
@@ -111,9 +110,8 @@ class Loader {
   void take_average(const Weight& weight, const std::map<std::string, Tensor>& tensors) {
     const auto found = tensors.find(weight.file_name);
     if (found != tensors.end()) return take_value(weight, found->first, found->second);
-    const auto start = std::find_if(values_.begin(), values_.end(),
-                                    [&](const auto& value) { return value.first == *weight.average_of; });
-    if (start == values_.end()) return;  // its variable keeps its value too
+    const auto start = taken_.find(*weight.average_of);
+    if (start == taken_.end()) return;  // its variable keeps its value too
     values_.emplace_back(weight.variable, start->second.cast(weight.variable.dtype()));
     report_.restarted.push_back(weight.name);
   }
@@ -132,6 +130,7 @@ class Loader {
       return;
     }
     values_.emplace_back(weight.variable, same_dtype ? value : value.cast(dtype));
+    taken_.emplace(values_.back());
     report_.loaded.push_back(weight.name);
     report_.numbers += value.num_elements();
   }
@@ -157,6 +156,7 @@ class Loader {
   const LoadWeightsOptions& options_;
   std::vector<Weight> weights_;
   std::vector<std::pair<Output, Tensor>> values_;
+  std::unordered_map<Output, Tensor> taken_;  // the same, for the averages that start there
   std::vector<std::string> missing_in_file_;  // the names that were looked for
   std::set<std::string> used_;
   bool any_average_ = false;

@@ -265,6 +265,35 @@ TEST_P(WeightsTest, MovingAveragesTravelAndCanBecomeTheWeights) {
                         goes_on.session->value(goes_on.graph.find_output("conv/bias"))));
 }
 
+// Wherever the averages' nodes are, and however many are kept.
+TEST_P(WeightsTest, MovingAveragesAreFoundByTheirVariable) {
+  Graph graph;
+  const Output v = variable(graph, Tensor::scalar(1.0), "v");
+  std::optional<nn::ExponentialMovingAverage> first, second;
+  {
+    const NameScope scope(graph, "evaluation");
+    first.emplace(graph, 0.5);
+  }
+  Session session(graph);
+  session.set_value(first->average(v), Tensor::scalar(7.0));
+  save_weights(session, path("one"), {.averaged = true});
+  EXPECT_EQ(tensors(path("one")).at("v").item<double>(), 7.0);
+  second.emplace(graph, 0.9);
+  session.set_value(second->average(v), Tensor::scalar(8.0));
+  save_weights(session, path("two"));
+  const auto file = tensors(path("two"));
+  EXPECT_EQ(file.size(), 3U);
+  EXPECT_EQ(file.at("v").item<double>(), 1.0);
+  EXPECT_EQ(file.at("v/average").item<double>(), 7.0);
+  EXPECT_EQ(file.at("v/average_1").item<double>(), 8.0);
+  expect_error(Code::kInvalidArgument, {"several moving averages are kept of 'v'"},
+               [&] { save_weights(session, path("two"), {.averaged = true}); });
+  session.set_values({{v, Tensor::scalar(0.0)}, {second->average(v), Tensor::scalar(0.0)}});
+  load_weights(session, path("two"), {.averaged = true});
+  EXPECT_EQ(session.value(v).item<double>(), 7.0);
+  EXPECT_EQ(session.value(second->average(v)).item<double>(), 8.0);
+}
+
 TEST_P(WeightsTest, DTypesAreConvertedOnRequest) {
   Graph graph, half;
   for (Graph* g : {&graph, &half}) {

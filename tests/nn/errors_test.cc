@@ -195,9 +195,9 @@ TEST_F(Mistakes, OfOtherLayers) {
       "nn::flatten 'f'", {"only the batch may be unknown; got shape [?,9,8,?]"}, [&] { flatten(open, "f"); }, &graph);
 
   using Pool = Output (*)(const Output&, const PoolOptions&, std::string_view, SourceLocation);
-  for (const auto& [name, pool] :
-       {std::pair<const char*, Pool>{"max_pool2d", max_pool2d}, {"avg_pool2d", avg_pool2d}}) {
-    const std::string p = std::string("nn::") + name + " 'p'";
+  for (const bool average : {false, true}) {
+    const Pool pool = average ? avg_pool2d : max_pool2d;
+    const std::string p = average ? "nn::avg_pool2d 'p'" : "nn::max_pool2d 'p'";
     refused(
         p, {"x refers to nothing"}, [&] { pool(none, {}, "p", SourceLocation::current()); }, &graph);
     refused(
