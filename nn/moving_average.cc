@@ -18,6 +18,7 @@ ExponentialMovingAverage::ExponentialMovingAverage(Graph& graph, double decay, c
   if (variables_.empty()) place.fail("needs variables; the graph has no trainable ones (build the model before)");
   for (const Output& v : variables_) {
     place.check_defined("a variable", v);
+    if (&v.graph() != &graph) place.fail("the variable '" + v.name() + "' belongs to another graph");
     if (v.node().def().kind != OpKind::kVariable || !is_floating(v.dtype())) {
       place.fail(fmt::format("a moving average needs floating variables; '{}' is {} {}", v.name(),
                              dtype_name(v.dtype()), v.node().op()));

@@ -113,7 +113,12 @@ LearningRate::LearningRate(double value, SourceLocation location) : value_(value
 }
 
 LearningRate::LearningRate(const Output& schedule, SourceLocation location) : schedule_(schedule) {
-  Place("LearningRate", "", location).check_defined("learning_rate", schedule);
+  const Place place("LearningRate", "", location);
+  place.check_defined("learning_rate", schedule);
+  if (is_floating(schedule.dtype())) return;
+  place.fail(
+      fmt::format("learning_rate must be floating; '{}' is {} (a schedule makes a rate of a step: nn::cosine_decay)",
+                  schedule.name(), dtype_name(schedule.dtype())));
 }
 
 Output LearningRate::as(Graph& graph, DType dtype) const {

@@ -106,6 +106,18 @@ Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shap
     const NameScope scope(graph, std::string(name) + "_init");
     initial_value = initializer(graph, dtype, shape);
   }
+  // One that broadcasts would go unnoticed.
+  if (!initial_value.valid())
+    place.fail("the initializer of '" + path + "' made no value: its Output refers to nothing");
+  if (&initial_value.graph() != &graph) {
+    place.fail("the initializer of '" + path +
+               "' made its value in another graph; make it in the one that is handed to it");
+  }
+  if (initial_value.dtype() != dtype || !(initial_value.shape() == shape)) {
+    place.fail(fmt::format(
+        "the initializer of '{}' made {} {} for a variable of {} {}; it is handed the dtype and the shape", path,
+        dtype_name(initial_value.dtype()), initial_value.shape().to_string(), dtype_name(dtype), shape.to_string()));
+  }
   const Output variable = gradus::variable(initial_value, name, options.trainable, location);
   graph.add_to_collection(collection_of(path), variable);
   graph.add_to_collection(kModelVariables, variable);

@@ -237,9 +237,27 @@ TEST_F(Mistakes, OfVariables) {
         get_variable(graph, "v", DType::kFloat32, {-1, 2}, zeros());
       },
       &graph);
+  refused("nn::dense 'fc'", {"initializer of 'fc/kernel' made float64 [12,3] for a variable of float32 [12,3]"}, [&] {
+    dense(rows,
+          {.units = 3,
+           .kernel_initializer = [&](Graph& g, DType,
+                                     const Shape& s) { return fill(s.dims(), scalar(g, 1.0, DType::kFloat64)); }},
+          "fc");
+  });
+  // A bias of one number would broadcast, and never be noticed.
+  refused("nn::dense 'fc'", {"initializer of 'fc/bias' made float32 [] for a variable of float32 [3]"}, [&] {
+    dense(rows, {.units = 3, .bias_initializer = [](Graph& g, DType d, const Shape&) { return scalar(g, 1.0, d); }},
+          "fc");
+  });
+  refused(at, {"made no value"}, [&] {
+    get_variable(graph, "v", DType::kFloat32, {2}, [](Graph&, DType, const Shape&) { return Output(); });
+  });
+  refused(at, {"in another graph"}, [&] {
+    get_variable(graph, "v", DType::kFloat32, {}, [&](Graph&, DType d, const Shape&) { return scalar(other, 1.0, d); });
+  });
   // An initial value is made inside the library; its line is the layer's.
-  refused("RandomUniform 'fc/kernel_init/initial_value'", {"2", "1"},
-          [&] { dense(rows, {.units = 3, .kernel_initializer = uniform(2.0, 1.0)}, "fc"); });
+  refused("RandomUniform 'drawn/kernel_init/initial_value'", {"2", "1"},
+          [&] { dense(rows, {.units = 3, .kernel_initializer = uniform(2.0, 1.0)}, "drawn"); });
 }
 
 TEST_F(Mistakes, OfLosses) {
@@ -405,6 +423,8 @@ TEST_F(Mistakes, OfOptimizers) {
   }
   // A schedule that was never built would otherwise be a rate of 0, and training would stand still.
   refused("nn::LearningRate", {"learning_rate refers to nothing"}, [&] { sgd({.learning_rate = none}); });
+  refused("nn::LearningRate", {"must be floating; 'step' is int64", "nn::cosine_decay"},
+          [&] { sgd({.learning_rate = step}); });
   refused("nn::sgd", {"clipping.by_value must be finite and not negative; got -1"},
           [&] { sgd({.clipping = {.by_value = -1}}); });
   refused("nn::adam", {"clipping.by_global_norm", "got nan"}, [&] { adam({.clipping = {.by_global_norm = kNaN}}); });
@@ -450,6 +470,8 @@ TEST_F(Mistakes, OfOptimizers) {
   refused(ema, {"a variable refers to nothing"}, [&] { ExponentialMovingAverage(graph, 0.9, {none}); });
   refused(ema, {"needs floating variables; 'rows' is float32 Placeholder"},
           [&] { ExponentialMovingAverage(graph, 0.9, {rows}); });
+  const Output far = variable(other, Tensor::scalar(1.0F), "far");
+  refused(ema, {"the variable 'far' belongs to another graph"}, [&] { ExponentialMovingAverage(graph, 0.9, {far}); });
   const ExponentialMovingAverage averages(graph, 0.9);
   refused(ema + "::update", {"refers to nothing; pass what minimize() returned"},
           [&] { averages.update(Operation()); });
