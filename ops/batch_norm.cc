@@ -2,10 +2,20 @@
 
 #include <fmt/format.h>
 
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/shape_ops.h"
 
 namespace gradus {
 namespace {
+
+// Operands first .. last have one dtype: x's, or float32 beside float16.
+void require_channel_dtype(ShapeContext& c, int x, int first, int last) {
+  c.require_same_dtype(first, last);
+  const DType of_x = c.input_dtype(x), of_channels = c.input_dtype(first);
+  if (of_channels == of_x || of_channels == accumulation_dtype(of_x)) return;
+  c.fail(fmt::format("what has one number per channel must have x's dtype{}; got x {} and {}",
+                     of_x == DType::kFloat16 ? " or float32" : "", dtype_name(of_x), dtype_name(of_channels)));
+}
 
 // Checks operands that belong to channels of `image` and returns the number of channels as far as it is known.
 struct Channels {
@@ -40,15 +50,19 @@ struct Channels {
 
 void batch_norm_shape(ShapeContext& c) {
   Channels channels(c, 0, "x");
-  c.require_same_dtype(0, 4);
+  require_channel_dtype(c, 0, 1, 4);
   int i = 1;
   for (const char* name : {"scale", "offset", "mean", "variance"}) channels.check(i++, name);
   c.set_output(0, c.input_dtype(0), channels.full());
-  for (int output = 1; output < 5; ++output) c.set_output(output, c.input_dtype(0), Shape{channels.count});
+  for (int output = 1; output < 3; ++output) c.set_output(output, c.input_dtype(1), Shape{channels.count});
+  const DType saved = accumulation_dtype(c.input_dtype(0));
+  for (int output = 3; output < 5; ++output) c.set_output(output, saved, Shape{channels.count});
 }
 
 void batch_norm_grad_shape(ShapeContext& c) {
-  c.require_same_dtype(0, 4);
+  c.require_same_dtype(0, 1);
+  require_channel_dtype(c, 1, 2, 2);
+  require_channel_dtype(c, 1, 3, 4);
   Channels channels(c, 1, "x");
   if (!c.input_shape(0).compatible_with(channels.image)) {
     c.fail(fmt::format("y_backprop must have the shape of x; got y_backprop {} and x {}", c.input_shape(0).to_string(),
@@ -59,7 +73,7 @@ void batch_norm_grad_shape(ShapeContext& c) {
   int i = 2;
   for (const char* name : {"scale", "saved_mean", "saved_inv_std"}) channels.check(i++, name);
   c.set_output(0, c.input_dtype(0), channels.full());
-  for (int output = 1; output < 3; ++output) c.set_output(output, c.input_dtype(0), Shape{channels.count});
+  for (int output = 1; output < 3; ++output) c.set_output(output, c.input_dtype(2), Shape{channels.count});
 }
 
 }  // namespace

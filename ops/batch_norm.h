@@ -1,11 +1,13 @@
 // Batch normalisation (Ioffe and Szegedy, ICML 2015) and its gradient, each in one op. Meaning as TensorFlow's
-// FusedBatchNormV3, with parameters of the input's dtype. Page: docs/ops/batch_norm.md.
+// FusedBatchNormV3. Page: docs/ops/batch_norm.md.
 //
 //   y = (x - mean) * inv_std * scale + offset,   inv_std = 1 / sqrt(variance + epsilon)
 //
 // per channel. In training mean and variance are those of the batch, over everything but the channels; otherwise they are the
 // operands. x has rank 2 or more; channels are last (NHWC) or second (NCHW). dtypes: float16 (computed in float32), float32,
-// float64.
+// float64. Operands with one number per channel have x's dtype, or float32 beside a float16 x: the better choice there, since a
+// variance above 65504 is no float16. Results of that kind have the operands' dtype; saved_mean and saved_inv_std, on whose
+// gradients whole batches are summed, are float32 beside a float16 x in any case.
 #pragma once
 
 #include <string_view>
@@ -28,17 +30,19 @@ struct BatchNormAttrs {
   }
 };
 
+// n is the number of elements per channel. An empty batch (n = 0) has no statistics: batch_mean and batch_variance are NaN,
+// saved_mean and saved_inv_std 0, and every gradient is 0.
 struct BatchNormOutputs {
-  Output y;           // shape of x
+  Output y;           // shape and dtype of x
   Output batch_mean;  // training: of the batch; otherwise the operand. A vector, as all that follow
-  Output
-      batch_variance;  // training: of the batch, unbiased (divided by n - 1), for a moving average; otherwise the operand
-  Output saved_mean;     // what y was computed with; the gradient op takes both
+  // Training: of the batch, unbiased, for a moving average (divided by n - 1; 0 where n = 1). Otherwise the operand.
+  Output batch_variance;
+  Output saved_mean;     // what y was computed with, rounded; the gradient op takes both
   Output saved_inv_std;  // likewise 1 / sqrt(variance + epsilon), in training with the biased variance (divided by n)
 };
 
 // scale, offset, mean and variance are vectors with one element per channel. All five results are differentiable in all
-// operands. Throws InvalidArgument for other ranks, lengths or unlike dtypes, and for a negative epsilon.
+// operands. Throws InvalidArgument for other ranks, lengths or dtypes, and for a negative epsilon.
 BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const Output& mean,
                                   const Output& variance, const BatchNormAttrs& attrs = {}, std::string_view name = "",
                                   SourceLocation location = SourceLocation::current());
@@ -56,6 +60,9 @@ struct BatchNormGradOutputs {
 //   offset_backprop = sum(y_backprop)          scale_backprop = sum(y_backprop * h)
 //   x_backprop = scale * saved_inv_std * (y_backprop - offset_backprop / n - h * scale_backprop / n)      in training
 //   x_backprop = scale * saved_inv_std * y_backprop                                                       otherwise
+//
+// In training a saved_mean that is x's mean but for its rounding stands for the exact mean: far from zero, the rounding would be
+// a large part of x - saved_mean.
 BatchNormGradOutputs fused_batch_norm_grad(const Output& y_backprop, const Output& x, const Output& scale,
                                            const Output& saved_mean, const Output& saved_inv_std,
                                            const BatchNormAttrs& attrs = {}, std::string_view name = "",

@@ -100,6 +100,11 @@ Output reduce_prod(const Output& x, const std::vector<std::int64_t>& axes, bool 
   return reduce("Prod", x, axes, keep_dims, name, location);
 }
 
+Output reduce_euclidean_norm(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims,
+                             std::string_view name, SourceLocation location) {
+  return reduce("EuclideanNorm", x, axes, keep_dims, name, location);
+}
+
 Output l2_loss(const Output& x, std::string_view name, SourceLocation location) {
   return x.graph().add("L2Loss", {x}, {}, name, location);
 }
@@ -137,6 +142,7 @@ void register_reduction_ops(OpRegistry& registry) {
       }));
   add("Prod", reduction_shape, "y = product of x over axes",
       followed<1>([](Int a, Int b, Int* c) { return !__builtin_mul_overflow(a, b, c); }));
+  add("EuclideanNorm", floating_shape, "y = sqrt(sum of x^2 over axes)");
   registry.add({.name = "L2Loss",
                 .inputs = {"x"},
                 .outputs = {"loss"},

@@ -35,6 +35,11 @@ Output reduce_min(const Output& x, const std::vector<std::int64_t>& axes = {}, b
 Output reduce_prod(const Output& x, const std::vector<std::int64_t>& axes = {}, bool keep_dims = false,
                    std::string_view name = "", SourceLocation location = SourceLocation::current());
 
+// sqrt(sum(x^2)) over `axes`, the Euclidean (2-) norm, of floating dtypes; 0 over no elements. No square overflows or vanishes on
+// the way: the norm of {3e200, 4e200} is 5e200. dx = dy * x / y, and 0 where y is 0. Errors as above.
+Output reduce_euclidean_norm(const Output& x, const std::vector<std::int64_t>& axes = {}, bool keep_dims = false,
+                             std::string_view name = "", SourceLocation location = SourceLocation::current());
+
 // sum(x^2) / 2, a scalar.
 Output l2_loss(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 

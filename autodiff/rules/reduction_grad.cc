@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gradus/autodiff/register_all.h"
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/layout.h"
@@ -31,26 +32,36 @@ Output spread(const GradientContext& c, const Output& reduced) {
 
 void sum_gradient(GradientContext& c) { c.set(0, spread(c, c.grad())); }
 
+// A count above 65504, or one over it, is no float16: the division is done in the accumulation dtype and rounded once.
 void mean_gradient(GradientContext& c) {
   const Shape& x = c.input(0).shape();
+  const Output dy = accumulated(c.grad());
   std::int64_t count = 1;
   bool known = true;
   for (int axis : axes_of(c)) {
     known = known && x[axis] != kUnknownDim;
     count *= x[axis];
   }
-  if (known) return c.set(0, spread(c, c.grad() * (1.0 / static_cast<double>(count))));
-  // In float64, because counts above 65504 are no float16.
+  // In float64, because float32 ends at 2^24 with exact counts.
   const auto count_of = [](const Output& t) { return cast(size(t), DType::kFloat64); };
-  c.set(0, spread(c, c.grad() * cast(count_of(c.output()) / count_of(c.input(0)), c.grad().dtype())));
+  const Output share = known ? dy * (1.0 / static_cast<double>(count))
+                             : dy * cast(count_of(c.output()) / count_of(c.input(0)), dy.dtype());
+  c.set(0, spread(c, as_dtype(share, c.grad().dtype())));
 }
 
 // max, min: elements that tie share the gradient evenly.
 void extreme_gradient(GradientContext& c) {
   const Output x = c.input(0);
-  const Output is_extreme = cast(equal(x, with_reduced_dims(c, c.output())), x.dtype());
-  const Output ties = reduce_sum(is_extreme, c.attrs<ReductionAttrs>().axes, /*keep_dims=*/true);
-  c.set(0, is_extreme * (with_reduced_dims(c, c.grad()) / ties));
+  const Output is_extreme = equal(x, with_reduced_dims(c, c.output()));
+  const Output dy = accumulated(with_reduced_dims(c, c.grad()));
+  const Output ties = reduce_sum(cast(is_extreme, dy.dtype()), c.attrs<ReductionAttrs>().axes, /*keep_dims=*/true);
+  c.set(0, cast(is_extreme, x.dtype()) * as_dtype(dy / ties, x.dtype()));
+}
+
+// dx = dy * x / y. Where y is 0 so is x, and 0 is taken of the possible slopes.
+void euclidean_norm_gradient(GradientContext& c) {
+  const Output y = with_reduced_dims(c, c.output()), dy = with_reduced_dims(c, c.grad());
+  c.set(0, dy * (c.input(0) / where(equal(y, 0.0), 1.0, y)));
 }
 
 // d prod(x) / dx_i is the product of all other elements. prod(x) / x_i would be NaN where x has zeros, so the product
@@ -115,6 +126,7 @@ void register_reduction_gradients(GradientRegistry& registry) {
   registry.add("Max", extreme_gradient);
   registry.add("Min", extreme_gradient);
   registry.add("Prod", prod_gradient);
+  registry.add("EuclideanNorm", euclidean_norm_gradient);
   registry.add("L2Loss", [](GradientContext& c) { c.set(0, c.grad() * c.input(0)); });
   registry.add("SumToShape", [](GradientContext& c) { c.set(0, broadcast_to(c.grad(), shape(c.input(0)))); });
 }

@@ -1,4 +1,5 @@
-// Statistics in two passes (mean, then squared distances from it) in float64; then one pass over the elements.
+// Statistics in float64, then one pass over the elements. The exact mean is carried as a number of the compute type and a rest:
+// a mean of 1e7 + 1.5 rounded to float32 would shift every element of a channel by half.
 #include "gradus/ops/batch_norm.h"
 
 #include <cmath>
@@ -18,14 +19,43 @@ ChannelExtents extents(const KernelContext& c) {
 }
 
 // Scratch: sums, and then four numbers per channel in the compute type.
+template <int sums>
 void prepare(KernelContext& c) {
   const ChannelParts parts(extents(c));
-  c.request_scratch(parts.bytes(2) + sizeof(double) * 4 * static_cast<std::size_t>(parts.e.channels));
+  c.request_scratch(parts.bytes(sums) + sizeof(double) * 4 * static_cast<std::size_t>(parts.e.channels));
 }
 
 template <class T>
 double number(const T& x) {
   return static_cast<double>(static_cast<Compute<T>>(x));
+}
+
+// Leaves each channel's mean in sums[k] and the sum of squared distances from it in sums[channels + k]. Of float16 and float32
+// one pass suffices, over distances from the channel's first element: an element lies at most sqrt(n) standard deviations from
+// the mean, so that in float64 the correction for it costs n * 2^-53 of the result at the most. `origin` is memory for one number
+// per channel.
+template <class T>
+void moments(KernelContext& c, const ChannelParts& parts, const T* x, double* sums, Compute<T>* origin) {
+  const ChannelExtents e = parts.e;
+  const double n = static_cast<double>(e.outer * e.inner);
+  for (std::int64_t k = 0; k < e.channels; ++k) {
+    origin[k] = n > 0 ? static_cast<Compute<T>>(x[k * e.inner]) : Compute<T>{0};
+    if (!std::isfinite(origin[k])) origin[k] = 0;
+  }
+  if constexpr (std::is_same_v<T, double>) {
+    channel_sums<1>(c, parts, sums,
+                    [=](std::int64_t i, std::int64_t k) { return std::array<double, 1>{x[i] - origin[k]}; });
+    for (std::int64_t k = 0; k < e.channels; ++k) origin[k] += n > 0 ? sums[k] / n : 0.0;
+  }
+  channel_sums<2>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
+    const double d = number(x[i]) - static_cast<double>(origin[k]);
+    return std::array<double, 2>{d, d * d};
+  });
+  for (std::int64_t k = 0; k < e.channels; ++k) {
+    const double distance = sums[k] / n, squares = sums[e.channels + k] - sums[k] * distance;
+    sums[k] = static_cast<double>(origin[k]) + distance;
+    sums[e.channels + k] = squares < 0 ? 0 : squares;
+  }
 }
 
 template <class T>
@@ -40,34 +70,20 @@ void batch_norm(KernelContext& c) {
   U* const mean = reinterpret_cast<U*>(sums + parts.bytes(2) / sizeof(double));
   U *const factor = mean + e.channels, *const offset = factor + e.channels;
 
-  if (attrs.is_training) {
-    channel_sums<1>(c, parts, sums, [=](std::int64_t i, std::int64_t) { return std::array<double, 1>{number(x[i])}; });
-    for (std::int64_t k = 0; k < e.channels; ++k) {
-      mean[k] = static_cast<U>(sums[k] / n);
-      c.output(1).data<T>()[k] = c.output(3).data<T>()[k] = static_cast<T>(sums[k] / n);
-    }
-    // Distances from the rounded mean; what rounding it left out is taken off afterwards.
-    channel_sums<2>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
-      const double d = number(x[i]) - static_cast<double>(mean[k]);
-      return std::array<double, 2>{d * d, d};
-    });
-  }
+  if (attrs.is_training) moments(c, parts, x, sums, mean);
   for (std::int64_t k = 0; k < e.channels; ++k) {
-    double variance = 0;
-    if (attrs.is_training) {
-      const double squares = std::max(sums[k] - sums[e.channels + k] * sums[e.channels + k] / n, 0.0);
-      variance = squares / n;
-      c.output(2).data<T>()[k] = static_cast<T>(squares / std::max(n - 1, 1.0));
-    } else {
-      variance = number(c.input(4).data<T>()[k]);
-      mean[k] = static_cast<U>(c.input(3).data<T>()[k]);
-      c.output(1).data<T>()[k] = c.output(3).data<T>()[k] = c.input(3).data<T>()[k];
-      c.output(2).data<T>()[k] = c.input(4).data<T>()[k];
-    }
-    const double inv_std = 1 / std::sqrt(variance + attrs.epsilon);
-    c.output(4).data<T>()[k] = static_cast<T>(inv_std);
-    factor[k] = static_cast<U>(inv_std * number(c.input(1).data<T>()[k]));
-    offset[k] = static_cast<U>(c.input(2).data<T>()[k]);
+    const double m = attrs.is_training ? sums[k] : c.input(3).at(k);
+    const double squares = attrs.is_training ? sums[e.channels + k] : 0.0;
+    const double variance = attrs.is_training ? squares / n : c.input(4).at(k);
+    const double inv_std = 1 / std::sqrt(variance + attrs.epsilon), f = inv_std * c.input(1).at(k);
+    const bool nothing = attrs.is_training && n == 0;
+    c.output(1).set(k, m);
+    c.output(2).set(k, attrs.is_training && n > 1 ? squares / (n - 1) : variance);
+    c.output(3).set(k, nothing ? 0.0 : m);
+    c.output(4).set(k, nothing ? 0.0 : inv_std);
+    mean[k] = static_cast<U>(m);
+    factor[k] = static_cast<U>(f);
+    offset[k] = static_cast<U>(c.input(2).at(k) - (m - static_cast<double>(mean[k])) * f);
   }
   T* const y = c.output(0).data<T>();
   for_channel_runs(
@@ -83,6 +99,12 @@ void batch_norm(KernelContext& c) {
       });
 }
 
+// How far the exact mean lies from `saved`, where it does so by rounding alone; else 0: another mean was asked for.
+double rounding_of(double saved, DType dtype, double distance) {
+  const double epsilon = dtype == DType::kFloat16 ? 0x1p-10 : dtype == DType::kFloat32 ? 0x1p-23 : 0x1p-52;
+  return std::abs(distance) <= std::abs(saved) * epsilon ? distance : 0.0;
+}
+
 template <class T>
 void batch_norm_grad(KernelContext& c) {
   using U = Compute<T>;
@@ -91,24 +113,25 @@ void batch_norm_grad(KernelContext& c) {
   const ChannelExtents e = parts.e;
   const double n = static_cast<double>(e.outer * e.inner);
   const T *const dy = c.input(0).data<T>(), *const x = c.input(1).data<T>();
-  const T *const mean = c.input(3).data<T>(), *const inv_std = c.input(4).data<T>();
   double* const sums = c.scratch<double>();
-  channel_sums<2>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
-    const double g = number(dy[i]);
-    return std::array<double, 2>{g, g * (number(x[i]) - number(mean[k]))};
+  // dx = a * dy - b * (x - m) - d
+  U* const m = reinterpret_cast<U*>(sums + parts.bytes(3) / sizeof(double));
+  U *const a = m + e.channels, *const b = a + e.channels, *const d = b + e.channels;
+  for (std::int64_t k = 0; k < e.channels; ++k) m[k] = static_cast<U>(c.input(3).at(k));
+  channel_sums<3>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
+    const double g = number(dy[i]), centred = number(x[i]) - static_cast<double>(m[k]);
+    return std::array<double, 3>{g, g * centred, centred};
   });
-  // dx = a * dy - b * (x - mean) - d
-  U* const a = reinterpret_cast<U*>(sums + parts.bytes(2) / sizeof(double));
-  U *const b = a + e.channels, *const d = b + e.channels, *const m = d + e.channels;
   for (std::int64_t k = 0; k < e.channels; ++k) {
-    const double r = number(inv_std[k]), sum = sums[k], sum_h = sums[e.channels + k] * r;
-    const double factor = number(c.input(2).data<T>()[k]) * r;
-    c.output(1).data<T>()[k] = static_cast<T>(sum_h);
-    c.output(2).data<T>()[k] = static_cast<T>(sum);
+    const double r = c.input(4).at(k), sum = sums[k], mean = static_cast<double>(m[k]);
+    const double rest = training && n > 0 ? rounding_of(mean, c.input(3).dtype(), sums[2 * e.channels + k] / n) : 0.0;
+    const double sum_h = n > 0 ? (sums[e.channels + k] - rest * sum) * r : 0.0;
+    const double factor = c.input(2).at(k) * r, slope = factor * r * sum_h / n;
+    c.output(1).set(k, sum_h);
+    c.output(2).set(k, sum);
     a[k] = static_cast<U>(factor);
-    b[k] = static_cast<U>(factor * r * sum_h / n);
-    d[k] = static_cast<U>(factor * sum / n);
-    m[k] = static_cast<U>(mean[k]);
+    b[k] = static_cast<U>(slope);
+    d[k] = static_cast<U>(factor * sum / n - slope * rest);
   }
   T* const dx = c.output(0).data<T>();
   if (!training) {  // x has no part in it, not even 0 times its infinities
@@ -143,8 +166,8 @@ void batch_norm_grad(KernelContext& c) {
 void register_batch_norm_kernels(KernelRegistry& kernels) {
   const auto add = [&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
-    kernels.add("FusedBatchNorm", kDevice, dtype, batch_norm<T>, prepare);
-    kernels.add("FusedBatchNormGrad", kDevice, dtype, batch_norm_grad<T>, prepare);
+    kernels.add("FusedBatchNorm", kDevice, dtype, batch_norm<T>, prepare<2>);
+    kernels.add("FusedBatchNormGrad", kDevice, dtype, batch_norm_grad<T>, prepare<3>);
   };
   add(TypeTag<Float16>{});
   add(TypeTag<float>{});

@@ -27,6 +27,20 @@ struct ChannelParts {
   }
 };
 
+// Adds the terms of the next `rows` rows of `channels`, from position `first` on: of several sums four rows at once, because
+// fetching and storing the sums then takes longer than adding.
+template <std::size_t S, std::int64_t rows, class Term>
+void add_rows(std::int64_t first, std::int64_t channels, double* sums, Term&& term) {
+  for (std::int64_t k = 0; k < channels; ++k) {
+    std::array<double, S> t = term(first + k, k);
+    for (std::int64_t r = 1; r < rows; ++r) {
+      const std::array<double, S> more = term(first + r * channels + k, k);
+      for (std::size_t s = 0; s < S; ++s) t[s] += more[s];
+    }
+    for (std::size_t s = 0; s < S; ++s) sums[static_cast<std::int64_t>(s) * channels + k] += t[s];
+  }
+}
+
 // Adds term(position, channel), an array of S numbers, over each channel. `memory` has parts.bytes(S); afterwards memory[s *
 // channels + k] is sum s of channel k.
 template <std::size_t S, class Term>
@@ -38,12 +52,16 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
     for (std::int64_t part = begin; part < end; ++part) {
       double* const sums = memory + part * part_size;
       std::fill(sums, sums + part_size, 0.0);
-      for (std::int64_t o = part * parts.rows; o < std::min((part + 1) * parts.rows, e.outer); ++o) {
+      const std::int64_t last = std::min((part + 1) * parts.rows, e.outer);
+      for (std::int64_t o = part * parts.rows; o < last; ++o) {
         const std::int64_t row = o * e.channels * e.inner;
         if (e.inner == 1) {
-          for (std::int64_t k = 0; k < e.channels; ++k) {
-            const std::array<double, S> t = term(row + k, k);
-            for (std::size_t s = 0; s < S; ++s) sums[static_cast<std::int64_t>(s) * e.channels + k] += t[s];
+          constexpr std::int64_t kRows = S > 1 ? 4 : 1;
+          if (o + kRows <= last) {
+            add_rows<S, kRows>(row, e.channels, sums, term);
+            o += kRows - 1;
+          } else {
+            add_rows<S, 1>(row, e.channels, sums, term);
           }
           continue;
         }

@@ -1,8 +1,9 @@
 // Reductions. An op is an initial value, a function of each element, how two partial results combine, and what is done
-// at the end. Partial results are float64 (integers: int64), in sixteen lanes along a run.
+// at the end. Partial results are float64 (integers: int64; norms of float64: several sums), in sixteen lanes along a run.
 #include "gradus/ops/reduction.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -17,11 +18,13 @@ using Wide = std::conditional_t<std::is_integral_v<T>, std::int64_t, double>;
 
 struct SumOp {
   template <class T>
+  using Partial = Wide<T>;
+  template <class T>
   static Wide<T> initial() {
     return 0;
   }
-  template <class W>
-  static W element(W x) {
+  template <class T>
+  static Wide<T> element(Wide<T> x) {
     return x;
   }
   template <class W>
@@ -39,8 +42,51 @@ struct MeanOp : SumOp {
 };
 
 struct L2LossOp : SumOp {
-  static double element(double x) { return x * x; }
+  template <class T>
+  static double element(double x) {
+    return x * x;
+  }
   static double finish(double total, std::int64_t) { return total / 2; }
+};
+
+// Sums of squares of float64 by their size, each scaled so that none overflows and none is lost (Blue, ACM TOMS 4(1), 1978,
+// with the borders of LAPACK's dnrm2). A NaN is in the middle.
+struct ScaledSquares {
+  static constexpr double kSmall = 0x1p-511, kBig = 0x1p486, kScaleUp = 0x1p537, kScaleDown = 0x1p-538;
+  double small = 0, middle = 0, big = 0;
+
+  double root() const {
+    if (!(big == 0)) return std::sqrt(big + middle * kScaleDown * kScaleDown) / kScaleDown;
+    if (small == 0) return std::sqrt(middle);
+    return std::hypot(std::sqrt(middle), std::sqrt(small) / kScaleUp);
+  }
+};
+
+struct EuclideanNormOp : SumOp {
+  template <class T>
+  using Partial = std::conditional_t<std::is_same_v<T, double>, ScaledSquares, double>;
+  template <class T>
+  static Partial<T> initial() {
+    return {};
+  }
+  template <class T>
+  static Partial<T> element(double x) {
+    if constexpr (std::is_same_v<T, double>) {
+      using S = ScaledSquares;
+      const double size = std::abs(x);
+      const bool is_big = size > S::kBig, is_small = size < S::kSmall;
+      const double scaled = is_big ? x * S::kScaleDown : is_small ? x * S::kScaleUp : x, square = scaled * scaled;
+      return {is_small ? square : 0.0, is_big || is_small ? 0.0 : square, is_big ? square : 0.0};
+    } else {
+      return x * x;  // in float64, whose range holds the squares of float32
+    }
+  }
+  static double combine(double a, double b) { return a + b; }
+  static ScaledSquares combine(const ScaledSquares& a, const ScaledSquares& b) {
+    return {a.small + b.small, a.middle + b.middle, a.big + b.big};
+  }
+  static double finish(double total, std::int64_t) { return std::sqrt(total); }
+  static double finish(const ScaledSquares& total, std::int64_t) { return total.root(); }
 };
 
 struct ProdOp : SumOp {
@@ -95,17 +141,18 @@ const Compute<T>* load(const T* x, std::int64_t n, Compute<T>* buffer) {
 }
 
 template <class Op, class T>
-Wide<T> reduce_run(const Compute<T>* x, std::int64_t n) {
-  using W = Wide<T>;
+typename Op::template Partial<T> reduce_run(const Compute<T>* x, std::int64_t n) {
+  using W = typename Op::template Partial<T>;
   constexpr int kLanes = 16;
   W lanes[kLanes];
   std::fill_n(lanes, kLanes, Op::template initial<T>());
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     for (int lane = 0; lane < kLanes; ++lane)
-      lanes[lane] = Op::combine(lanes[lane], Op::element(static_cast<W>(x[i + lane])));
+      lanes[lane] = Op::combine(lanes[lane], Op::template element<T>(static_cast<Wide<T>>(x[i + lane])));
   }
-  for (int lane = 0; i < n; ++i, ++lane) lanes[lane] = Op::combine(lanes[lane], Op::element(static_cast<W>(x[i])));
+  for (int lane = 0; i < n; ++i, ++lane)
+    lanes[lane] = Op::combine(lanes[lane], Op::template element<T>(static_cast<Wide<T>>(x[i])));
   for (int width = kLanes / 2; width > 0; width /= 2) {
     for (int lane = 0; lane < width; ++lane) lanes[lane] = Op::combine(lanes[lane], lanes[lane + width]);
   }
@@ -115,8 +162,7 @@ Wide<T> reduce_run(const Compute<T>* x, std::int64_t n) {
 // The partial results of one task: steps [first, last) of the column block that begins at `column`.
 template <class Op, class T>
 void run_task(const ReductionPlan& plan, const T* x, std::int64_t column, std::int64_t columns, std::int64_t first,
-              std::int64_t last, Wide<T>* partial) {
-  using W = Wide<T>;
+              std::int64_t last, typename Op::template Partial<T>* partial) {
   Compute<T> buffer[ReductionPlan::kBlock];
   std::fill_n(partial, columns, Op::template initial<T>());
   for (std::int64_t step = first; step < last; ++step) {
@@ -128,14 +174,14 @@ void run_task(const ReductionPlan& plan, const T* x, std::int64_t column, std::i
     } else {
       const Compute<T>* row = load(run + column, columns, buffer);
       for (std::int64_t i = 0; i < columns; ++i)
-        partial[i] = Op::combine(partial[i], Op::element(static_cast<W>(row[i])));
+        partial[i] = Op::combine(partial[i], Op::template element<T>(static_cast<Wide<T>>(row[i])));
     }
   }
 }
 
 template <class Op, class T>
 void reduce(KernelContext& c) {
-  using W = Wide<T>;
+  using W = typename Op::template Partial<T>;
   const auto& plan = *static_cast<const ReductionPlan*>(c.state.get());
   const T* const x = c.input(0).data<T>();
   T* const y = c.output(0).data<T>();
@@ -164,16 +210,17 @@ void reduce(KernelContext& c) {
   }
 }
 
-void prepare(KernelContext& c, const Shape& kept) {
+void prepare(KernelContext& c, const Shape& kept, std::size_t partial_bytes = sizeof(double)) {
   auto plan = std::make_shared<ReductionPlan>(c.input(0).shape(), kept);
-  if (plan->parts > 1) c.request_scratch(static_cast<std::size_t>(plan->parts * plan->results) * sizeof(double));
+  if (plan->parts > 1) c.request_scratch(static_cast<std::size_t>(plan->parts * plan->results) * partial_bytes);
   c.state = std::move(plan);
 }
 
+template <std::size_t partial_bytes = sizeof(double)>
 void prepare_reduction(KernelContext& c) {
   Shape kept = c.input(0).shape();
   for (int axis : reduced_axes(c.attrs<ReductionAttrs>().axes, kept.rank())) kept.set_dim(axis, 1);
-  prepare(c, kept);
+  prepare(c, kept, partial_bytes);
 }
 
 void prepare_l2_loss(KernelContext& c) { prepare(c, Shape::of_rank(c.input(0).shape().rank(), 1)); }
@@ -185,7 +232,7 @@ void prepare_sum_to_shape(KernelContext& c) {
 }
 
 template <class Op, class Dtypes>
-void add_reduction(KernelRegistry& kernels, const char* op, KernelFn prepare_fn = prepare_reduction) {
+void add_reduction(KernelRegistry& kernels, const char* op, KernelFn prepare_fn = prepare_reduction<>) {
   const KernelFn compute = [](KernelContext& c) {
     visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
       if constexpr (Dtypes::dtypes.contains(dtype_of<T>)) reduce<Op, T>(c);
@@ -213,6 +260,7 @@ void register_reduction_kernels(KernelRegistry& kernels) {
   add_reduction<MaxOp, Numeric>(kernels, "Max");
   add_reduction<MinOp, Numeric>(kernels, "Min");
   add_reduction<ProdOp, Numeric>(kernels, "Prod");
+  add_reduction<EuclideanNormOp, Real>(kernels, "EuclideanNorm", prepare_reduction<sizeof(ScaledSquares)>);
   add_reduction<L2LossOp, Real>(kernels, "L2Loss", prepare_l2_loss);
   kernels.add("SumToShape", kDevice, kNumeric, sum_to_shape, prepare_sum_to_shape);
 }

@@ -1,6 +1,7 @@
 #include "gradus/ops/batch_norm.h"
 
 #include <cmath>
+#include <limits>
 
 #include "gradus/backends/reference/kernels.h"
 #include "gradus/ops/bias_add.h"
@@ -24,9 +25,11 @@ void batch_norm(KernelContext& c) {
   for (std::int64_t k = 0; k < e.channels; ++k) {
     double mean = c.input(3).at(k), variance = c.input(4).at(k), reported = variance;
     if (attrs.is_training) {
-      double sum = 0, squares = 0;
+      double sum = 0, rest = 0, squares = 0;
       for_channel(e, k, [&](std::int64_t i) { sum += x.at(i); });
       mean = sum / n;
+      for_channel(e, k, [&](std::int64_t i) { rest += x.at(i) - mean; });  // what the sum's rounding left out
+      if (std::isfinite(rest)) mean += n > 0 ? rest / n : 0;
       for_channel(e, k, [&](std::int64_t i) { squares += (x.at(i) - mean) * (x.at(i) - mean); });
       variance = squares / n;
       reported = n > 1 ? squares / (n - 1) : variance;
@@ -35,11 +38,18 @@ void batch_norm(KernelContext& c) {
     for_channel(e, k, [&](std::int64_t i) {
       c.output(0).set(i, (x.at(i) - mean) * inv_std * c.input(1).at(k) + c.input(2).at(k));
     });
+    const bool nothing = attrs.is_training && n == 0;
     c.output(1).set(k, mean);
     c.output(2).set(k, reported);
-    c.output(3).set(k, mean);
-    c.output(4).set(k, inv_std);
+    c.output(3).set(k, nothing ? 0 : mean);
+    c.output(4).set(k, nothing ? 0 : inv_std);
   }
+}
+
+double machine_epsilon(DType dtype) {
+  return dtype == DType::kFloat16   ? std::ldexp(1.0, -10)
+         : dtype == DType::kFloat32 ? std::ldexp(1.0, -23)
+                                    : std::numeric_limits<double>::epsilon();
 }
 
 void batch_norm_grad(KernelContext& c) {
@@ -48,7 +58,14 @@ void batch_norm_grad(KernelContext& c) {
   const ChannelExtents e = channel_extents(x.shape(), attrs.data_format);
   const double n = static_cast<double>(e.outer * e.inner);
   for (std::int64_t k = 0; k < e.channels; ++k) {
-    const double mean = c.input(3).at(k), inv_std = c.input(4).at(k), factor = c.input(2).at(k) * inv_std;
+    const double inv_std = c.input(4).at(k), factor = c.input(2).at(k) * inv_std;
+    double mean = c.input(3).at(k);
+    if (attrs.is_training && n > 0) {
+      double distances = 0;
+      for_channel(e, k, [&](std::int64_t i) { distances += x.at(i) - mean; });
+      const double rounding = distances / n;
+      if (std::abs(rounding) <= std::abs(mean) * machine_epsilon(c.input(3).dtype())) mean += rounding;
+    }
     const auto h = [&](std::int64_t i) { return (x.at(i) - mean) * inv_std; };
     double sum = 0, sum_h = 0;
     for_channel(e, k, [&](std::int64_t i) {

@@ -1,6 +1,7 @@
 // Reductions: for every element of the result, a loop over the elements that it stands for.
 #include "gradus/ops/reduction.h"
 
+#include <cmath>
 #include <limits>
 
 #include "gradus/backends/reference/elementwise.h"
@@ -98,6 +99,29 @@ void l2_loss(KernelContext& c) {
   });
 }
 
+// Divided by the largest element before squaring.
+void euclidean_norm(KernelContext& c) {
+  const Tensor& x = c.input(0);
+  const Shape kept = kept_shape(c);
+  const std::int64_t results = c.output(0).num_elements();
+  for (std::int64_t i = 0; i < results; ++i) {
+    const std::int64_t count = x.num_elements() / results;
+    const std::int64_t base = count > 0 ? position(x.shape(), kept, false, i) : 0;
+    double largest = 0, sum = 0;
+    for (std::int64_t r = 0; r < count; ++r) {
+      const double size = std::abs(x.at(base + position(x.shape(), kept, true, r)));
+      if (size > largest || std::isnan(size)) largest = size;
+      if (std::isnan(size)) break;
+    }
+    const bool scalable = largest > 0 && std::isfinite(largest);
+    for (std::int64_t r = 0; scalable && r < count; ++r) {
+      const double share = x.at(base + position(x.shape(), kept, true, r)) / largest;
+      sum += share * share;
+    }
+    c.output(0).set(i, scalable ? std::sqrt(sum) * largest : largest);
+  }
+}
+
 void sum_to_shape(KernelContext& c) {
   const Shape& y = c.output(0).shape();
   Shape kept = Shape::of_rank(c.input(0).shape().rank() - y.rank(), 1);
@@ -113,6 +137,7 @@ void register_reduction_kernels(KernelRegistry& kernels) {
   kernels.add("Max", kDevice, kNumeric, max);
   kernels.add("Min", kDevice, kNumeric, min);
   kernels.add("Prod", kDevice, kNumeric, prod);
+  kernels.add("EuclideanNorm", kDevice, kFloating, euclidean_norm);
   kernels.add("L2Loss", kDevice, kFloating, l2_loss);
   kernels.add("SumToShape", kDevice, kNumeric, sum_to_shape);
 }

@@ -8,6 +8,7 @@
 
 #include "gradus/autodiff/gradient_registry.h"
 #include "gradus/core/philox.h"
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::cases {
@@ -68,7 +69,8 @@ std::vector<Tensor> operand_values(const OpCase& op_case, DType dtype, std::uint
   std::vector<Tensor> values;
   for (const Operand& operand : op_case.operands) {
     const Tensor value = operand_value(operand, mix64(seed + values.size()));
-    values.push_back(operand.kind == Operand::Kind::kFixed ? value : value.cast(dtype));
+    const DType own = operand.accumulated ? accumulation_dtype(dtype) : dtype;
+    values.push_back(operand.kind == Operand::Kind::kFixed ? value : value.cast(own));
   }
   return values;
 }

@@ -12,6 +12,10 @@ Operand fixed(Tensor value) {
   return {.kind = Operand::Kind::kFixed, .shape = value.shape(), .value = std::move(value)};
 }
 
+Operand accumulated(Operand operand) {
+  operand.accumulated = true;
+  return operand;
+}
 Operand int32s(std::vector<std::int32_t> values) { return fixed(Tensor::from(values)); }
 Operand int32s(Shape shape, std::vector<std::int32_t> values) { return fixed(Tensor::from(shape, values)); }
 Operand int64s(Shape shape, std::vector<std::int64_t> values) { return fixed(Tensor::from(shape, values)); }

@@ -20,6 +20,7 @@ struct Operand {
   double high = 1.0;
   std::vector<double> kinks = {};  // kReal: values that are avoided by at least kKinkMargin
   Tensor value = {};               // kFixed
+  bool accumulated = false;        // in the accumulation dtype: float32 where the run is in float16
 };
 inline constexpr double kKinkMargin = 0.05;
 
@@ -27,6 +28,8 @@ inline constexpr double kKinkMargin = 0.05;
 Operand real(Shape shape, double low = -1.0, double high = 1.0, std::vector<double> kinks = {});
 // Reals that all differ by at least 2 * kKinkMargin, in random order: for max, min, sort-like ops without ties.
 Operand distinct(Shape shape);
+// The operand in the accumulation dtype of the run: slots of optimisers, statistics.
+Operand accumulated(Operand operand);
 Operand int32s(std::vector<std::int32_t> values);  // a vector
 Operand int32s(Shape shape, std::vector<std::int32_t> values);
 Operand int64s(Shape shape, std::vector<std::int64_t> values);

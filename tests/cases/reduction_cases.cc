@@ -85,6 +85,27 @@ void add_reduction_cases(std::vector<OpCase>& cases) {
                    .max_order = 0,
                    .max_order_reason = "the formula of the smaller cases"});
 
+  for (const Axes& a : kSmall) {
+    cases.push_back({.op = "EuclideanNorm",
+                     .name = a.name,
+                     .operands = {real(a.x, -1, 1, {0})},  // of one element it is |x|
+                     .attrs = a.attrs,
+                     .dtypes = kThreeDtypes});
+  }
+  for (const Axes& a : kLarge) {
+    cases.push_back({.op = "EuclideanNorm",
+                     .name = a.name,
+                     .operands = {real(a.x)},
+                     .attrs = a.attrs,
+                     .dtypes = kThreeDtypes,
+                     .max_order = 0,
+                     .max_order_reason = "the formula of the smaller cases"});
+  }
+  cases.push_back({.op = "EuclideanNorm",
+                   .name = "over_nothing",
+                   .operands = {real({2, 0, 3})},
+                   .attrs = ReductionAttrs{{1}, false}});
+
   for (const Shape& x : {Shape{}, Shape{3, 5}, Shape{0, 2}}) {
     cases.push_back({.op = "L2Loss",
                      .name = "rank" + std::to_string(x.rank()) + (x.rank() == 2 && x[0] == 0 ? "_empty" : ""),
