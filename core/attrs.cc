@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cxxabi.h>
+
 #include <bit>
+#include <cstdlib>
 #include <functional>
 #include <string_view>
 
@@ -56,6 +59,15 @@ std::string print(const Attrs& attrs, bool exact) {
   return printer.text;
 }
 
+// The type as the program spells it; type_info has the linker's name only.
+std::string readable(const std::type_info& type) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  const std::string result = status == 0 ? text : type.name();
+  std::free(text);
+  return result;
+}
+
 }  // namespace
 
 void AttrVisitor::check_enumerator(const AttrField& field, const EnumValue& value) {
@@ -73,8 +85,10 @@ bool operator==(const Attrs& a, const Attrs& b) {
   const Attrs::Base& right = *b.model_;
   return typeid(left) == typeid(right) && print(a, true) == print(b, true);
 }
-void Attrs::throw_wrong_type(const char* wanted) {
-  throw internal_error(fmt::format("the node's attributes are not of type {}", wanted));
+std::string Attrs::type_name() const { return readable(model_->type()); }
+void Attrs::throw_wrong_type(const std::type_info& wanted) const {
+  throw internal_error(fmt::format("the node's attributes are not of type {}, which was asked for, but {}{}{}",
+                                   readable(wanted), type_name(), empty() ? "" : ": ", to_string()));
 }
 
 }  // namespace gradus

@@ -90,17 +90,21 @@ class Attrs {
       Attrs(T value)  // NOLINT: implicit by design, so that add_node(..., ConcatAttrs{.axis = 1}) reads well
       : model_(std::make_shared<const Model<T>>(std::move(value))) {}
 
-  // The struct itself; throws Internal when the op's attributes are of another type.
+  // The struct itself; throws Internal, naming both types, when the op's attributes are of another type.
   template <class T>
   const T& get() const {
     const auto* model = dynamic_cast<const Model<T>*>(model_.get());
-    if (model == nullptr) throw_wrong_type(typeid(T).name());
+    if (model == nullptr) throw_wrong_type(typeid(T));
     return model->value;
   }
   template <class T>
   bool holds() const {
     return dynamic_cast<const Model<T>*>(model_.get()) != nullptr;
   }
+
+  bool same_type(const Attrs& other) const { return model_->type() == other.model_->type(); }
+  // "gradus::Conv2DAttrs", as the program spells it.
+  std::string type_name() const;
 
   // Shows every field to a reader (changes are dropped).
   void visit(AttrVisitor& visitor) const { model_->edited(visitor); }
@@ -116,6 +120,7 @@ class Attrs {
   struct Base {
     virtual ~Base() = default;
     virtual std::shared_ptr<const Base> edited(AttrVisitor&) const = 0;
+    virtual const std::type_info& type() const = 0;
   };
   template <class T>
   struct Model final : Base {
@@ -125,10 +130,11 @@ class Attrs {
       copy.visit(visitor);
       return std::make_shared<const Model<T>>(std::move(copy));
     }
+    const std::type_info& type() const override { return typeid(T); }
     T value;
   };
   explicit Attrs(std::shared_ptr<const Base> model) : model_(std::move(model)) {}
-  [[noreturn]] static void throw_wrong_type(const char* wanted);
+  [[noreturn]] void throw_wrong_type(const std::type_info& wanted) const;
 
   std::shared_ptr<const Base> model_;
 };

@@ -1,6 +1,7 @@
 #include "gradus/core/dtype.h"
 
 #include <array>
+#include <ostream>
 #include <string>
 
 namespace gradus {
@@ -12,7 +13,11 @@ constexpr std::array<std::size_t, kDTypeCount> kSizes = {2, 4, 8, 4, 8, 1, 1};
 
 }  // namespace
 
-const char* dtype_name(DType dtype) { return kNames.at(static_cast<std::size_t>(dtype)); }
+const char* dtype_name(DType dtype) {
+  const auto i = static_cast<std::size_t>(dtype);
+  return i < kNames.size() ? kNames[i] : "(no dtype)";
+}
+std::ostream& operator<<(std::ostream& out, DType dtype) { return out << dtype_name(dtype); }
 
 DType dtype_from_name(std::string_view name) {
   std::string known;
@@ -23,6 +28,10 @@ DType dtype_from_name(std::string_view name) {
   throw invalid_argument("unknown dtype '" + std::string(name) + "'; known: " + known);
 }
 
-std::size_t dtype_size(DType dtype) { return kSizes.at(static_cast<std::size_t>(dtype)); }
+std::size_t dtype_size(DType dtype) {
+  const auto i = static_cast<std::size_t>(dtype);
+  if (i >= kSizes.size()) throw invalid_argument("there is no dtype number " + std::to_string(i));
+  return kSizes[i];
+}
 
 }  // namespace gradus

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -18,6 +19,7 @@ inline constexpr int kDTypeCount = 7;
 
 // "float32", ...
 const char* dtype_name(DType dtype);
+std::ostream& operator<<(std::ostream& out, DType dtype);
 // Inverse of dtype_name; throws InvalidArgument listing the names that exist.
 DType dtype_from_name(std::string_view name);
 std::size_t dtype_size(DType dtype);  // bytes
@@ -58,6 +60,11 @@ struct DTypeOf<bool> {
 };
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<std::remove_cv_t<T>>::value;
+// The C++ types that are elements of tensors.
+template <class T>
+concept HasDType = requires {
+  DTypeOf<T>::value;
+};
 
 // A set of dtypes, for kernel registration: DTypeSet{DType::kFloat32, DType::kFloat64}, kFloating, kNumeric, kAllDTypes.
 class DTypeSet {

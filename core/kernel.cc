@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "gradus/core/caller.h"
 #include "gradus/core/philox.h"
 
 namespace gradus {
@@ -32,13 +33,22 @@ PhiloxStream KernelContext::random() const { return {random_seed_, run_number_};
 
 void KernelContext::fail(Code code, const std::string& message) const { throw Error(code, *where_ + " " + message); }
 
-void KernelRegistry::add(KernelDef def) {
+void KernelContext::fail_index(int i, std::size_t count, const char* what) const {
+  throw invalid_argument(fmt::format("{} the kernel asks for {} {}; there {} {}, counted from 0",
+                                     where_ == nullptr ? std::string() : *where_, what, i, count == 1 ? "is" : "are",
+                                     count));
+}
+
+void KernelRegistry::add(KernelDef def, SourceLocation location) {
+  const Caller caller{"kernel_registry().add", def.op, location};
+  if (def.op.empty() || def.device_type.empty()) caller.fail("a kernel needs the names of an op and of a device type");
+  if (def.compute == nullptr) caller.fail("a kernel needs a function, void(KernelContext&), that writes the outputs");
   for (const auto& k : kernels_) {
     if (k->op != def.op || k->device_type != def.device_type) continue;
     for (int d = 0; d < kDTypeCount; ++d) {
       const DType dtype = static_cast<DType>(d);
       if (k->dtypes.contains(dtype) && def.dtypes.contains(dtype)) {
-        throw invalid_argument(
+        caller.fail(
             fmt::format("a {} kernel of {} for {} is registered already", def.device_type, def.op, dtype_name(dtype)));
       }
     }

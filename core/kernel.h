@@ -14,6 +14,7 @@
 #include "gradus/core/attrs.h"
 #include "gradus/core/device.h"
 #include "gradus/core/dtype.h"
+#include "gradus/core/source_location.h"
 #include "gradus/core/tensor.h"
 
 namespace gradus {
@@ -25,11 +26,12 @@ class KernelContext {
  public:
   int num_inputs() const { return static_cast<int>(inputs_.size()); }
   int num_outputs() const { return static_cast<int>(outputs_.size()); }
-  const Tensor& input(int i) const { return *inputs_[static_cast<std::size_t>(i)]; }
-  Tensor& output(int i) { return outputs_[static_cast<std::size_t>(i)]; }
-  const Tensor& output(int i) const { return outputs_[static_cast<std::size_t>(i)]; }
+  // All throw InvalidArgument, with where() in front, for an operand or result that the node does not have.
+  const Tensor& input(int i) const { return *inputs_[checked(i, inputs_.size(), "input")]; }
+  Tensor& output(int i) { return outputs_[checked(i, outputs_.size(), "output")]; }
+  const Tensor& output(int i) const { return outputs_[checked(i, outputs_.size(), "output")]; }
   // The variable's memory behind input 0 of ops that are declared to mutate it (assign, optimiser updates).
-  Tensor& mutable_input(int i) { return const_cast<Tensor&>(*inputs_[static_cast<std::size_t>(i)]); }
+  Tensor& mutable_input(int i) { return const_cast<Tensor&>(input(i)); }
 
   template <class T>
   const T& attrs() const {
@@ -76,6 +78,13 @@ class KernelContext {
   std::size_t scratch_bytes_ = 0;
   std::uint64_t random_seed_ = 0;
   std::uint64_t run_number_ = 0;
+
+ private:
+  std::size_t checked(int i, std::size_t count, const char* what) const {
+    if (i < 0 || static_cast<std::size_t>(i) >= count) fail_index(i, count, what);
+    return static_cast<std::size_t>(i);
+  }
+  [[noreturn]] void fail_index(int i, std::size_t count, const char* what) const;
 };
 
 using KernelFn = void (*)(KernelContext&);
@@ -93,10 +102,12 @@ struct KernelDef {
 
 class KernelRegistry {
  public:
-  // Throws InvalidArgument when op, device and one of the dtypes are registered already.
-  void add(KernelDef def);
-  void add(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute, KernelFn prepare = nullptr) {
-    add(KernelDef{std::move(op), std::move(device_type), dtypes, compute, prepare, ""});
+  // Throws InvalidArgument when op, device and one of the dtypes are registered already, for a kernel without a function,
+  // and for an empty name.
+  void add(KernelDef def, SourceLocation location = SourceLocation::current());
+  void add(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute, KernelFn prepare = nullptr,
+           SourceLocation location = SourceLocation::current()) {
+    add(KernelDef{std::move(op), std::move(device_type), dtypes, compute, prepare, ""}, location);
   }
   // Says why an op never gets a kernel on a device type; the session then places it on the CPU and shows the reason.
   void add_cpu_only(const std::string& op, const std::string& device_type, const std::string& reason);

@@ -1,10 +1,12 @@
 #include "gradus/core/shape.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <ostream>
 
-#include "gradus/core/error.h"
+#include "gradus/core/caller.h"
 
 namespace gradus {
 namespace {
@@ -16,8 +18,17 @@ void check_size(std::int64_t size) {
 
 }  // namespace
 
-Shape::Shape(std::initializer_list<std::int64_t> dims) {
-  for (std::int64_t d : dims) push_back(d);
+Shape::Shape(std::initializer_list<std::int64_t> dims, SourceLocation location) {
+  const auto fail = [&](const std::string& rule) {
+    throw invalid_argument(
+        fmt::format("[Shape at {}] {}; the shape is [{}]", file_and_line(location), rule, fmt::join(dims, ",")));
+  };
+  if (dims.size() > kMaxRank) fail(fmt::format("a shape has at most {} dimensions; got {}", kMaxRank, dims.size()));
+  for (const std::int64_t d : dims) {
+    if (d < kUnknownDim) fail(fmt::format("a dimension is at least 0, or -1 for unknown; got {}", d));
+  }
+  std::copy(dims.begin(), dims.end(), dims_.begin());
+  rank_ = static_cast<int>(dims.size());
 }
 
 Shape::Shape(const std::vector<std::int64_t>& dims) {
@@ -87,6 +98,8 @@ std::string Shape::to_string() const {
   return text + "]";
 }
 
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.to_string(); }
+
 bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
 bool checked_multiply(std::int64_t a, std::int64_t b, std::int64_t* product) {
@@ -94,7 +107,7 @@ bool checked_multiply(std::int64_t a, std::int64_t b, std::int64_t* product) {
 }
 
 int normalize_axis(std::int64_t axis, int rank) {
-  if (rank == 0) throw invalid_argument(fmt::format("a scalar has no dimensions; got axis {}", axis));
+  if (rank == 0) throw invalid_argument(fmt::format("a scalar has no axes; got axis {}", axis));
   if (axis < -rank || axis >= rank) {
     throw invalid_argument(fmt::format("axis {} is outside [-{}, {}) of a tensor of rank {}", axis, rank, rank, rank));
   }

@@ -5,8 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <string>
 #include <vector>
+
+#include "gradus/core/source_location.h"
 
 namespace gradus {
 
@@ -17,8 +20,9 @@ class Shape {
   static constexpr int kMaxRank = 8;
 
   Shape() = default;  // scalar
-  Shape(std::initializer_list<std::int64_t> dims);
-  // Throws InvalidArgument for a dimension below -1 or more than 8 of them.
+  // Both throw InvalidArgument for a dimension below -1 or more than 8 of them; the first, which programs spell out, with
+  // the caller's line.
+  Shape(std::initializer_list<std::int64_t> dims, SourceLocation location = SourceLocation::current());
   explicit Shape(const std::vector<std::int64_t>& dims);
   static Shape of_rank(int rank, std::int64_t fill = kUnknownDim);
 
@@ -47,6 +51,9 @@ class Shape {
   std::array<std::int64_t, kMaxRank> dims_{};
   int rank_ = 0;
 };
+
+// As to_string() writes it.
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 // Multiplies non-negative sizes; returns false when the product does not fit 63 bits.
 bool checked_multiply(std::int64_t a, std::int64_t b, std::int64_t* product);

@@ -1,6 +1,7 @@
 #include "gradus/core/tensor.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -68,14 +69,41 @@ void Tensor::check_single() const {
   if (count_ != 1) throw invalid_argument("item() needs exactly one element; the shape is " + shape_.to_string());
 }
 
+void Tensor::check_index(std::int64_t index) const {
+  if (index >= 0 && index < count_) return;
+  if (!has_value_) throw invalid_argument("the tensor is empty (it was never given a value)");
+  throw out_of_range(fmt::format("index {} of {} elements; the shape is {}", index, count_, shape_.to_string()));
+}
+
+std::int64_t Tensor::position(std::initializer_list<std::int64_t> indices) const {
+  if (!has_value_) throw invalid_argument("the tensor is empty (it was never given a value)");
+  const auto text = [&] { return fmt::format("{{{}}}", fmt::join(indices, ", ")); };
+  if (static_cast<int>(indices.size()) != shape_.rank()) {
+    throw invalid_argument(
+        fmt::format("at() and set() take one index per dimension, {} for shape {}; got {} (a number "
+                    "without braces counts all elements in row-major order)",
+                    shape_.rank(), shape_.to_string(), text()));
+  }
+  std::int64_t position = 0;
+  int axis = 0;
+  for (const std::int64_t index : indices) {
+    if (index < 0 || index >= shape_[axis]) {
+      throw out_of_range(fmt::format("index {} of axis {} is outside [0, {}); got {} for shape {}", index, axis,
+                                     shape_[axis], text(), shape_.to_string()));
+    }
+    position = position * shape_[axis++] + index;
+  }
+  return position;
+}
+
 double Tensor::at(std::int64_t index) const {
-  if (index < 0 || index >= count_) throw out_of_range(fmt::format("index {} of {} elements", index, count_));
+  check_index(index);
   return visit_dtype(dtype_,
                      [&]<class T>(TypeTag<T>) { return static_cast<double>(static_cast<const T*>(data_)[index]); });
 }
 
 void Tensor::set(std::int64_t index, double value) {
-  if (index < 0 || index >= count_) throw out_of_range(fmt::format("index {} of {} elements", index, count_));
+  check_index(index);
   visit_dtype(dtype_, [&]<class T>(TypeTag<T>) { static_cast<T*>(data_)[index] = convert_element<T>(value); });
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <iosfwd>
 #include <memory>
 #include <span>
@@ -20,6 +21,14 @@ using Buffer = std::shared_ptr<void>;
 
 // 64-byte aligned host memory, uninitialised; throws ResourceExhausted.
 Buffer allocate_host(std::size_t bytes);
+
+// How Tensor::to_lines writes a tensor.
+struct TensorFormat {
+  int precision = 6;                 // significant digits of floating values
+  std::int64_t max_elements = 1000;  // of larger tensors only the edges are written
+  int edge_items = 3;                // how many at either end of an axis
+  int line_width = 100;              // columns; longer rows go on in the next line
+};
 
 class Tensor {
  public:
@@ -69,6 +78,10 @@ class Tensor {
   // Element `index` (row-major) as a double, for printing, tests and plain loops; converts any dtype.
   double at(std::int64_t index) const;
   void set(std::int64_t index, double value);
+  // The same by one index per dimension: t.at({row, column}). Throws InvalidArgument for another number of indices and
+  // OutOfRange for one beyond its dimension; both texts have the shape.
+  double at(std::initializer_list<std::int64_t> indices) const { return at(position(indices)); }
+  void set(std::initializer_list<std::int64_t> indices, double value) { set(position(indices), value); }
 
   Tensor clone() const;                       // same values, own memory
   Tensor cast(DType dtype) const;             // own memory; as core/convert.h says
@@ -82,10 +95,14 @@ class Tensor {
 
   // "float32 [2,3] min -1 mean 0.2 max 4: [[1, 2, 3], ...]"; long tensors are shortened.
   std::string to_string(int max_elements = 32) const;
+  // The same head, then one line per row as NumPy writes them: aligned, and for large tensors with "..." between the edges.
+  std::string to_lines(const TensorFormat& format = {}) const;
   // Element `index` as to_string writes it: integers with all digits, floating values with six. Throws OutOfRange.
   std::string element_to_string(std::int64_t index) const;
 
  private:
+  void check_index(std::int64_t index) const;
+  std::int64_t position(std::initializer_list<std::int64_t> indices) const;
   void check_dtype(DType requested) const;
   void check_single() const;
   Buffer buffer_;
@@ -97,6 +114,8 @@ class Tensor {
   bool has_value_ = false;
 };
 
+// Scalars and vectors as to_string() writes them, in one line; from rank 2 on as to_lines(). The stream's precision counts:
+// std::cout << std::setprecision(3) << tensor.
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 // Same dtype, shape and bits (so NaN equals the same NaN).

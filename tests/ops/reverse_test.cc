@@ -63,7 +63,7 @@ TEST(Reverse, RefusesAxesThatDoNotExistOrComeTwice) {
   expect_error(Code::kInvalidArgument, "axis -1 is named twice; got axes [1,-1] for shape [2,3]", [&] {
     reverse(x, {1, -1});
   });
-  expect_error(Code::kInvalidArgument, "a scalar has no dimensions; got axis 0",
+  expect_error(Code::kInvalidArgument, "a scalar has no axes; got axis 0",
                [&] { reverse(scalar(graph, 1, DType::kFloat32), {0}); });
 }
 

@@ -41,7 +41,7 @@ TEST(IndexLimits, ScalarsHaveNoDimensions) {
                [&] {
                  concat({s, s}, 0);
                });
-  const char* text = "a scalar has no dimensions; got axis 0";
+  const char* text = "a scalar has no axes; got axis 0";
   expect_error(kInvalid, text, [&] { split(s, 1, 0); });
   expect_error(kInvalid, text, [&] { unstack(s); });
   expect_error(kInvalid, text, [&] { argmax(s, 0); });

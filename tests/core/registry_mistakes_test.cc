@@ -1,0 +1,101 @@
+// What a kernel registry and a kernel's context refuse, and what attributes of a wrong type say.
+#include <gtest/gtest.h>
+
+#include "gradus/core/attrs.h"
+#include "gradus/core/caller.h"
+#include "gradus/core/kernel.h"
+#include "tests/support/expect_error.h"
+
+namespace gradus {
+
+struct SteepnessAttrs {
+  double beta = 1.5;
+  template <class V>
+  void visit(V& v) {
+    v("beta", beta, "");
+  }
+};
+struct OffsetAttrs {
+  double offset = 0;
+  template <class V>
+  void visit(V& v) {
+    v("offset", offset, "");
+  }
+};
+
+namespace {
+
+void no_work(KernelContext&) {}
+
+TEST(KernelRegistry, RefusesAKernelWithoutAFunctionOrNames) {
+  KernelRegistry registry;
+  const std::string line = std::to_string(__LINE__ + 3);
+  expect_error(Code::kInvalidArgument,
+               "add 'Swish' at registry_mistakes_test.cc:" + line + "] a kernel needs a function",
+               [&] { registry.add("Swish", "cpu", kFloating, nullptr); });
+  expect_error(Code::kInvalidArgument, "needs the names", [&] { registry.add("", "cpu", kFloating, no_work); });
+  expect_error(Code::kInvalidArgument, "needs the names", [&] { registry.add("Swish", "", kFloating, no_work); });
+  EXPECT_TRUE(registry.for_op("Swish").empty());
+}
+
+TEST(KernelRegistry, ASecondKernelNamesItsLine) {
+  KernelRegistry registry;
+  registry.add("Swish", "cpu", kFloating, no_work);
+  const std::string line = std::to_string(__LINE__ + 1);
+  const auto again = [&] { registry.add("Swish", "cpu", {DType::kInt32, DType::kFloat64}, no_work); };
+  expect_error(Code::kInvalidArgument,
+               "registry_mistakes_test.cc:" + line + "] a cpu kernel of Swish for float64 is registered already",
+               again);
+  registry.add("Swish", "cpu", {DType::kInt32}, no_work);
+  EXPECT_NE(registry.find("Swish", "cpu", DType::kInt32), nullptr);
+}
+
+TEST(KernelContext, RefusesOperandsAndResultsThatAreNotThere) {
+  const Tensor x = Tensor::scalar(1.0f);
+  const std::string where = "[Swish 'y' at train.cc:31]";
+  KernelContext c;
+  c.inputs_ = {&x};
+  c.outputs_ = {Tensor::scalar(0.0f)};
+  c.where_ = &where;
+  EXPECT_EQ(c.input(0).at(0), 1);
+  expect_error(Code::kInvalidArgument, where + " the kernel asks for input 1; there is 1", [&] { (void)c.input(1); });
+  expect_error(Code::kInvalidArgument, "input -1", [&] { (void)c.input(-1); });
+  expect_error(Code::kInvalidArgument, "output 2; there is 1", [&] { (void)c.output(2); });
+  expect_error(Code::kInvalidArgument, "input 1", [&] { (void)c.mutable_input(1); });
+}
+
+TEST(Attrs, AWrongTypeIsNamedAsTheProgramSpellsIt) {
+  const Attrs attrs(SteepnessAttrs{});
+  EXPECT_EQ(attrs.type_name(), "gradus::SteepnessAttrs");
+  expect_error(Code::kInternal,
+               "the node's attributes are not of type gradus::OffsetAttrs, which was asked for, but "
+               "gradus::SteepnessAttrs: beta=1.5",
+               [&] { (void)attrs.get<OffsetAttrs>(); });
+  EXPECT_TRUE(attrs.same_type(SteepnessAttrs{.beta = 9}));
+  EXPECT_FALSE(attrs.same_type(OffsetAttrs{}));
+  EXPECT_TRUE(Attrs().same_type(NoAttrs{}));
+}
+
+TEST(Caller, IsNamedWithTheFileAndNotItsFolders) {
+  EXPECT_EQ((Caller{"Relu", "act", {"/home/me/src/train.cc", 31}}).text(), "[Relu 'act' at train.cc:31]");
+  EXPECT_EQ((Caller{"Relu", "", {"train.cc", 31}}).text(), "[Relu 'Relu' at train.cc:31]");
+  EXPECT_EQ(file_and_line({"a/b/c.cc", 7}), "c.cc:7");
+}
+
+TEST(Shape, ThatCannotBeNamesTheLineThatSpelledIt) {
+  const auto wrong = [] { (void)Shape({3, -2}); };
+  const std::string line = std::to_string(__LINE__ - 1);
+  expect_error(Code::kInvalidArgument, "[Shape at registry_mistakes_test.cc:" + line + "]", wrong);
+  expect_error(Code::kInvalidArgument, "at least 0, or -1 for unknown; got -2; the shape is [3,-2]", wrong);
+  expect_error(Code::kInvalidArgument, "a scalar has no axes; got axis 0", [] { normalize_axis(0, 0); });
+}
+
+TEST(DType, NumbersThatNameNoneAreRefused) {
+  const auto none = static_cast<DType>(99);
+  EXPECT_STREQ(dtype_name(none), "(no dtype)");
+  expect_error(Code::kInvalidArgument, "no dtype number 99", [&] { (void)dtype_size(none); });
+  expect_error(Code::kInvalidArgument, "no dtype number 99", [&] { (void)Tensor(none, {2}); });
+}
+
+}  // namespace
+}  // namespace gradus
