@@ -1,10 +1,13 @@
 #include "gradus/graph/graph.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/location_scope.h"
 
@@ -37,6 +40,19 @@ class InferContext final : public ShapeContext {
 
 std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
 
+// The name of operand i: "values" for every one of "values...".
+std::string operand_name(const OpDef& def, std::size_t i) {
+  if (def.inputs.empty()) return "";
+  std::string name = def.inputs[std::min(i, def.inputs.size() - 1)];
+  if (const std::size_t dots = name.rfind("..."); dots != std::string::npos) name.erase(dots);
+  return name;
+}
+
+std::string nothing_text(std::size_t i, const OpDef* def, const Output& input) {
+  return fmt::format("input {} refers to nothing{}: {}", i,
+                     def == nullptr ? "" : fmt::format(" (operand '{}')", operand_name(*def, i)), input.absence());
+}
+
 std::vector<TensorInfo> infos_of(const std::vector<Output>& inputs) {
   std::vector<TensorInfo> infos;
   for (const Output& input : inputs) infos.push_back(input.node().output_info(input.index()));
@@ -48,6 +64,65 @@ void check_arity(const OpDef& def, std::size_t given) {
   if (def.variadic_inputs() ? given < fixed : given != fixed) {
     throw invalid_argument(fmt::format("takes {}{} inputs ({}); got {}", def.variadic_inputs() ? "at least " : "",
                                        fixed, fmt::join(def.inputs, ", "), given));
+  }
+}
+
+void check_inputs(const Graph& graph, const OpDef& def, const std::vector<Output>& inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].valid()) throw invalid_argument(nothing_text(i, &def, inputs[i]));
+    if (&inputs[i].graph() == &graph) continue;
+    throw invalid_argument(
+        fmt::format("input {} ('{}') belongs to another graph: operand '{}' is {}; all operands of a node "
+                    "must be built in one Graph",
+                    i, inputs[i].name(), operand_name(def, i), inputs[i].node().where()));
+  }
+  for (std::size_t i = 0; def.effect == Effect::kMutates && i < static_cast<std::size_t>(def.mutable_inputs); ++i) {
+    if (inputs[i].node().def().kind != OpKind::kVariable) {
+      throw invalid_argument(fmt::format("operand {} ({}) must be a variable; got {} '{}'", i, def.inputs[i],
+                                         inputs[i].node().op(), inputs[i].name()));
+    }
+    const auto before = inputs.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(inputs.begin(), before, inputs[i]) == before) continue;
+    throw invalid_argument(fmt::format("operand {} ({}) is the variable '{}', which this op changes already", i,
+                                       def.inputs[i], inputs[i].name()));
+  }
+}
+
+std::string described(const Attrs& attrs) {
+  return attrs.empty() ? attrs.type_name() : fmt::format("{} ({})", attrs.type_name(), attrs.to_string());
+}
+
+void check_attrs(const OpDef& def, const Attrs& attrs) {
+  if (attrs.same_type(def.attrs)) return;
+  if (def.attrs.holds<NoAttrs>()) {
+    throw invalid_argument(fmt::format(
+        "takes no attributes: write {{}}; got {} (an op has those that its OpDef::attrs says)", described(attrs)));
+  }
+  throw invalid_argument(fmt::format("takes attributes of type {}; got {}; {}{{}} has the defaults",
+                                     described(def.attrs), described(attrs), def.attrs.type_name()));
+}
+
+// One result for each that the op declares.
+void check_outputs(const OpDef& def, std::size_t set) {
+  const std::size_t fixed = def.outputs.size() - (def.variadic_outputs() ? 1 : 0);
+  if (def.variadic_outputs() ? set >= fixed : set == fixed) return;
+  throw invalid_argument(
+      fmt::format("the shape function of {} set {} of {}{} outputs ({}); it must call set_output(i, "
+                  "dtype, shape) for each",
+                  def.name, set, def.variadic_outputs() ? "at least " : "", fixed, fmt::join(def.outputs, ", ")));
+}
+
+// Calls a function of the op's author; whatever it throws becomes an Error.
+template <class F>
+auto guarded(const OpDef& def, const char* what, F&& function) {
+  try {
+    return function();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Error(Code::kResourceExhausted, fmt::format("the {} function of {} ran out of memory", what, def.name));
+  } catch (const std::exception& error) {
+    throw internal_error(fmt::format("the {} function of {} threw: {}", what, def.name, error.what()));
   }
 }
 
@@ -84,7 +159,8 @@ class ValueSearch {
 std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
                                      ValueLookup input_value, const ConditionalLookup* input_value_if) {
   InferContext context(attrs, std::move(inputs), input_value, input_value_if);
-  def.shape(context);
+  guarded(def, "shape", [&] { def.shape(context); });
+  check_outputs(def, context.outputs().size());
   return context.outputs();
 }
 
@@ -93,7 +169,7 @@ std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::
   if (def.value == nullptr || (output.dtype != DType::kInt32 && output.dtype != DType::kInt64)) return std::nullopt;
   if (!output.shape.fully_known() || output.shape.num_elements() > kMaxTrackedValues) return std::nullopt;
   InferContext context(attrs, std::move(inputs), input_value);
-  std::optional<IntValues> value = def.value(context);
+  std::optional<IntValues> value = guarded(def, "value", [&] { return def.value(context); });
   if (value && static_cast<std::int64_t>(value->size()) != output.shape.num_elements()) {
     throw internal_error("the value function of " + def.name + " returned a wrong number of values");
   }
@@ -115,24 +191,8 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
   try {
     def = &ops_->get(op);
     check_arity(*def, inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!inputs[i].valid())
-        throw invalid_argument(fmt::format("input {} refers to nothing (a default-made Output)", i));
-      if (&inputs[i].graph() != this) {
-        throw invalid_argument(fmt::format("input {} ('{}') belongs to another graph", i, inputs[i].name()));
-      }
-    }
-    for (std::size_t i = 0; def->effect == Effect::kMutates && i < static_cast<std::size_t>(def->mutable_inputs); ++i) {
-      if (inputs[i].node().def().kind != OpKind::kVariable) {
-        throw invalid_argument(fmt::format("operand {} ({}) must be a variable; got {} '{}'", i, def->inputs[i],
-                                           inputs[i].node().op(), inputs[i].name()));
-      }
-      if (std::find(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(i), inputs[i]) !=
-          inputs.begin() + static_cast<std::ptrdiff_t>(i)) {
-        throw invalid_argument(fmt::format("operand {} ({}) is the variable '{}', which this op changes already", i,
-                                           def->inputs[i], inputs[i].name()));
-      }
-    }
+    check_inputs(*this, *def, inputs);
+    check_attrs(*def, attrs);
     const auto operand = [&](int i) { return inputs.at(static_cast<std::size_t>(i)); };
     const auto value_if = [&](int i, int j, const Shape& shape) {
       return known_value_if(operand(i), operand(j), shape);
@@ -192,7 +252,7 @@ Output Graph::find_output(std::string_view name) const {
   }
   std::vector<std::string> known;
   for (const auto& [node_name, node] : by_name_) known.push_back(node_name);
-  throw not_found(fmt::format("the graph has no output '{}'{}", name, nearest_names(name, known)));
+  throw not_found(fmt::format("the graph has no output '{}'{}", name, did_you_mean(name, known)));
 }
 
 void Graph::add_to_collection(const std::string& collection, const Output& item) {
@@ -215,32 +275,38 @@ std::optional<IntValues> Graph::known_value_if(const Output& output, const Outpu
   return ValueSearch(other, shape_of_other).find(output);
 }
 
-const TensorInfo& Node::output_info(int i) const {
-  if (i < 0 || i >= num_outputs())
-    throw invalid_argument(fmt::format("{} has {} outputs; asked for output {}", where(), num_outputs(), i));
-  return outputs_[static_cast<std::size_t>(i)];
+Output Graph::absent(std::string why) {
+  const std::unique_lock lock(*mutex_);
+  absences_.push_back(std::make_unique<const std::string>(std::move(why)));
+  return Output(absences_.back().get());
 }
 
-Output Node::output(int i) {
-  (void)output_info(i);
-  return {this, i};
+void Graph::fail_node(int id) const {
+  throw invalid_argument(fmt::format("the graph has {} nodes, counted from 0; asked for node {}", num_nodes(), id));
 }
 
-std::string Node::where() const { return fmt::format("[{} '{}' at {}:{}]", op(), name_, file_, line_); }
-
-Node& Output::node() const {
-  if (node_ == nullptr) throw invalid_argument("this Output refers to nothing");
-  return *node_;
+void require_valid(const Caller& caller, const char* what, const Output& operand) {
+  if (!operand.valid()) caller.fail(fmt::format("{} refers to nothing: {}", what, operand.absence()));
 }
-Graph& Output::graph() const { return node().graph(); }
-DType Output::dtype() const { return node().output_info(index_).dtype; }
-const Shape& Output::shape() const { return node().output_info(index_).shape; }
-std::string Output::name() const { return index_ == 0 ? node().name() : fmt::format("{}:{}", node().name(), index_); }
 
-Node& Operation::node() const {
-  if (node_ == nullptr) throw invalid_argument("this Operation refers to nothing");
-  return *node_;
+Graph& graph_of(const Caller& caller, const char* what, const Output& operand) {
+  require_valid(caller, what, operand);
+  return operand.graph();
 }
-std::string Operation::name() const { return node().name(); }
+
+Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+               SourceLocation location) {
+  const Caller caller{op, name, location};
+  if (inputs.empty()) caller.fail("needs at least one input");
+  const auto valid = std::find_if(inputs.begin(), inputs.end(), [](const Output& input) { return input.valid(); });
+  if (valid == inputs.end()) caller.fail(nothing_text(0, op_registry().find(op), inputs[0]));
+  Graph& graph = valid->graph();
+  return graph.add_node(op, std::move(inputs), std::move(attrs), name, location);
+}
+
+Output add_op(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+              SourceLocation location) {
+  return add_node(op, std::move(inputs), std::move(attrs), name, location).output(0);
+}
 
 }  // namespace gradus

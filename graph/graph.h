@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gradus/core/caller.h"
 #include "gradus/graph/node.h"
 
 namespace gradus {
@@ -29,7 +30,8 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
 
   // Adds a node and runs its shape function. `name` is made unique within the current name scope; empty means the op's name.
-  // Throws NotFound (unknown op) or InvalidArgument, with `[Op 'name' at file:line]` in front; the graph is then unchanged.
+  // `attrs` are the op's own struct, {} where it has none. Throws NotFound (unknown op, with the nearest names) or
+  // InvalidArgument, with `[Op 'name' at file:line]` in front; the graph is then unchanged.
   Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
                  SourceLocation location = SourceLocation::current());
   // The same for ops with one result.
@@ -39,7 +41,11 @@ class Graph {
   }
 
   int num_nodes() const { return static_cast<int>(nodes_.size()); }
-  Node& node(int id) const { return *nodes_.at(static_cast<std::size_t>(id)); }
+  // Throws InvalidArgument unless 0 <= id < num_nodes().
+  Node& node(int id) const {
+    if (id < 0 || id >= num_nodes()) fail_node(id);
+    return *nodes_[static_cast<std::size_t>(id)];
+  }
   // nullptr when there is none.
   Node* find_node(std::string_view name) const;
   // "conv1" or "split:1"; throws NotFound with the nearest names.
@@ -56,6 +62,9 @@ class Graph {
   // The same if `other` had the shape `shape_of_other`.
   std::optional<IntValues> known_value_if(const Output& output, const Output& other, const Shape& shape_of_other) const;
 
+  // An Output that refers to nothing, with the reason that errors give when it is used.
+  Output absent(std::string why);
+
   // The open name scopes as the user wrote them, "block1/" (name prefixes may have a "_1" against repetition).
   const std::string& scope_path() const { return scope_path_; }
 
@@ -68,12 +77,14 @@ class Graph {
   friend class ControlScope;
   friend class GradientScope;
   std::string unique_name(std::string_view base) const;
+  [[noreturn]] void fail_node(int id) const;
 
   const OpRegistry* ops_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::unordered_map<std::string, Node*> by_name_;
   mutable std::unordered_map<std::string, int> name_counts_;
   std::map<std::string, std::vector<Output>> collections_;
+  std::vector<std::unique_ptr<const std::string>> absences_;
   std::unique_ptr<GraphMutex> mutex_;
 
   // State of the scopes, applied to every new node.
@@ -84,6 +95,21 @@ class Graph {
   const Node* forward_node_ = nullptr;  // while a gradient rule runs; its nodes take the forward node's file and line
   std::string gradient_rule_;
 };
+
+// For builder functions: Graph::add_node in the graph that the inputs belong to. Throws InvalidArgument, with the op and the
+// caller's line, when none of them refers to anything.
+Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+               SourceLocation location = SourceLocation::current());
+// The same for ops with one result:
+//   Output swish(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current()) {
+//     return add_op("Swish", {x}, SwishAttrs{}, name, location);
+//   }
+Output add_op(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+              SourceLocation location = SourceLocation::current());
+// Throws InvalidArgument in the caller's name when `operand` refers to nothing; `what` is its name in the text.
+void require_valid(const Caller& caller, const char* what, const Output& operand);
+// The graph of such an operand, for builders of several nodes.
+Graph& graph_of(const Caller& caller, const char* what, const Output& operand);
 
 // The outputs of an op's shape function for given inputs. `input_value(i)` answers what is known of operand i.
 using ValueLookup = FunctionRef<std::optional<IntValues>(int)>;

@@ -26,7 +26,7 @@ class Node {
   Graph& graph() const { return *graph_; }
 
   const std::vector<Output>& inputs() const { return inputs_; }
-  Output input(int i) const { return inputs_.at(static_cast<std::size_t>(i)); }
+  Output input(int i) const;  // throws InvalidArgument when there is no such input
   const std::vector<Node*>& control_inputs() const { return control_inputs_; }
   int num_outputs() const { return static_cast<int>(outputs_.size()); }
   Output output(int i);                        // throws InvalidArgument when there is no such output

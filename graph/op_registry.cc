@@ -1,8 +1,12 @@
 #include "gradus/graph/op_registry.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <algorithm>
+#include <climits>
+
+#include "gradus/core/caller.h"
+#include "gradus/core/nearest_names.h"
 
 namespace gradus {
 namespace {
@@ -11,28 +15,35 @@ bool ends_with_dots(const std::vector<std::string>& names) {
   return !names.empty() && names.back().size() > 3 && names.back().compare(names.back().size() - 3, 3, "...") == 0;
 }
 
-// Levenshtein's distance, ignoring case and underscores, so that "conv2d_backprop" is near "Conv2DBackpropInput".
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
-    }
+// The first thing that is wrong with a definition, or "".
+std::string mistake(const OpDef& def) {
+  if (def.name.empty()) return "an op needs a name";
+  if (def.shape == nullptr) return "an op needs a shape function, void(ShapeContext&), that sets its outputs";
+  const int inputs = static_cast<int>(def.inputs.size());
+  const int fixed = inputs - (def.variadic_inputs() ? 1 : 0);
+  const bool has_input = def.variadic_inputs() || inputs > 0;
+  if (def.kind == OpKind::kView && (!has_input || def.outputs.empty()))
+    return "a view (OpKind::kView) needs an operand, whose bits it shows, and a result";
+  if (def.effect == Effect::kMutates && (def.mutable_inputs < 1 || def.mutable_inputs > fixed)) {
+    return fmt::format("mutable_inputs says that the first {} operands are variables; the op has {} ({})",
+                       def.mutable_inputs, fixed, fmt::join(def.inputs, ", "));
   }
-  return row[b.size()];
-}
-
-std::string folded(std::string_view name) {
-  std::string result;
-  for (char c : name) {
-    if (c != '_') result += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  for (const int i : def.inplace_inputs) {
+    if (i >= 0 && i < (def.variadic_inputs() ? INT_MAX : inputs) && !def.outputs.empty()) continue;
+    return fmt::format(
+        "inplace_inputs names operand {}, whose memory output 0 may take over; the op has {} operands ({}) "
+        "and {} outputs",
+        i, inputs, fmt::join(def.inputs, ", "), def.outputs.size());
   }
-  return result;
+  const int k = def.kernel_dtype;
+  const bool chosen = k == kDTypeOfOutput ? !def.outputs.empty() : k >= 0 && (def.variadic_inputs() || k < inputs);
+  if (def.kind == OpKind::kCompute && !chosen) {
+    return fmt::format(
+        "kernel_dtype is {}: the kernel is chosen by the dtype of operand 0, 1, ..., or of output 0 with "
+        "kDTypeOfOutput; the op has {} operands ({}) and {} outputs",
+        k, inputs, fmt::join(def.inputs, ", "), def.outputs.size());
+  }
+  return "";
 }
 
 }  // namespace
@@ -41,8 +52,22 @@ bool OpDef::variadic_inputs() const { return ends_with_dots(inputs); }
 bool OpDef::variadic_outputs() const { return ends_with_dots(outputs); }
 
 void ShapeContext::set_output(int i, DType dtype, const Shape& shape) {
-  if (static_cast<std::size_t>(i) != outputs_.size()) throw internal_error("set_output: outputs are set in order");
+  if (static_cast<std::size_t>(i) != outputs_.size()) {
+    throw internal_error(
+        fmt::format("the shape function calls set_output({}): outputs are set in order, each once; the "
+                    "next is {}",
+                    i, outputs_.size()));
+  }
+  (void)dtype_size(dtype);  // throws for a number that names no dtype
   outputs_.push_back({dtype, shape});
+}
+
+const TensorInfo& ShapeContext::input(int i) const {
+  if (i < 0 || i >= num_inputs()) {
+    throw invalid_argument(fmt::format("the shape function asks for input {}; there {} {}, counted from 0", i,
+                                       num_inputs() == 1 ? "is" : "are", num_inputs()));
+  }
+  return inputs_[static_cast<std::size_t>(i)];
 }
 
 void ShapeContext::fail(const std::string& message) const { throw invalid_argument(message); }
@@ -68,9 +93,14 @@ void ShapeContext::require_floating(int i, const char* name) const {
   }
 }
 
-void OpRegistry::add(OpDef def) {
-  if (def.name.empty() || def.shape == nullptr) throw invalid_argument("an op needs a name and a shape function");
-  if (find(def.name) != nullptr) throw invalid_argument("op '" + def.name + "' is registered already");
+void OpRegistry::add(OpDef def, SourceLocation location) {
+  const Caller caller{"op_registry().add", def.name, location};
+  if (const std::string wrong = mistake(def); !wrong.empty()) caller.fail(wrong);
+  if (const OpDef* other = find(def.name)) {
+    caller.fail(fmt::format("op '{}' is registered already, at {}; choose another name", def.name,
+                            file_and_line(other->registered_at)));
+  }
+  def.registered_at = location;
   ops_.push_back(std::make_unique<OpDef>(std::move(def)));
 }
 
@@ -85,20 +115,7 @@ const OpDef& OpRegistry::get(std::string_view name) const {
   if (const OpDef* op = find(name)) return *op;
   std::vector<std::string> known;
   for (const auto& op : ops_) known.push_back(op->name);
-  throw not_found(fmt::format("no op '{}' is registered{}", name, nearest_names(name, known)));
-}
-
-std::string nearest_names(std::string_view name, const std::vector<std::string>& known) {
-  std::vector<std::pair<std::size_t, std::string>> ranked;
-  for (const std::string& k : known) {
-    const std::size_t distance = edit_distance(folded(name), folded(k));
-    if (2 * distance <= std::max(name.size(), k.size())) ranked.emplace_back(distance, k);  // not wholly unlike
-  }
-  std::sort(ranked.begin(), ranked.end());
-  std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(3, ranked.size()); ++i)
-    text += (i == 0 ? "" : ", ") + ranked[i].second;
-  return text.empty() ? "" : "; did you mean " + text + "?";
+  throw not_found(fmt::format("no op '{}' is registered{}", name, did_you_mean(name, known)));
 }
 
 }  // namespace gradus

@@ -12,6 +12,7 @@
 #include "gradus/core/attrs.h"
 #include "gradus/core/kernel.h"
 #include "gradus/core/shape.h"
+#include "gradus/core/source_location.h"
 
 namespace gradus {
 
@@ -35,8 +36,9 @@ class ShapeContext {
  public:
   virtual ~ShapeContext() = default;
   int num_inputs() const { return static_cast<int>(inputs_.size()); }
-  const Shape& input_shape(int i) const { return inputs_.at(static_cast<std::size_t>(i)).shape; }
-  DType input_dtype(int i) const { return inputs_.at(static_cast<std::size_t>(i)).dtype; }
+  // Throw InvalidArgument for an input that the node does not have.
+  const Shape& input_shape(int i) const { return input(i).shape; }
+  DType input_dtype(int i) const { return input(i).dtype; }
   // The values of an int32 or int64 operand where they can be known: constants, shape(x), slices, concats and sums of those,
   // and, when a plan is compiled, fed tensors. nullopt when nothing is known.
   virtual std::optional<IntValues> input_value(int i) = 0;
@@ -63,6 +65,7 @@ class ShapeContext {
   void require_floating(int i, const char* name) const;
 
  protected:
+  const TensorInfo& input(int i) const;
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
   const Attrs* attrs_ = nullptr;
@@ -92,12 +95,12 @@ enum class Effect {
 inline constexpr int kDTypeOfOutput = -1;
 
 struct OpDef {
-  std::string name;                  // as TensorFlow spells it: "Conv2D"
-  std::vector<std::string> inputs;   // operand names; a last one ending in "..." takes any number: {"values..."}
-  std::vector<std::string> outputs;  // result names; likewise
+  std::string name = {};                  // as TensorFlow spells it: "Conv2D"
+  std::vector<std::string> inputs = {};   // operand names; a last one ending in "..." takes any number: {"values..."}
+  std::vector<std::string> outputs = {};  // result names; likewise
   ShapeFn shape = nullptr;
-  Attrs attrs = NoAttrs{};  // the defaults; they describe the fields
-  std::string summary;      // one sentence with the formula
+  Attrs attrs = NoAttrs{};   // the defaults; they describe the fields
+  std::string summary = {};  // one sentence with the formula
   ValueFn value = nullptr;
   OpKind kind = OpKind::kCompute;
   Effect effect = Effect::kNone;
@@ -107,6 +110,7 @@ struct OpDef {
   int mutable_inputs = 1;
   // Inputs whose memory output 0 may take over when nobody needs them any more and the sizes agree (element-wise ops).
   std::vector<int> inplace_inputs = {};
+  SourceLocation registered_at = {};  // set by OpRegistry::add
 
   bool variadic_inputs() const;
   bool variadic_outputs() const;
@@ -114,8 +118,9 @@ struct OpDef {
 
 class OpRegistry {
  public:
-  // Throws InvalidArgument for a second definition of a name, or one without shape function or name.
-  void add(OpDef def);
+  // Throws InvalidArgument for a second definition of a name, one without shape function or name, and for fields that speak
+  // of operands or results which the op does not have.
+  void add(OpDef def, SourceLocation location = SourceLocation::current());
   const OpDef* find(std::string_view name) const;  // nullptr when unknown
   // Throws NotFound with the nearest names.
   const OpDef& get(std::string_view name) const;
@@ -130,8 +135,5 @@ class OpRegistry {
 OpRegistry& op_registry();
 KernelRegistry& kernel_registry();
 BackendRegistry& backend_registry();
-
-// The registered names nearest to a mistyped one, by edit distance; for error texts ("did you mean ...").
-std::string nearest_names(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace gradus

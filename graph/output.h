@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <iosfwd>
 #include <string>
 #include <type_traits>
 
@@ -17,7 +18,8 @@ class Node;
 
 class Output {
  public:
-  Output() = default;  // refers to nothing; as a gradient it means "none"
+  // Refers to nothing. As a gradient an Output of this kind means "none"; those of gradients() can say why there is none.
+  Output() = default;
   // A template, so that a literal 0 is never taken for a null Node*: slice(x, {0, 0}, {2, 3}) means two vectors.
   template <class N>
   requires std::is_same_v<N, Node> Output(N* node, int index) : node_(node), index_(index) {}
@@ -30,13 +32,22 @@ class Output {
   DType dtype() const;
   const Shape& shape() const;  // dimensions may be unknown (-1)
   std::string name() const;    // "conv1" for output 0, "split:1" for others
+  // Why it refers to nothing, for error texts: which x had no path, and where gradients() was asked.
+  std::string absence() const;
+  bool is_absent() const { return absence_ != nullptr; }  // made by Graph::absent: absence() is about this very Output
 
   friend bool operator==(const Output& a, const Output& b) { return a.node_ == b.node_ && a.index_ == b.index_; }
 
  private:
+  friend class Graph;
+  explicit Output(const std::string* absence) : absence_(absence) {}
   Node* node_ = nullptr;
   int index_ = 0;
+  const std::string* absence_ = nullptr;  // kept by the graph
 };
+
+// "'block1/conv' float32 [?,28,28,32], Conv2D at train.cc:31"
+std::ostream& operator<<(std::ostream& out, const Output& output);
 
 class Operation {
  public:
@@ -52,6 +63,9 @@ class Operation {
  private:
   Node* node_ = nullptr;
 };
+
+// "'train', NoOp at train.cc:40"
+std::ostream& operator<<(std::ostream& out, const Operation& operation);
 
 }  // namespace gradus
 

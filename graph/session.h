@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,22 @@ class Session {
   std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
                           const std::vector<Operation>& targets = {});
   std::vector<Tensor> run(const std::vector<Output>& fetches) { return run({}, fetches, {}); }
+  // One output gives one tensor: session.run(loss), session.run(feeds, loss, {train}). Braces mean a list and give a vector,
+  // also of one, which is why these are templates.
+  template <class T>
+  requires std::is_same_v<T, Output> Tensor run(const T& fetch) { return run({}, std::vector<Output>{fetch}, {})[0]; }
+  template <class T>
+  requires std::is_same_v<T, Output> Tensor run(const Feeds& feeds, const T& fetch,
+                                                const std::vector<Operation>& targets = {}) {
+    return run(feeds, std::vector<Output>{fetch}, targets)[0];
+  }
+  // One operation, for its effect: session.run(train), session.run(feeds, train).
+  template <class T>
+  requires std::is_same_v<T, Operation>
+  void run(const T& target) { run({}, std::vector<Output>{}, {target}); }
+  template <class T>
+  requires std::is_same_v<T, Operation>
+  void run(const Feeds& feeds, const T& target) { run(feeds, std::vector<Output>{}, {target}); }
 
   // The value of a Variable's output; a variable without value is initialised first.
   Tensor value(const Output& variable);

@@ -33,6 +33,7 @@ void in_top_k_shape(ShapeContext& c) {
   c.require_rank(1, 1, "targets");
   if (!is_index_type(c.input_dtype(1)))
     c.fail(fmt::format("targets must be int32 or int64; got {}", dtype_name(c.input_dtype(1))));
+  if (c.attrs<InTopKAttrs>().k < 0) c.fail(fmt::format("k must be at least 0; got {}", c.attrs<InTopKAttrs>().k));
   const Shape predictions_rows{c.input_shape(0)[0]};
   if (!predictions_rows.compatible_with(c.input_shape(1))) {
     c.fail(fmt::format("predictions {} and targets {} must have as many rows", c.input_shape(0).to_string(),
@@ -44,16 +45,16 @@ void in_top_k_shape(ShapeContext& c) {
 }  // namespace
 
 Output argmax(const Output& x, std::int64_t axis, DType output_type, std::string_view name, SourceLocation location) {
-  return x.graph().add("ArgMax", {x}, ArgMaxAttrs{axis, output_type}, name, location);
+  return add_op("ArgMax", {x}, ArgMaxAttrs{axis, output_type}, name, location);
 }
 
 Output argmin(const Output& x, std::int64_t axis, DType output_type, std::string_view name, SourceLocation location) {
-  return x.graph().add("ArgMin", {x}, ArgMaxAttrs{axis, output_type}, name, location);
+  return add_op("ArgMin", {x}, ArgMaxAttrs{axis, output_type}, name, location);
 }
 
 Output in_top_k(const Output& predictions, const Output& targets, std::int64_t k, std::string_view name,
                 SourceLocation location) {
-  return predictions.graph().add("InTopK", {predictions, targets}, InTopKAttrs{k}, name, location);
+  return add_op("InTopK", {predictions, targets}, InTopKAttrs{k}, name, location);
 }
 
 void register_argmax_ops(OpRegistry& registry) {

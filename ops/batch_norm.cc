@@ -81,13 +81,15 @@ void batch_norm_grad_shape(ShapeContext& c) {
 BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const Output& mean,
                                   const Output& variance, const BatchNormAttrs& attrs, std::string_view name,
                                   SourceLocation location) {
-  Node& node = x.graph().add_node("FusedBatchNorm", {x, scale, offset, mean, variance}, attrs, name, location);
+  Node& node = add_node("FusedBatchNorm", {x, scale, offset, mean, variance}, attrs, name, location);
   return {node.output(0), node.output(1), node.output(2), node.output(3), node.output(4)};
 }
 
 BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset,
                                   const BatchNormAttrs& attrs, std::string_view name, SourceLocation location) {
-  if (!attrs.is_training) throw invalid_argument("fused_batch_norm needs mean and variance unless attrs.is_training");
+  const Caller caller{"FusedBatchNorm", name, location};
+  if (!attrs.is_training) caller.fail("fused_batch_norm needs mean and variance unless attrs.is_training");
+  require_valid(caller, "offset", offset);
   const Output unused = zeros_like(offset, "", location);
   return fused_batch_norm(x, scale, offset, unused, unused, attrs, name, location);
 }
@@ -96,8 +98,7 @@ BatchNormGradOutputs fused_batch_norm_grad(const Output& y_backprop, const Outpu
                                            const Output& saved_mean, const Output& saved_inv_std,
                                            const BatchNormAttrs& attrs, std::string_view name,
                                            SourceLocation location) {
-  Node& node = x.graph().add_node("FusedBatchNormGrad", {y_backprop, x, scale, saved_mean, saved_inv_std}, attrs, name,
-                                  location);
+  Node& node = add_node("FusedBatchNormGrad", {y_backprop, x, scale, saved_mean, saved_inv_std}, attrs, name, location);
   return {node.output(0), node.output(1), node.output(2)};
 }
 

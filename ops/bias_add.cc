@@ -49,12 +49,12 @@ ChannelExtents channel_extents(const Shape& shape, DataFormat format) {
 
 Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs, std::string_view name,
                 SourceLocation location) {
-  return value.graph().add("BiasAdd", {value, bias}, attrs, name, location);
+  return add_op("BiasAdd", {value, bias}, attrs, name, location);
 }
 
 Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs, std::string_view name,
                      SourceLocation location) {
-  return out_backprop.graph().add("BiasAddGrad", {out_backprop}, attrs, name, location);
+  return add_op("BiasAddGrad", {out_backprop}, attrs, name, location);
 }
 
 void register_bias_add_ops(OpRegistry& registry) {

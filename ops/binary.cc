@@ -69,8 +69,8 @@ ValueFn followed(F) {
 }
 
 Output binary(const char* op, const Operand& x, const Operand& y, std::string_view name, SourceLocation location) {
-  const auto [a, b] = resolve(x, y);
-  return a.graph().add(op, {a, b}, {}, name, location);
+  const auto [a, b] = resolve(x, y, {op, name, location});
+  return add_op(op, {a, b}, {}, name, location);
 }
 
 }  // namespace
@@ -107,8 +107,8 @@ Output squared_difference(const Operand& x, const Operand& y, std::string_view n
 }
 
 Output add_n(const std::vector<Output>& values, std::string_view name, SourceLocation at) {
-  if (values.empty()) throw invalid_argument("add_n needs at least one operand");
-  return values[0].graph().add("AddN", values, {}, name, at);
+  if (values.empty()) Caller{"AddN", name, at}.fail("add_n needs at least one operand");
+  return add_op("AddN", values, {}, name, at);
 }
 
 void register_binary_ops(OpRegistry& registry) {

@@ -48,8 +48,8 @@ void clip_shape(ShapeContext& c) {
 }
 
 Output compare(const char* op, const Operand& x, const Operand& y, std::string_view name, SourceLocation location) {
-  const auto [a, b] = resolve(x, y);
-  return a.graph().add(op, {a, b}, {}, name, location);
+  const auto [a, b] = resolve(x, y, {op, name, location});
+  return add_op(op, {a, b}, {}, name, location);
 }
 
 }  // namespace
@@ -79,17 +79,18 @@ Output logical_or(const Output& x, const Output& y, std::string_view name, Sourc
   return compare("LogicalOr", x, y, name, at);
 }
 Output logical_not(const Output& x, std::string_view name, SourceLocation at) {
-  return x.graph().add("LogicalNot", {x}, {}, name, at);
+  return add_op("LogicalNot", {x}, {}, name, at);
 }
 
 Output where(const Output& condition, const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  const auto [a, b] = resolve(x, y);
-  return condition.graph().add("Select", {condition, a, b}, {}, name, at);
+  const auto [a, b] = resolve(x, y, {"Select", name, at});
+  return add_op("Select", {condition, a, b}, {}, name, at);
 }
 
 Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name,
                      SourceLocation at) {
-  return x.graph().add("ClipByValue", {x, low.beside(x), high.beside(x)}, {}, name, at);
+  const Caller caller{"ClipByValue", name, at};
+  return add_op("ClipByValue", {x, low.beside(x, caller), high.beside(x, caller)}, {}, name, at);
 }
 
 void register_compare_ops(OpRegistry& registry) {

@@ -139,25 +139,17 @@ void conv2d_backprop_filter_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), filter);
 }
 
-// For mistakes found before there is a node: "[depthwise_conv2d 'name' at file:line] message".
-[[noreturn]] void fail_at(const char* builder, std::string_view name, SourceLocation location,
-                          const std::string& message) {
-  const std::string_view path = location.file;
-  throw invalid_argument(fmt::format("[{} '{}' at {}:{}] {}", builder, name.empty() ? builder : name,
-                                     path.substr(path.find_last_of('/') + 1), location.line, message));
-}
-
 // The constant behind the overloads that take sizes as numbers.
-Output sizes_constant(Graph& graph, const std::vector<std::int64_t>& sizes, const char* op, const char* operand,
-                      std::string_view name, SourceLocation location) {
+Output sizes_constant(const Caller& caller, Graph& graph, const std::vector<std::int64_t>& sizes, const char* operand) {
   std::vector<std::int32_t> values;
   for (const std::int64_t size : sizes) {
     if (size < INT32_MIN || size > INT32_MAX) {
-      fail_at(op, name, location, fmt::format("{} must fit in int32; got [{}]", operand, fmt::join(sizes, ",")));
+      caller.fail(fmt::format("{} must fit in int32; got [{}]", operand, fmt::join(sizes, ",")));
     }
     values.push_back(static_cast<std::int32_t>(size));
   }
-  return constant(graph, values, fmt::format("{}/{}", name.empty() ? op : name, operand), location);
+  const std::string_view prefix = caller.name.empty() ? caller.function : caller.name;
+  return constant(graph, values, fmt::format("{}/{}", prefix, operand), caller.location);
 }
 
 }  // namespace
@@ -173,32 +165,32 @@ WindowPlacement Conv2DAttrs::placement() const {
 
 Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, std::string_view name,
               SourceLocation location) {
-  return input.graph().add("Conv2D", {input, filter}, attrs, name, location);
+  return add_op("Conv2D", {input, filter}, attrs, name, location);
 }
 
 Output conv2d_backprop_input(const Output& input_sizes, const Output& filter, const Output& out_backprop,
                              const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
-  return filter.graph().add("Conv2DBackpropInput", {input_sizes, filter, out_backprop}, attrs, name, location);
+  return add_op("Conv2DBackpropInput", {input_sizes, filter, out_backprop}, attrs, name, location);
 }
 
 Output conv2d_backprop_input(const std::vector<std::int64_t>& input_sizes, const Output& filter,
                              const Output& out_backprop, const Conv2DAttrs& attrs, std::string_view name,
                              SourceLocation location) {
-  const Output sizes =
-      sizes_constant(filter.graph(), input_sizes, "Conv2DBackpropInput", "input_sizes", name, location);
+  const Caller caller{"Conv2DBackpropInput", name, location};
+  const Output sizes = sizes_constant(caller, graph_of(caller, "filter", filter), input_sizes, "input_sizes");
   return conv2d_backprop_input(sizes, filter, out_backprop, attrs, name, location);
 }
 
 Output conv2d_backprop_filter(const Output& input, const Output& filter_sizes, const Output& out_backprop,
                               const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
-  return input.graph().add("Conv2DBackpropFilter", {input, filter_sizes, out_backprop}, attrs, name, location);
+  return add_op("Conv2DBackpropFilter", {input, filter_sizes, out_backprop}, attrs, name, location);
 }
 
 Output conv2d_backprop_filter(const Output& input, const std::vector<std::int64_t>& filter_sizes,
                               const Output& out_backprop, const Conv2DAttrs& attrs, std::string_view name,
                               SourceLocation location) {
-  const Output sizes =
-      sizes_constant(input.graph(), filter_sizes, "Conv2DBackpropFilter", "filter_sizes", name, location);
+  const Caller caller{"Conv2DBackpropFilter", name, location};
+  const Output sizes = sizes_constant(caller, graph_of(caller, "input", input), filter_sizes, "filter_sizes");
   return conv2d_backprop_filter(input, sizes, out_backprop, attrs, name, location);
 }
 
@@ -214,21 +206,22 @@ Output conv2d_transpose(const Output& value, const Output& filter, const std::ve
 
 Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, std::string_view name,
                         SourceLocation location) {
+  const Caller caller{"depthwise_conv2d", name, location};
+  require_valid(caller, "input", input);
+  require_valid(caller, "filter", filter);
   const Shape& image = input.shape();
   const Shape& shape = filter.shape();
   const std::string operands =
       fmt::format("input {}, filter {}", image_text(image, attrs.data_format), shape.to_string());
   if (image.rank() != 4 || shape.rank() != 4) {
-    fail_at("depthwise_conv2d", name, location, "input and filter must have rank 4: " + operands);
+    caller.fail("input and filter must have rank 4: " + operands);
   }
   const std::int64_t channels = image[image_axes(attrs.data_format).channels];
   if (channels == kUnknownDim || !shape.fully_known()) {
-    fail_at("depthwise_conv2d", name, location,
-            "the input's channels and the filter's shape must be known: " + operands);
+    caller.fail("the input's channels and the filter's shape must be known: " + operands);
   }
   if (channels != shape[2]) {
-    fail_at("depthwise_conv2d", name, location,
-            fmt::format("input has {} channels but filter expects {}: {}", channels, shape[2], operands));
+    caller.fail(fmt::format("input has {} channels but filter expects {}: {}", channels, shape[2], operands));
   }
   // [rows, columns, channels, multiplier] -> [rows, columns, 1, channels * multiplier]: the same memory
   const std::string base(name.empty() ? "depthwise_conv2d" : name);

@@ -19,10 +19,13 @@ std::optional<IntValues> first_operand_value(ShapeContext& c) { return c.input_v
 
 std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const CustomForward& forward,
                                     CustomBackward backward, std::string_view name, SourceLocation location) {
-  if (inputs.empty()) throw invalid_argument("custom_gradient needs at least one input");
-  if (!forward || !backward) throw invalid_argument("custom_gradient needs a forward and a backward function");
+  const Caller caller{"custom_gradient", name, location};
+  if (inputs.empty()) caller.fail("custom_gradient needs at least one input");
+  if (!forward || !backward) caller.fail("custom_gradient needs a forward and a backward function");
+  for (const Output& input : inputs) require_valid(caller, "an input", input);
   std::vector<Output> operands = forward(inputs);
-  if (operands.empty()) throw invalid_argument("custom_gradient: the forward function returned no outputs");
+  if (operands.empty()) caller.fail("custom_gradient: the forward function returned no outputs");
+  for (const Output& result : operands) require_valid(caller, "a result of the forward function", result);
   const auto count = static_cast<std::int64_t>(operands.size());
   // Results first, then the inputs: they are operands so that the gradient flows to them.
   operands.insert(operands.end(), inputs.begin(), inputs.end());

@@ -1,24 +1,33 @@
 #include "gradus/ops/debug.h"
 
+#include <cstdint>
+
 namespace gradus {
 namespace {
 
-void print_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
+void print_shape(ShapeContext& c) {
+  const std::int64_t summarize = c.attrs<PrintAttrs>().summarize;
+  if (summarize < 0 || summarize > INT32_MAX) {
+    c.fail("summarize, the number of elements to print, must be at least 0 and below 2^31; got " +
+           std::to_string(summarize));
+  }
+  c.set_output(0, c.input_dtype(0), c.input_shape(0));
+}
 
 void check_numerics_shape(ShapeContext& c) {
   c.require_floating(0, "x");
-  print_shape(c);
+  c.set_output(0, c.input_dtype(0), c.input_shape(0));
 }
 
 }  // namespace
 
 Output check_numerics(const Output& x, const std::string& message, std::string_view name, SourceLocation location) {
-  return x.graph().add("CheckNumerics", {x}, CheckNumericsAttrs{message}, name, location);
+  return add_op("CheckNumerics", {x}, CheckNumericsAttrs{message}, name, location);
 }
 
 Output print(const Output& x, const std::string& message, std::int64_t summarize, std::string_view name,
              SourceLocation location) {
-  return x.graph().add("Print", {x}, PrintAttrs{message, summarize}, name, location);
+  return add_op("Print", {x}, PrintAttrs{message, summarize}, name, location);
 }
 
 void register_debug_ops(OpRegistry& registry) {

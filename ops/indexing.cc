@@ -71,14 +71,14 @@ void one_hot_shape(ShapeContext& c) {
 
 Output gather(const Output& params, const Output& indices, std::int64_t axis, std::string_view name,
               SourceLocation location) {
-  return params.graph().add("Gather", {params, indices}, GatherAttrs{axis}, name, location);
+  return add_op("Gather", {params, indices}, GatherAttrs{axis}, name, location);
 }
 Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis,
                    std::string_view name, SourceLocation location) {
-  return dy.graph().add("GatherGrad", {dy, indices, shape}, GatherAttrs{axis}, name, location);
+  return add_op("GatherGrad", {dy, indices, shape}, GatherAttrs{axis}, name, location);
 }
 Output one_hot(const Output& indices, const OneHotAttrs& attrs, std::string_view name, SourceLocation location) {
-  return indices.graph().add("OneHot", {indices}, attrs, name, location);
+  return add_op("OneHot", {indices}, attrs, name, location);
 }
 Output one_hot(const Output& indices, std::int64_t depth, DType dtype, std::string_view name, SourceLocation location) {
   return one_hot(indices, OneHotAttrs{.depth = depth, .dtype = dtype}, name, location);

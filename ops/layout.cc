@@ -9,6 +9,9 @@
 namespace gradus {
 namespace {
 
+// Results of one node.
+constexpr std::int64_t kMaxPieces = 1 << 20;
+
 // What is known of operand i, element by element; its shape must be known.
 IntValues known_elements(ShapeContext& c, int i) {
   const auto count = static_cast<std::size_t>(c.input_shape(i).num_elements());
@@ -110,8 +113,8 @@ void split_shape(ShapeContext& c) {
                                       fmt::join(attrs.sizes, ","), axis, x.to_string());
   std::vector<std::int64_t> sizes = attrs.sizes;
   if (sizes.empty()) {
-    if (attrs.num_splits < 1 || attrs.num_splits > (1 << 20))
-      c.fail("num_splits must be at least 1, or sizes be given" + got);
+    if (attrs.num_splits < 1 || attrs.num_splits > kMaxPieces)
+      c.fail("num_splits must be at least 1 and at most 2^20, or sizes be given" + got);
     if (dim != kUnknownDim && dim % attrs.num_splits != 0) c.fail("num_splits must divide the dimension" + got);
     sizes.assign(static_cast<std::size_t>(attrs.num_splits), dim == kUnknownDim ? kUnknownDim : dim / attrs.num_splits);
   } else {
@@ -166,6 +169,10 @@ void unstack_shape(ShapeContext& c) {
   const std::int64_t num = x[axis] == kUnknownDim ? attrs.num : x[axis];
   if (num < 0 || (attrs.num >= 0 && attrs.num != num)) {
     c.fail(fmt::format("num must be the size of axis {} of shape {}; got {}", axis, x.to_string(), attrs.num));
+  }
+  if (num > kMaxPieces) {
+    c.fail(fmt::format("axis {} of shape {} would become {} results; at most {} are possible", axis, x.to_string(), num,
+                       kMaxPieces));
   }
   std::vector<std::int64_t> dims = x.dims();
   dims.erase(dims.begin() + axis);

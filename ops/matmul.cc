@@ -46,12 +46,12 @@ void batch_matmul_shape(ShapeContext& c) {
 
 Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, std::string_view name,
               SourceLocation location) {
-  return a.graph().add("MatMul", {a, b}, attrs, name, location);
+  return add_op("MatMul", {a, b}, attrs, name, location);
 }
 
 Output batch_matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, std::string_view name,
                     SourceLocation location) {
-  return a.graph().add("BatchMatMul", {a, b}, attrs, name, location);
+  return add_op("BatchMatMul", {a, b}, attrs, name, location);
 }
 
 void register_matmul_ops(OpRegistry& registry) {

@@ -1,10 +1,13 @@
-// Arithmetic on outputs as one writes it on paper: y = tanh(x * x) + 3.0 * x. Each operator adds one node, which
-// carries the user's file and line; operands broadcast as in NumPy. Page: docs/ops/binary.md.
+// Arithmetic and comparisons on outputs as one writes them on paper: y = tanh(x * x) + 3.0 * x. Each operator adds one node,
+// which carries the user's file and line; operands broadcast as in NumPy. Pages: docs/ops/binary.md, docs/ops/compare.md.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <type_traits>
 #include <utility>
 
-#include "gradus/core/source_location.h"
+#include "gradus/core/caller.h"
 #include "gradus/graph/output.h"
 
 namespace gradus {
@@ -17,29 +20,56 @@ class Operand {
       : output_(output), location_(location) {}
   Operand(double value, SourceLocation location = SourceLocation::current())  // NOLINT: implicit by design
       : value_(value), is_number_(true), location_(location) {}
+  // Integers keep all their digits.
+  template <class T>
+  requires std::is_integral_v<T> Operand(T value, SourceLocation location = SourceLocation::current())  // NOLINT
+      : value_(static_cast<double>(value)),
+        integer_(static_cast<std::int64_t>(value)),
+        is_number_(true),
+        is_integer_(std::is_signed_v<T> || sizeof(T) < 8 || static_cast<std::uint64_t>(value) <= INT64_MAX),
+        location_(location) {}
 
   bool is_number() const { return is_number_; }
   const Output& output() const { return output_; }  // refers to nothing when is_number()
   double value() const { return value_; }
   SourceLocation location() const { return location_; }
-  // The Output, or a constant beside `other` with its dtype. Throws InvalidArgument for a number that an integer dtype
-  // does not have.
-  Output beside(const Output& other) const;
+  // The Output, or a constant beside `other` with its dtype. Throws InvalidArgument, in the caller's name, for a number that
+  // an integer dtype does not have.
+  Output beside(const Output& other, const Caller& caller) const;
 
  private:
+  std::string number_text() const;
   Output output_;
   double value_ = 0;
+  std::int64_t integer_ = 0;
   bool is_number_ = false;
+  bool is_integer_ = false;  // then integer_ is the value, exactly
   SourceLocation location_;
 };
 
-// Both operands as outputs. Throws InvalidArgument when both are numbers.
-std::pair<Output, Output> resolve(const Operand& a, const Operand& b);
+// Both operands as outputs. Throws InvalidArgument, in the caller's name, when both are numbers or one refers to nothing.
+std::pair<Output, Output> resolve(const Operand& a, const Operand& b, const Caller& caller);
 
 Output operator+(const Operand& a, const Operand& b);  // Add
 Output operator-(const Operand& a, const Operand& b);  // Sub
 Output operator*(const Operand& a, const Operand& b);  // Mul
 Output operator/(const Operand& a, const Operand& b);  // RealDiv
 Output operator-(const Operand& x);                    // Neg
+
+// x = x + y and so on: a new node, to which the variable x of the program refers from then on. Nodes never change.
+Output& operator+=(Output& x, const Operand& y);
+Output& operator-=(Output& x, const Operand& y);
+Output& operator*=(Output& x, const Operand& y);
+Output& operator/=(Output& x, const Operand& y);
+
+// Element by element, with bool results: where(x > 0.0, x, y).
+Output operator<(const Operand& a, const Operand& b);   // Less
+Output operator<=(const Operand& a, const Operand& b);  // LessEqual
+Output operator>(const Operand& a, const Operand& b);   // Greater
+Output operator>=(const Operand& a, const Operand& b);  // GreaterEqual
+
+// x == y of two outputs asks whether they are the same handle. Elements are compared by equal(x, y) and not_equal(x, y), with
+// numbers too.
+bool operator==(const Output& x, double y) = delete;  // write equal(x, y) or not_equal(x, y)
 
 }  // namespace gradus

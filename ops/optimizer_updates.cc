@@ -20,6 +20,10 @@ void require_scalar(ShapeContext& c, int i, DType dtype, const char* name) {
   }
 }
 
+void require_not_negative(ShapeContext& c, const char* name, double value) {
+  if (!(value >= 0)) c.fail(fmt::format("{} must not be negative; got {}", name, value));
+}
+
 void finish(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
 
 void gradient_descent_shape(ShapeContext& c) {
@@ -45,6 +49,9 @@ void rms_prop_shape(ShapeContext& c) {
   require_scalar(c, 3, c.input_dtype(0), "learning_rate");
   require_like_variable(c, 4, "grad");
   require_scalar(c, 5, c.input_dtype(0), "momentum");
+  const auto& attrs = c.attrs<ApplyRMSPropAttrs>();
+  if (!(attrs.rho >= 0 && attrs.rho <= 1)) c.fail(fmt::format("rho must be in [0, 1]; got {}", attrs.rho));
+  require_not_negative(c, "epsilon", attrs.epsilon);
   finish(c);
 }
 
@@ -59,6 +66,8 @@ void adam_shape(ShapeContext& c) {
   if (!(attrs.beta1 >= 0 && attrs.beta1 < 1 && attrs.beta2 >= 0 && attrs.beta2 < 1)) {
     c.fail(fmt::format("beta1 and beta2 must be in [0, 1); got {} and {}", attrs.beta1, attrs.beta2));
   }
+  require_not_negative(c, "epsilon", attrs.epsilon);
+  require_not_negative(c, "weight_decay", attrs.weight_decay);
   finish(c);
 }
 
@@ -66,24 +75,24 @@ void adam_shape(ShapeContext& c) {
 
 Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad, std::string_view name,
                               SourceLocation location) {
-  return var.graph().add("ApplyGradientDescent", {var, learning_rate, grad}, {}, name, location);
+  return add_op("ApplyGradientDescent", {var, learning_rate, grad}, {}, name, location);
 }
 
 Output apply_momentum(const Output& var, const Output& accum, const Output& learning_rate, const Output& grad,
                       const Output& momentum, const ApplyMomentumAttrs& attrs, std::string_view name,
                       SourceLocation location) {
-  return var.graph().add("ApplyMomentum", {var, accum, learning_rate, grad, momentum}, attrs, name, location);
+  return add_op("ApplyMomentum", {var, accum, learning_rate, grad, momentum}, attrs, name, location);
 }
 
 Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate,
                       const Output& grad, const Output& momentum, const ApplyRMSPropAttrs& attrs, std::string_view name,
                       SourceLocation location) {
-  return var.graph().add("ApplyRMSProp", {var, ms, mom, learning_rate, grad, momentum}, attrs, name, location);
+  return add_op("ApplyRMSProp", {var, ms, mom, learning_rate, grad, momentum}, attrs, name, location);
 }
 
 Output apply_adam(const Output& var, const Output& m, const Output& v, const Output& learning_rate, const Output& grad,
                   const Output& step, const ApplyAdamAttrs& attrs, std::string_view name, SourceLocation location) {
-  return var.graph().add("ApplyAdam", {var, m, v, learning_rate, grad, step}, attrs, name, location);
+  return add_op("ApplyAdam", {var, m, v, learning_rate, grad, step}, attrs, name, location);
 }
 
 void register_optimizer_update_ops(OpRegistry& registry) {

@@ -97,26 +97,32 @@ PoolAttrs square_pool(std::int64_t size, std::int64_t stride, Padding padding, D
 }
 
 Output max_pool(const Output& input, const PoolAttrs& attrs, std::string_view name, SourceLocation location) {
-  return input.graph().add("MaxPool", {input}, attrs, name, location);
+  return add_op("MaxPool", {input}, attrs, name, location);
 }
 Output avg_pool(const Output& input, const PoolAttrs& attrs, std::string_view name, SourceLocation location) {
-  return input.graph().add("AvgPool", {input}, attrs, name, location);
+  return add_op("AvgPool", {input}, attrs, name, location);
 }
 Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs, std::string_view name,
                      SourceLocation location) {
-  return input.graph().add("MaxPoolGrad", {input, out_backprop}, attrs, name, location);
+  return add_op("MaxPoolGrad", {input, out_backprop}, attrs, name, location);
 }
 Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAttrs& attrs, std::string_view name,
                           SourceLocation location) {
-  return input.graph().add("MaxPoolGradGrad", {input, grad}, attrs, name, location);
+  return add_op("MaxPoolGradGrad", {input, grad}, attrs, name, location);
 }
 Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs,
                      std::string_view name, SourceLocation location) {
-  return out_backprop.graph().add("AvgPoolGrad", {input_sizes, out_backprop}, attrs, name, location);
+  return add_op("AvgPoolGrad", {input_sizes, out_backprop}, attrs, name, location);
 }
 
 Output global_avg_pool(const Output& input, DataFormat data_format, bool keep_dims, std::string_view name,
                        SourceLocation location) {
+  const Caller caller{"global_avg_pool", name, location};
+  require_valid(caller, "input", input);
+  if (input.shape().rank() != 4) {
+    caller.fail(fmt::format("input must have rank 4, images in {} order; got shape {}", data_format_name(data_format),
+                            input.shape().to_string()));
+  }
   const ImageAxes axes = image_axes(data_format);
   return reduce_mean(input, {axes.height, axes.width}, keep_dims, name, location);
 }

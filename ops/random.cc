@@ -47,7 +47,7 @@ Output shape_constant(Graph& graph, const std::vector<std::int64_t>& shape, std:
 
 Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs, std::string_view name,
                       SourceLocation location) {
-  return shape.graph().add("RandomUniform", {shape}, attrs, name, location);
+  return add_op("RandomUniform", {shape}, attrs, name, location);
 }
 Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, const RandomUniformAttrs& attrs,
                       std::string_view name, SourceLocation location) {
@@ -56,7 +56,7 @@ Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, cons
 
 Output random_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name,
                      SourceLocation location) {
-  return shape.graph().add("RandomNormal", {shape}, attrs, name, location);
+  return add_op("RandomNormal", {shape}, attrs, name, location);
 }
 Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs,
                      std::string_view name, SourceLocation location) {
@@ -65,7 +65,7 @@ Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const
 
 Output truncated_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name,
                         SourceLocation location) {
-  return shape.graph().add("TruncatedNormal", {shape}, attrs, name, location);
+  return add_op("TruncatedNormal", {shape}, attrs, name, location);
 }
 Output truncated_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs,
                         std::string_view name, SourceLocation location) {
@@ -73,7 +73,7 @@ Output truncated_normal(Graph& graph, const std::vector<std::int64_t>& shape, co
 }
 
 Output dropout(const Output& x, const DropoutAttrs& attrs, std::string_view name, SourceLocation location) {
-  return x.graph().add_node("Dropout", {x}, attrs, name, location).output(0);
+  return add_node("Dropout", {x}, attrs, name, location).output(0);
 }
 
 void register_random_ops(OpRegistry& registry) {

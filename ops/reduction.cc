@@ -63,7 +63,7 @@ ValueFn followed(F) {
 
 Output reduce(const char* op, const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims,
               std::string_view name, SourceLocation location) {
-  return x.graph().add(op, {x}, ReductionAttrs{axes, keep_dims}, name, location);
+  return add_op(op, {x}, ReductionAttrs{axes, keep_dims}, name, location);
 }
 
 }  // namespace
@@ -106,16 +106,19 @@ Output reduce_euclidean_norm(const Output& x, const std::vector<std::int64_t>& a
 }
 
 Output l2_loss(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("L2Loss", {x}, {}, name, location);
+  return add_op("L2Loss", {x}, {}, name, location);
 }
 
 Output sum_to_shape(const Output& x, const Output& shape, std::string_view name, SourceLocation location) {
-  return x.graph().add("SumToShape", {x, shape}, {}, name, location);
+  return add_op("SumToShape", {x, shape}, {}, name, location);
 }
 
-Output sum_to_shape_of(const Output& x, const Output& like) {
+Output sum_to_shape_of(const Output& x, const Output& like, std::string_view name, SourceLocation location) {
+  const Caller caller{"sum_to_shape_of", name, location};
+  require_valid(caller, "x", x);
+  require_valid(caller, "like", like);
   if (x == like || (x.shape().fully_known() && x.shape() == like.shape())) return x;
-  return sum_to_shape(x, shape(like));
+  return sum_to_shape(x, shape(like, "", location), name, location);
 }
 
 void register_reduction_ops(OpRegistry& registry) {

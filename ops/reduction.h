@@ -48,7 +48,8 @@ Output l2_loss(const Output& x, std::string_view name = "", SourceLocation locat
 Output sum_to_shape(const Output& x, const Output& shape, std::string_view name = "",
                     SourceLocation location = SourceLocation::current());
 // x summed to the shape of `like`; x itself where both shapes are known to be equal.
-Output sum_to_shape_of(const Output& x, const Output& like);
+Output sum_to_shape_of(const Output& x, const Output& like, std::string_view name = "",
+                       SourceLocation location = SourceLocation::current());
 
 // The distinct axes in 0..rank-1, ascending; all of them for an empty list. Throws InvalidArgument.
 std::vector<int> reduced_axes(const std::vector<std::int64_t>& axes, int rank);

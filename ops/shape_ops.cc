@@ -246,24 +246,27 @@ std::optional<IntValues> range_value(ShapeContext& c) {
 }  // namespace
 
 Output shape(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("Shape", {x}, {}, name, location);
+  return add_op("Shape", {x}, {}, name, location);
 }
 Output size(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("Size", {x}, {}, name, location);
+  return add_op("Size", {x}, {}, name, location);
 }
 Output rank(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("Rank", {x}, {}, name, location);
+  return add_op("Rank", {x}, {}, name, location);
 }
 
 Output reshape(const Output& x, const Output& target, std::string_view name, SourceLocation location) {
-  return x.graph().add("Reshape", {x, target}, {}, name, location);
+  return add_op("Reshape", {x, target}, {}, name, location);
 }
 Output reshape(const Output& x, const std::vector<std::int64_t>& target, std::string_view name,
                SourceLocation location) {
-  return reshape(x, sizes_constant(x.graph(), target, name.empty() ? "Reshape" : name, "target", location), name,
-                 location);
+  Graph& graph = graph_of({"Reshape", name, location}, "x", x);
+  return reshape(x, sizes_constant(graph, target, name.empty() ? "Reshape" : name, "target", location), name, location);
 }
 Output reshape_like(const Output& x, const Output& like, std::string_view name, SourceLocation location) {
+  const Caller caller{"reshape_like", name, location};
+  require_valid(caller, "x", x);
+  require_valid(caller, "like", like);
   const Shape& wanted = like.shape();
   if (wanted.fully_known() && x.shape() == wanted) return x;
   // One unknown dimension can be written as -1: then nothing has to stay in memory for its shape only.
@@ -274,40 +277,41 @@ Output reshape_like(const Output& x, const Output& like, std::string_view name, 
 }
 
 Output expand_dims(const Output& x, std::int64_t axis, std::string_view name, SourceLocation location) {
-  return x.graph().add("ExpandDims", {x}, ExpandDimsAttrs{axis}, name, location);
+  return add_op("ExpandDims", {x}, ExpandDimsAttrs{axis}, name, location);
 }
 Output squeeze(const Output& x, const std::vector<std::int64_t>& axes, std::string_view name, SourceLocation location) {
-  return x.graph().add("Squeeze", {x}, SqueezeAttrs{axes}, name, location);
+  return add_op("Squeeze", {x}, SqueezeAttrs{axes}, name, location);
 }
 
 Output zeros_like(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("ZerosLike", {x}, {}, name, location);
+  return add_op("ZerosLike", {x}, {}, name, location);
 }
 Output ones_like(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("OnesLike", {x}, {}, name, location);
+  return add_op("OnesLike", {x}, {}, name, location);
 }
 
 Output fill(const Output& dims, const Output& value, std::string_view name, SourceLocation location) {
-  return value.graph().add("Fill", {dims, value}, {}, name, location);
+  return add_op("Fill", {dims, value}, {}, name, location);
 }
 Output fill(const std::vector<std::int64_t>& dims, const Output& value, std::string_view name,
             SourceLocation location) {
-  return fill(sizes_constant(value.graph(), dims, name.empty() ? "Fill" : name, "dims", location), value, name,
-              location);
+  Graph& graph = graph_of({"Fill", name, location}, "value", value);
+  return fill(sizes_constant(graph, dims, name.empty() ? "Fill" : name, "dims", location), value, name, location);
 }
 
 Output broadcast_to(const Output& x, const Output& target, std::string_view name, SourceLocation location) {
-  return x.graph().add("BroadcastTo", {x, target}, {}, name, location);
+  return add_op("BroadcastTo", {x, target}, {}, name, location);
 }
 Output broadcast_to(const Output& x, const std::vector<std::int64_t>& target, std::string_view name,
                     SourceLocation location) {
-  const Output sizes = sizes_constant(x.graph(), target, name.empty() ? "BroadcastTo" : name, "target", location);
+  Graph& graph = graph_of({"BroadcastTo", name, location}, "x", x);
+  const Output sizes = sizes_constant(graph, target, name.empty() ? "BroadcastTo" : name, "target", location);
   return broadcast_to(x, sizes, name, location);
 }
 
 Output range(const Output& start, const Output& limit, const Output& delta, std::string_view name,
              SourceLocation location) {
-  return start.graph().add("Range", {start, limit, delta}, {}, name, location);
+  return add_op("Range", {start, limit, delta}, {}, name, location);
 }
 Output range(Graph& graph, std::int32_t start, std::int32_t limit, std::int32_t delta, std::string_view name,
              SourceLocation location) {

@@ -69,18 +69,18 @@ RowExtents row_extents(const Shape& shape) {
 }
 
 Output softmax(const Output& logits, std::string_view name, SourceLocation location) {
-  return logits.graph().add("Softmax", {logits}, {}, name, location);
+  return add_op("Softmax", {logits}, {}, name, location);
 }
 Output log_softmax(const Output& logits, std::string_view name, SourceLocation location) {
-  return logits.graph().add("LogSoftmax", {logits}, {}, name, location);
+  return add_op("LogSoftmax", {logits}, {}, name, location);
 }
 Output softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
                                          SourceLocation location) {
-  return logits.graph().add("SoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
+  return add_op("SoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
 }
 Output sparse_softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
                                                 SourceLocation location) {
-  return logits.graph().add("SparseSoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
+  return add_op("SparseSoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
 }
 
 void register_softmax_ops(OpRegistry& registry) {

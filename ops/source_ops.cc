@@ -75,7 +75,7 @@ Output scalar(Graph& graph, Number value, DType dtype, std::string_view name, So
 }
 
 Output variable(const Output& initial_value, std::string_view name, bool trainable, SourceLocation location) {
-  Graph& graph = initial_value.graph();
+  Graph& graph = graph_of({"Variable", name, location}, "initial_value", initial_value);
   const VariableAttrs attrs{initial_value.dtype(), initial_value.shape(), trainable};
   const Output result = graph.add("Variable", {initial_value}, attrs, name, location);
   graph.add_to_collection(kAllVariables, result);
@@ -90,18 +90,26 @@ Output variable(Graph& graph, const Tensor& initial_value, std::string_view name
 }
 
 Output assign(const Output& variable, const Output& value, std::string_view name, SourceLocation location) {
-  return variable.graph().add("Assign", {variable, value}, {}, name, location);
+  return add_op("Assign", {variable, value}, {}, name, location);
 }
 Output assign_add(const Output& variable, const Output& value, std::string_view name, SourceLocation location) {
-  return variable.graph().add("AssignAdd", {variable, value}, {}, name, location);
+  return add_op("AssignAdd", {variable, value}, {}, name, location);
 }
 Output assign_sub(const Output& variable, const Output& value, std::string_view name, SourceLocation location) {
-  return variable.graph().add("AssignSub", {variable, value}, {}, name, location);
+  return add_op("AssignSub", {variable, value}, {}, name, location);
 }
 
 Operation group(const std::vector<Operation>& operations, std::string_view name, SourceLocation location) {
-  if (operations.empty()) throw invalid_argument("group needs at least one operation; no_op(graph) does nothing");
+  const Caller caller{"group", name, location};
+  if (operations.empty()) caller.fail("group needs at least one operation; no_op(graph) does nothing");
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    if (!operations[i].valid()) caller.fail(fmt::format("operation {} refers to nothing", i));
+  }
   Graph& graph = operations[0].node().graph();
+  for (const Operation& operation : operations) {
+    if (&operation.node().graph() != &graph)
+      caller.fail("'" + operation.name() + "' belongs to another graph: it is " + operation.node().where());
+  }
   const ControlScope after(graph, operations);
   return Operation(&graph.add_node("NoOp", {}, {}, name.empty() ? "group" : name, location));
 }
@@ -111,11 +119,11 @@ Operation no_op(Graph& graph, std::string_view name, SourceLocation location) {
 }
 
 Output identity(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("Identity", {x}, {}, name, location);
+  return add_op("Identity", {x}, {}, name, location);
 }
 
 Output stop_gradient(const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add("StopGradient", {x}, {}, name, location);
+  return add_op("StopGradient", {x}, {}, name, location);
 }
 
 void register_source_ops(OpRegistry& registry) {

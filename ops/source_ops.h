@@ -40,11 +40,23 @@ Output placeholder(Graph& graph, DType dtype, const Shape& shape, std::string_vi
 // The tensor `value`, copied into the graph.
 Output constant(Graph& graph, const Tensor& value, std::string_view name = "",
                 SourceLocation location = SourceLocation::current());
+// A scalar of the number's own dtype: constant(graph, 3.0f) is float32, 3.0 is float64, 3 is int32, true is bool.
+template <HasDType T>
+Output constant(Graph& graph, T value, std::string_view name = "",
+                SourceLocation location = SourceLocation::current()) {
+  return constant(graph, Tensor::scalar(value), name, location);
+}
 // A vector.
 template <class T>
 Output constant(Graph& graph, const std::vector<T>& values, std::string_view name = "",
                 SourceLocation location = SourceLocation::current()) {
   return constant(graph, Tensor::from(values), name, location);
+}
+// The same: constant(graph, {1.0f, 2.0f}).
+template <HasDType T>
+Output constant(Graph& graph, std::initializer_list<T> values, std::string_view name = "",
+                SourceLocation location = SourceLocation::current()) {
+  return constant(graph, Tensor::from(std::vector<T>(values)), name, location);
 }
 // A scalar of `dtype`. Throws InvalidArgument where the dtype does not hold the number (core/number.h): 0.5 as an int32, 300
 // as a uint8.

@@ -38,11 +38,7 @@ void gradient_shape(ShapeContext& c) {
 }
 
 Output unary(const char* op, const Output& x, std::string_view name, SourceLocation location) {
-  return x.graph().add(op, {x}, {}, name, location);
-}
-
-Output gradient_op(const char* op, const Output& a, const Output& b, Attrs attrs = {}) {
-  return a.graph().add(op, {a, b}, std::move(attrs), "");
+  return add_op(op, {x}, {}, name, location);
 }
 
 }  // namespace
@@ -67,22 +63,35 @@ Output elu(const Output& x, std::string_view name, SourceLocation at) { return u
 Output gelu(const Output& x, std::string_view name, SourceLocation at) { return unary("Gelu", x, name, at); }
 Output erf(const Output& x, std::string_view name, SourceLocation at) { return unary("Erf", x, name, at); }
 Output leaky_relu(const Output& x, double alpha, std::string_view name, SourceLocation at) {
-  return x.graph().add("LeakyRelu", {x}, LeakyReluAttrs{alpha}, name, at);
+  return add_op("LeakyRelu", {x}, LeakyReluAttrs{alpha}, name, at);
 }
 
 Output cast(const Output& x, DType dtype, std::string_view name, SourceLocation at) {
-  return x.graph().add("Cast", {x}, CastAttrs{dtype}, name, at);
+  return add_op("Cast", {x}, CastAttrs{dtype}, name, at);
 }
 
-Output relu_grad(const Output& dy, const Output& y) { return gradient_op("ReluGrad", dy, y); }
-Output relu6_grad(const Output& dy, const Output& y) { return gradient_op("Relu6Grad", dy, y); }
-Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs) {
-  return gradient_op("LeakyReluGrad", dy, x, attrs);
+Output relu_grad(const Output& dy, const Output& y, std::string_view name, SourceLocation at) {
+  return add_op("ReluGrad", {dy, y}, {}, name, at);
 }
-Output elu_grad(const Output& dy, const Output& y) { return gradient_op("EluGrad", dy, y); }
-Output gelu_grad(const Output& dy, const Output& x) { return gradient_op("GeluGrad", dy, x); }
-Output tanh_grad(const Output& y, const Output& dy) { return gradient_op("TanhGrad", y, dy); }
-Output sigmoid_grad(const Output& y, const Output& dy) { return gradient_op("SigmoidGrad", y, dy); }
+Output relu6_grad(const Output& dy, const Output& y, std::string_view name, SourceLocation at) {
+  return add_op("Relu6Grad", {dy, y}, {}, name, at);
+}
+Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs, std::string_view name,
+                       SourceLocation at) {
+  return add_op("LeakyReluGrad", {dy, x}, attrs, name, at);
+}
+Output elu_grad(const Output& dy, const Output& y, std::string_view name, SourceLocation at) {
+  return add_op("EluGrad", {dy, y}, {}, name, at);
+}
+Output gelu_grad(const Output& dy, const Output& x, std::string_view name, SourceLocation at) {
+  return add_op("GeluGrad", {dy, x}, {}, name, at);
+}
+Output tanh_grad(const Output& y, const Output& dy, std::string_view name, SourceLocation at) {
+  return add_op("TanhGrad", {y, dy}, {}, name, at);
+}
+Output sigmoid_grad(const Output& y, const Output& dy, std::string_view name, SourceLocation at) {
+  return add_op("SigmoidGrad", {y, dy}, {}, name, at);
+}
 
 void register_unary_ops(OpRegistry& registry) {
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, Attrs attrs = {}) {

@@ -66,15 +66,27 @@ Output cast(const Output& x, DType dtype, std::string_view name = "",
 
 // The gradients that pay as ops of their own: one pass instead of three or four. `dy` has the shape and dtype of x.
 // They are written in terms of the forward op's result y where that suffices, so that x need not be kept.
-Output relu_grad(const Output& dy, const Output& y);   // dy where y > 0, else 0
-Output relu6_grad(const Output& dy, const Output& y);  // dy where 0 < y < 6, else 0
-Output leaky_relu_grad(const Output& dy, const Output& x,
-                       const LeakyReluAttrs& attrs);  // dy where x > 0, else alpha * dy
-Output elu_grad(const Output& dy, const Output& y);   // dy where y >= 0, else dy * (y + 1)
-Output gelu_grad(const Output& dy,
-                 const Output& x);  // dy * (Phi(x) + x * phi(x)), the normal distribution and its density
-Output tanh_grad(const Output& y, const Output& dy);     // dy * (1 - y^2)
-Output sigmoid_grad(const Output& y, const Output& dy);  // dy * y * (1 - y)
+// dy where y > 0, else 0
+Output relu_grad(const Output& dy, const Output& y, std::string_view name = "",
+                 SourceLocation location = SourceLocation::current());
+// dy where 0 < y < 6, else 0
+Output relu6_grad(const Output& dy, const Output& y, std::string_view name = "",
+                  SourceLocation location = SourceLocation::current());
+// dy where x > 0, else alpha * dy
+Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs, std::string_view name = "",
+                       SourceLocation location = SourceLocation::current());
+// dy where y >= 0, else dy * (y + 1)
+Output elu_grad(const Output& dy, const Output& y, std::string_view name = "",
+                SourceLocation location = SourceLocation::current());
+// dy * (Phi(x) + x * phi(x)), the normal distribution and its density
+Output gelu_grad(const Output& dy, const Output& x, std::string_view name = "",
+                 SourceLocation location = SourceLocation::current());
+// dy * (1 - y^2)
+Output tanh_grad(const Output& y, const Output& dy, std::string_view name = "",
+                 SourceLocation location = SourceLocation::current());
+// dy * y * (1 - y)
+Output sigmoid_grad(const Output& y, const Output& dy, std::string_view name = "",
+                    SourceLocation location = SourceLocation::current());
 
 void register_unary_ops(OpRegistry& registry);
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "gradus/core/device.h"
+#include "gradus/core/nearest_names.h"
 #include "tools/attr_text.h"
 #include "tools/commands.h"
 #include "tools/npy_outputs.h"

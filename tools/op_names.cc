@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "gradus/core/nearest_names.h"
+
 namespace gradus::tools {
 namespace {
 
@@ -52,8 +54,11 @@ const OpDef& find_op(std::string_view name) {
     throw not_found(fmt::format("no op '{}' is registered: that builder function makes {}", name, made));
   }
   std::vector<std::string> known;
+  // Builder functions' names first: "div" is meant for divide.
+  for (const auto& [alias, op] : op_aliases()) known.push_back(alias);
+  for (const auto& [builder, made] : kCompositions) known.emplace_back(builder);
   for (const auto& op : op_registry().all()) known.push_back(op->name);
-  throw not_found(fmt::format("no op '{}' is registered{}", name, nearest_names(name, known)));
+  throw not_found(fmt::format("no op '{}' is registered{}", name, did_you_mean(name, known)));
 }
 
 std::string without_dots(std::string_view name) {

@@ -19,9 +19,9 @@ void leaky_relu_gradient(GradientContext& c) {
 }
 
 // ReluGrad and Relu6Grad are linear in dy, and piecewise constant in y.
-template <Output (*op)(const Output&, const Output&)>
+template <Output (*op)(const Output&, const Output&, std::string_view, SourceLocation)>
 void mask_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, op(c.grad(), c.input(1)));
+  if (c.needs(0)) c.set(0, op(c.grad(), c.input(1), "", SourceLocation::current()));
 }
 
 void leaky_relu_grad_gradient(GradientContext& c) {

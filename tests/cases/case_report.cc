@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "gradus/autodiff/gradient_registry.h"
+#include "gradus/core/nearest_names.h"
 #include "tests/cases/case_runner.h"
 
 namespace gradus::cases {
@@ -44,7 +45,7 @@ std::vector<const OpCase*> selected(const std::vector<OpCase>& cases, const std:
   for (const OpDef* def : without_cases(cases)) known.push_back(def->name);
   for (const std::string& name : names) {
     if (std::none_of(known.begin(), known.end(), [&](const std::string& op) { return folded(op) == folded(name); })) {
-      throw not_found(fmt::format("no op '{}' has cases to check{}", name, nearest_names(name, known)));
+      throw not_found(fmt::format("no op '{}' has cases to check{}", name, did_you_mean(name, known)));
     }
   }
   std::vector<const OpCase*> result;

@@ -1,6 +1,7 @@
 // Shape functions at the line that adds a node: unknown dimensions, followed values, error texts; and the op registry.
 #include <gtest/gtest.h>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/graph/graph.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/ops/operators.h"
@@ -123,7 +124,10 @@ TEST_F(Inference, RequirementsOfOperandsSayWhatWasGiven) {
   expect_error(Code::kInvalidArgument, "input 1 refers to nothing", [&] {
     graph.add("Join", {matrix, Output()}, RowsAttrs{}, "");
   });
-  expect_error(Code::kInternal, "not of type", [&] { graph.add("Join", {matrix, matrix}, NoAttrs{}, ""); });
+  expect_error(Code::kInvalidArgument,
+               "takes attributes of type gradus::(anonymous namespace)::RowsAttrs (extra=0); got gradus::NoAttrs", [&] {
+                 graph.add("Join", {matrix, matrix}, NoAttrs{}, "");
+               });
   Graph other(registry);
   const Output foreign = placeholder(other, DType::kFloat32, {2, 3}, "foreign");
   expect_error(Code::kInvalidArgument, "input 1 ('foreign') belongs to another graph", [&] {
@@ -215,10 +219,10 @@ TEST_F(Inference, RegistriesRefuseWhatCannotBeAnOp) {
 
 TEST(NearestNames, ComeFirst) {
   const std::vector<std::string> known = {"Conv2D", "Conv2DBackpropInput", "MaxPool", "Mean", "MatMul"};
-  EXPECT_EQ(nearest_names("conv2d_backprop_inputs", known).find("; did you mean Conv2DBackpropInput"), 0u);
-  EXPECT_EQ(nearest_names("matmull", known).find("; did you mean MatMul"), 0u);
-  EXPECT_EQ(nearest_names("x", {}), "");
-  EXPECT_EQ(nearest_names("unrelated", known), "");
+  EXPECT_EQ(did_you_mean("conv2d_backprop_inputs", known).find("; did you mean Conv2DBackpropInput"), 0u);
+  EXPECT_EQ(did_you_mean("matmull", known).find("; did you mean MatMul"), 0u);
+  EXPECT_EQ(did_you_mean("x", {}), "");
+  EXPECT_EQ(did_you_mean("unrelated", known), "");
 }
 
 // 2^40 paths lead from the sum to the constant, and 100000 nodes; following them must neither take forever nor overflow the
