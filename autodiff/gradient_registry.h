@@ -31,20 +31,23 @@ class GradientContext {
     return node_->attrs_as<T>();
   }
 
+  // All that follow throw InvalidArgument, naming the node and the rule, for an input or output that the node does not have.
   // True when the gradient for input i is wanted. Rules build nothing for the others.
-  bool needs(int i) const { return needed_.at(static_cast<std::size_t>(i)); }
+  bool needs(int i) const { return needed_[checked_input(i)]; }
   // The gradient that arrived for output i. Always there for an op with one output; for others it may be invalid
   // ("none").
-  Output grad(int i = 0) const { return grads_.at(static_cast<std::size_t>(i)); }
+  Output grad(int i = 0) const { return grads_[checked_output(i)]; }
   // grad(i), or zeros of output i's shape where none arrived.
   Output grad_or_zeros(int i) const;
 
   // The gradient for input i, of the input's shape and dtype. Leaving it unset means the input does not influence the
   // result (a zero gradient): integer operands, sizes.
-  void set(int i, Output gradient) { result_.at(static_cast<std::size_t>(i)) = gradient; }
+  void set(int i, Output gradient) { result_[checked_input(i)] = gradient; }
   const std::vector<Output>& result() const { return result_; }
 
  private:
+  std::size_t checked_input(int i) const;
+  std::size_t checked_output(int i) const;
   Node* node_;
   std::vector<Output> grads_;
   std::vector<bool> needed_;
@@ -55,11 +58,11 @@ using GradientRule = std::function<void(GradientContext&)>;
 
 class GradientRegistry {
  public:
-  // Throws InvalidArgument when the op has a rule (or an explicit none) already.
-  void add(const std::string& op, GradientRule rule);
+  // Throws InvalidArgument when the op has a rule (or an explicit none) already, for an empty name and an empty rule.
+  void add(const std::string& op, GradientRule rule, SourceLocation location = SourceLocation::current());
   // The op has no derivative, or a derivative of zero, by its nature (argmax, shape, equal). `reason` is shown by the
   // docs. The gradient stops here, silently; a forgotten rule in contrast is an error that names the path.
-  void add_none(const std::string& op, const std::string& reason);
+  void add_none(const std::string& op, const std::string& reason, SourceLocation location = SourceLocation::current());
 
   const GradientRule* find(std::string_view op) const;        // nullptr when there is no rule
   const std::string* none_reason(std::string_view op) const;  // nullptr unless add_none was called
@@ -69,7 +72,9 @@ class GradientRegistry {
     std::string op;
     GradientRule rule;
     std::string none_reason;
+    SourceLocation location;
   };
+  void check_new(const Caller& caller) const;
   const Entry* entry(std::string_view op) const;
   std::vector<std::unique_ptr<Entry>> entries_;
 };

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "gradus/graph/scopes.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {
@@ -55,7 +57,7 @@ class Backward {
   // The gradient of an x, once run() is through; invalid when nothing has arrived.
   Output result(const Output& x) {
     const auto found = pending_.find(x);
-    if (found == pending_.end()) return {};
+    if (found == pending_.end()) return Output();
     if (is_one_gradient(found->second)) return found->second.gradients[0];
     const MirrorScope scope(x.graph(), x.node(), x.node().op());
     return total(x);
@@ -110,17 +112,41 @@ class Backward {
     const MirrorScope scope(node.graph(), node, node.op());
     std::vector<Output> grads;
     for (int i = 0; i < node.num_outputs(); ++i) {
-      grads.push_back(pending_.contains(node.output(i)) ? total(node.output(i)) : Output());
+      grads.push_back(pending_.contains(node.output(i)) ? total(node.output(i)) : not_arrived(node, i));
     }
     std::vector<bool> needed;
     for (const Output& input : node.inputs()) needed.push_back(depends(input));
     GradientContext context(node, std::move(grads), needed);
-    (*rule)(context);
+    call(*rule, context);
     for (std::size_t i = 0; i < needed.size(); ++i) {
       const Output& result = context.result()[i];
       if (!needed[i] || !result.valid()) continue;
       check_result(node, static_cast<int>(i), result);
       contribute(node.inputs()[i], result, &node);
+    }
+  }
+
+  static Output not_arrived(Node& node, int i) {
+    return node.graph().absent(
+        fmt::format("no gradient arrived for output {} of {}; in a rule, c.grad(i).valid() asks for "
+                    "that and c.grad_or_zeros({}) gives zeros",
+                    i, node.where(), i));
+  }
+
+  // Whatever the rule's author did wrong becomes an Error that names the node and the rule.
+  static void call(const GradientRule& rule, GradientContext& context) {
+    const auto by = [&] { return "the gradient rule of " + context.node().op(); };
+    const auto where = [&] { return context.node().where(); };
+    try {
+      rule(context);
+    } catch (const Error& error) {
+      const std::string_view text = error.what();
+      if (text.find(by()) != std::string_view::npos) throw;
+      throw Error(error.code(), fmt::format("{}{} (in {})", text.starts_with("[") ? "" : where() + " ", text, by()));
+    } catch (const std::bad_alloc&) {
+      throw Error(Code::kResourceExhausted, fmt::format("{} {} ran out of memory", where(), by()));
+    } catch (const std::exception& error) {
+      throw internal_error(fmt::format("{} {} threw: {}", where(), by(), error.what()));
     }
   }
 
@@ -171,58 +197,85 @@ class Backward {
   std::unordered_map<Output, Pending> pending_;
 };
 
-void check_operands(const std::vector<Output>& outputs, const char* which, const Graph& graph) {
-  if (outputs.empty()) throw invalid_argument(fmt::format("gradients() needs at least one {}", which));
+void check_operands(const Caller& caller, const std::vector<Output>& outputs, const char* which, const Graph& graph) {
+  if (outputs.empty()) caller.fail(fmt::format("needs at least one {}", which));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Output& o = outputs[i];
-    if (!o.valid()) throw invalid_argument(fmt::format("gradients(): {}s[{}] refers to nothing", which, i));
+    if (!o.valid()) caller.fail(fmt::format("{}s[{}] refers to nothing: {}", which, i, o.absence()));
     if (&o.graph() != &graph) {
-      throw invalid_argument(fmt::format("gradients(): {} '{}' belongs to another graph", which, o.name()));
+      caller.fail(fmt::format("{} '{}' belongs to another graph: it is {}", which, o.name(), o.node().where()));
     }
     if (!is_floating(o.dtype())) {
-      throw invalid_argument(fmt::format("{} gradients() needs a floating {}; '{}' is {} {}", o.node().where(), which,
-                                         o.name(), dtype_name(o.dtype()), o.shape().to_string()));
+      caller.fail(fmt::format("needs a floating {}; '{}' is {} {}: it is {}", which, o.name(), dtype_name(o.dtype()),
+                              o.shape().to_string(), o.node().where()));
     }
   }
 }
 
-void check_grad_y(const Output& y, const Output& grad_y) {
-  if (&grad_y.graph() != &y.graph()) {
-    throw invalid_argument("gradients(): grad_y '" + grad_y.name() + "' belongs to another graph");
+void check_grad_y(const Caller& caller, const Output& y, const Output& grad_y) {
+  if (grad_y.is_absent()) {
+    caller.fail(fmt::format("the grad_y of '{}' is none; a default-made Output stands for ones. It is none because {}",
+                            y.name(), grad_y.absence()));
   }
+  if (!grad_y.valid()) return;
+  if (&grad_y.graph() != &y.graph()) caller.fail("grad_y '" + grad_y.name() + "' belongs to another graph");
   if (grad_y.dtype() == y.dtype() && grad_y.shape().compatible_with(y.shape())) return;
-  throw invalid_argument(fmt::format("{} gradients(): grad_y '{}' must be {} {} like y; got {} {}", y.node().where(),
-                                     grad_y.name(), dtype_name(y.dtype()), y.shape().to_string(),
-                                     dtype_name(grad_y.dtype()), grad_y.shape().to_string()));
+  caller.fail(fmt::format("grad_y '{}' must be {} {} like y; got {} {}: y is {}", grad_y.name(), dtype_name(y.dtype()),
+                          y.shape().to_string(), dtype_name(grad_y.dtype()), grad_y.shape().to_string(),
+                          y.node().where()));
+}
+
+// What an x without a path gets.
+Output unconnected_gradient(const std::vector<Output>& ys, const Output& x, Unconnected unconnected,
+                            SourceLocation location) {
+  if (unconnected == Unconnected::kZeros) {
+    const MirrorScope scope(x.graph(), x.node(), x.node().op());
+    // Where the shape is known nothing of x is needed, so a run need not feed it.
+    return x.shape().fully_known() ? fill(x.shape().dims(), scalar(x.graph(), 0.0, x.dtype())) : zeros_like(x);
+  }
+  return x.graph().absent(fmt::format(
+      "it is the gradient that gradients() at {} was asked for by x '{}', {}, and no differentiable path leads "
+      "from that x to y '{}'{} (integers, stop_gradient and ops without derivative end a path); connect "
+      "them, leave that x out, or ask for zeros with Unconnected::kZeros",
+      file_and_line(location), x.name(), x.node().where(), ys[0].name(),
+      ys.size() > 1 ? fmt::format(" or the {} other ys", ys.size() - 1) : ""));
 }
 
 }  // namespace
 
 std::vector<Output> gradients(const std::vector<Output>& ys, const std::vector<Output>& xs,
-                              const std::vector<Output>& grad_ys) {
-  if (ys.empty() || !ys[0].valid()) throw invalid_argument("gradients() needs at least one y");
+                              const std::vector<Output>& grad_ys, Unconnected unconnected, SourceLocation location) {
+  const std::string name = !ys.empty() && ys[0].valid() ? ys[0].name() : "";
+  const Caller caller{"gradients", name, location};
+  if (ys.empty()) caller.fail("needs at least one y");
+  if (!ys[0].valid()) caller.fail("ys[0] refers to nothing: " + ys[0].absence());
   Graph& graph = ys[0].graph();
-  check_operands(ys, "y", graph);
-  check_operands(xs, "x", graph);
+  check_operands(caller, ys, "y", graph);
+  check_operands(caller, xs, "x", graph);
   if (!grad_ys.empty() && grad_ys.size() != ys.size()) {
-    throw invalid_argument(fmt::format("gradients() needs one grad_y per y; got {} for {}", grad_ys.size(), ys.size()));
+    caller.fail(fmt::format("needs one grad_y per y; got {} for {}", grad_ys.size(), ys.size()));
   }
+  for (std::size_t i = 0; i < grad_ys.size(); ++i) check_grad_y(caller, ys[i], grad_ys[i]);
 
   const NameScope scope(graph, "gradients");
   Backward backward(ys, xs);
   for (std::size_t i = 0; i < ys.size(); ++i) {
-    const Output given = grad_ys.empty() ? Output() : grad_ys[i];
-    if (given.valid()) check_grad_y(ys[i], given);
-    if (backward.depends(ys[i])) backward.contribute(ys[i], given, nullptr);
+    if (backward.depends(ys[i])) backward.contribute(ys[i], grad_ys.empty() ? Output() : grad_ys[i], nullptr);
   }
   backward.run(graph);
   std::vector<Output> result;
-  for (const Output& x : xs) result.push_back(backward.result(x));
+  for (const Output& x : xs) {
+    const Output gradient = backward.result(x);
+    result.push_back(gradient.valid() ? gradient : unconnected_gradient(ys, x, unconnected, location));
+  }
   return result;
 }
 
-std::vector<Output> gradients(const Output& y, const std::vector<Output>& xs, const Output& grad_y) {
-  return gradients(std::vector<Output>{y}, xs, grad_y.valid() ? std::vector<Output>{grad_y} : std::vector<Output>{});
+std::vector<Output> gradients(const Output& y, const std::vector<Output>& xs, const Output& grad_y,
+                              Unconnected unconnected, SourceLocation location) {
+  const bool given = grad_y.valid() || grad_y.is_absent();
+  return gradients(std::vector<Output>{y}, xs, given ? std::vector<Output>{grad_y} : std::vector<Output>{}, unconnected,
+                   location);
 }
 
 }  // namespace gradus

@@ -45,7 +45,7 @@ class Selection {
     }
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
-    return not_found(fmt::format("to_dot: the graph has no name scope '{}'{}", scope, nearest_names(scope, names)));
+    return not_found(fmt::format("to_dot: the graph has no name scope '{}'{}", scope, did_you_mean(scope, names)));
   }
 
   std::vector<bool> marked(const std::vector<Output>& outputs, const char* what) const {

@@ -293,7 +293,7 @@ class Session::Impl {
     };
     if (!unknown.empty()) {
       throw not_found(fmt::format("the saved state has a variable '{}'{} that this graph does not have{}{}", unknown[0],
-                                  others(unknown), nearest_names(unknown[0], missing), cure));
+                                  others(unknown), did_you_mean(unknown[0], missing), cure));
     }
     if (!missing.empty()) {
       throw not_found(fmt::format("the saved state lacks the variable '{}'{}{}", missing[0], others(missing), cure));

@@ -50,7 +50,7 @@ std::map<std::string, Tensor> read_npz_if(const std::string& path, FunctionRef<b
 }
 
 Error no_such_tensor(const std::string& path, const std::string& name, const std::vector<std::string>& others) {
-  const std::string near = printable(nearest_names(name, others), 300);
+  const std::string near = printable(did_you_mean(name, others), 300);
   const std::string held = printable(fmt::format("; it holds {}", fmt::join(others, ", ")), 300);
   return not_found(fmt::format("{}: holds no tensor '{}'{}", path, printable(name),
                                !near.empty()    ? near

@@ -90,7 +90,7 @@ std::vector<Weight> weights_of(const Graph& graph, const std::string& path, cons
     throw invalid_argument(
         with_path(path, fmt::format("the entry {{\"{}\", \"{}\"}} of `names` fits no weight{} (a key is a name, or a "
                                     "beginning that ends in '/')",
-                                    rule.first, rule.second, nearest_names(rule.first, known))));
+                                    rule.first, rule.second, did_you_mean(rule.first, known))));
   }
   return weights;
 }

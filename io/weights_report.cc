@@ -44,7 +44,7 @@ std::string why_incomplete(const WeightsReport& report, const std::vector<std::s
   if (!report.missing.empty()) {
     parts.push_back(fmt::format("{} of the graph's weights {} missing: {}", report.missing.size(),
                                 report.missing.size() == 1 ? "is" : "are", listed(missing_in_file)));
-    const std::string near = nearest_names(missing_in_file[0], report.left_over);
+    const std::string near = did_you_mean(missing_in_file[0], report.left_over);
     if (const auto rule = guess_rule(missing_in_file, report.left_over)) {
       cures.push_back(fmt::format("names = {{{{\"{}\", \"{}\"}}}} would find {}", rule->graph_prefix,
                                   printable(rule->file_prefix), rule->found));

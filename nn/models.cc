@@ -90,7 +90,7 @@ ModelFn model_by_name(std::string_view name) {
   for (const auto& [known, model] : kModels) {
     if (name == known) return model;
   }
-  throw not_found("no model '" + std::string(name) + "'" + nearest_names(name, model_names()) +
+  throw not_found("no model '" + std::string(name) + "'" + did_you_mean(name, model_names()) +
                   "; models: lenet5, deep_mnist, resnet20");
 }
 

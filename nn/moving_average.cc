@@ -50,7 +50,7 @@ Output ExponentialMovingAverage::average(const Output& variable, SourceLocation 
   std::vector<std::string> kept;
   for (const Output& v : variables_) kept.push_back(v.name());
   throw not_found(place.prefix() + "no moving average is kept of '" + variable.name() + "'" +
-                  nearest_names(variable.name(), kept));
+                  did_you_mean(variable.name(), kept));
 }
 
 void ExponentialMovingAverage::swap(Session& session) const {

@@ -140,7 +140,7 @@ Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipp
 
 Operation Optimizer::minimize(const Output& loss, const std::vector<Output>& variables, SourceLocation location) const {
   return at_line("minimize", loss.valid() ? loss.name() : "", location,
-                 [&] { return apply(compute(loss, variables)); });
+                 [&] { return apply(compute(loss, variables, location)); });
 }
 
 Operation Optimizer::apply_gradients(const GradientsAndVariables& gradients, SourceLocation location) const {
@@ -150,17 +150,18 @@ Operation Optimizer::apply_gradients(const GradientsAndVariables& gradients, Sou
 GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables,
                                                    SourceLocation location) const {
   return at_line("compute_gradients", loss.valid() ? loss.name() : "", location,
-                 [&] { return compute(loss, variables); });
+                 [&] { return compute(loss, variables, location); });
 }
 
-GradientsAndVariables Optimizer::compute(const Output& loss, const std::vector<Output>& variables) const {
+GradientsAndVariables Optimizer::compute(const Output& loss, const std::vector<Output>& variables,
+                                         SourceLocation location) const {
   if (!loss.valid()) throw invalid_argument("the loss refers to nothing");
   if (loss.shape().rank() != 0)
     throw invalid_argument("the loss must be a scalar (reduce_mean it?); got shape " + loss.shape().to_string());
   const std::vector<Output> xs = variables.empty() ? loss.graph().collection(kTrainableVariables) : variables;
   if (xs.empty()) throw invalid_argument("the graph has no trainable variables");
   for (const Output& x : xs) check_variable(x);
-  std::vector<Output> gradients = gradus::gradients(loss, xs);
+  std::vector<Output> gradients = gradus::gradients(loss, xs, {}, Unconnected::kNone, location);
   for (std::size_t i = 0; i < xs.size(); ++i) {
     if (!gradients[i].valid()) {
       throw invalid_argument(

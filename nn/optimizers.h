@@ -59,7 +59,7 @@ class Optimizer {
                             SourceLocation location = SourceLocation::current()) const;
 
  private:
-  GradientsAndVariables compute(const Output& loss, const std::vector<Output>& variables) const;
+  GradientsAndVariables compute(const Output& loss, const std::vector<Output>& variables, SourceLocation location) const;
   Operation apply(const GradientsAndVariables& gradients) const;
   std::string name_;
   LearningRate rate_;

@@ -40,7 +40,7 @@ std::string nearest_paths(const Graph& graph, const std::string& path) {
   for (const std::string& other : paths) {
     if (ending(other, 2) == ending(path, 2)) alike.push_back(other);
   }
-  if (alike.empty()) return nearest_names(path, paths);
+  if (alike.empty()) return did_you_mean(path, paths);
   if (alike.size() > 3) alike.resize(3);
   return fmt::format("; did you mean {}?", fmt::join(alike, ", "));
 }

@@ -70,7 +70,7 @@ std::string did_you_mean_name(std::string_view word, const std::vector<std::stri
     if (!letters.empty() && others.rfind(letters, 0) == 0) begun.push_back(name);
   }
   if (!begun.empty()) return fmt::format("; did you mean {}?", fmt::join(begun, ", "));
-  return nearest_names(word, known);
+  return did_you_mean(word, known);
 }
 
 std::string no_such_option(const std::string& subject, std::string_view word, const std::vector<std::string>& options) {
