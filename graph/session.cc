@@ -318,8 +318,15 @@ class Session::Impl {
     return result;
   }
 
+  // float16 for float32 is widened, which is exact: optimisers and batch norm kept their float16 state in float16 once.
+  static bool is_widened(const Output& variable, const Tensor& value) {
+    return value.dtype() == DType::kFloat16 && variable.dtype() == DType::kFloat32;
+  }
+
   void check_fits(const Output& variable, const Tensor& value) const {
-    if (!value.defined() || value.dtype() != variable.dtype() || !(value.shape() == variable.shape())) {
+    const bool fits = value.defined() && (value.dtype() == variable.dtype() || is_widened(variable, value)) &&
+                      value.shape() == variable.shape();
+    if (!fits) {
       throw invalid_argument(fmt::format(
           "{} holds {} {}; got {}", variable.node().where(), dtype_name(variable.dtype()), variable.shape().to_string(),
           value.defined() ? fmt::format("{} {}", dtype_name(value.dtype()), value.shape().to_string())
@@ -327,7 +334,8 @@ class Session::Impl {
     }
   }
 
-  void store(const Output& variable, const Tensor& value) {
+  void store(const Output& variable, const Tensor& given) {
+    const Tensor value = is_widened(variable, given) ? given.cast(DType::kFloat32) : given;
     VariableState& state = state_of(variable);
     state.device->copy_from_host(state.tensor.raw(), value.raw(), value.bytes());
     state.initialized = true;

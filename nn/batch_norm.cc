@@ -5,6 +5,7 @@
 #include "gradus/nn/errors.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/variables.h"
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/batch_norm.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/source_ops.h"
@@ -28,11 +29,12 @@ Output batch_norm(const Output& x, const BatchNormOptions& o, std::string_view n
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
   const Shape channels{x.shape()[axis]};
-  const Output gamma = get_variable(graph, "gamma", x.dtype(), channels, ones(), {}, location);
-  const Output beta = get_variable(graph, "beta", x.dtype(), channels, zeros(), {}, location);
-  const Output mean = get_variable(graph, "moving_mean", x.dtype(), channels, zeros(), {.trainable = false}, location);
+  const DType dtype = accumulation_dtype(x.dtype());
+  const Output gamma = get_variable(graph, "gamma", dtype, channels, ones(), {}, location);
+  const Output beta = get_variable(graph, "beta", dtype, channels, zeros(), {}, location);
+  const Output mean = get_variable(graph, "moving_mean", dtype, channels, zeros(), {.trainable = false}, location);
   const Output variance =
-      get_variable(graph, "moving_variance", x.dtype(), channels, ones(), {.trainable = false}, location);
+      get_variable(graph, "moving_variance", dtype, channels, ones(), {.trainable = false}, location);
   const BatchNormAttrs attrs{.epsilon = o.epsilon, .is_training = o.training, .data_format = o.data_format};
   if (!o.training) return fused_batch_norm(x, gamma, beta, mean, variance, attrs, "batch_norm", location).y;
 

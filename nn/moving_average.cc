@@ -5,7 +5,9 @@
 #include "gradus/graph/collections.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/operators.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::nn {
@@ -24,8 +26,12 @@ ExponentialMovingAverage::ExponentialMovingAverage(Graph& graph, double decay, c
                              dtype_name(v.dtype()), v.node().op()));
     }
     const DeviceScope device(graph, v.node().device());
-    averages_.push_back(variable(v, v.node().name() + "/average", /*trainable=*/false));
+    const std::string name = v.node().name() + "/average";
+    averages_.push_back(variable(accumulated(v), name, /*trainable=*/false));
     graph.add_to_collection(moving_averages_of(v), averages_.back());
+    rests_.push_back(v.dtype() == averages_.back().dtype()
+                         ? Output()
+                         : variable(zeros_like(averages_.back()), name + "_rest", /*trainable=*/false));
   }
 }
 
@@ -36,7 +42,7 @@ Operation ExponentialMovingAverage::update(const Operation& after, SourceLocatio
   const ControlScope control(graph_, {after});
   std::vector<Operation> updates;
   for (std::size_t i = 0; i < variables_.size(); ++i) {
-    updates.emplace_back(assign_sub(averages_[i], (1.0 - decay_) * (averages_[i] - variables_[i])));
+    updates.emplace_back(assign_sub(averages_[i], (1.0 - decay_) * (averages_[i] - accumulated(variables_[i]))));
   }
   return group(updates, "update");
 }
@@ -55,9 +61,19 @@ Output ExponentialMovingAverage::average(const Output& variable, SourceLocation 
 
 void ExponentialMovingAverage::swap(Session& session) const {
   for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const Tensor value = session.value(variables_[i]);
-    session.set_value(variables_[i], session.value(averages_[i]));
-    session.set_value(averages_[i], value);
+    const Tensor value = session.value(variables_[i]), average = session.value(averages_[i]);
+    const Tensor rounded = average.cast(variables_[i].dtype());
+    Tensor back = value.cast(average.dtype());
+    if (rests_[i].valid()) {  // exact, because a float16 is within half a unit of the float32 that it was rounded from
+      Tensor rest = session.value(rests_[i]);
+      for (std::int64_t k = 0; k < rest.num_elements(); ++k) {
+        back.set(k, back.at(k) + rest.at(k));
+        rest.set(k, average.at(k) - rounded.at(k));
+      }
+      session.set_value(rests_[i], rest);
+    }
+    session.set_value(variables_[i], rounded);
+    session.set_value(averages_[i], back);
   }
 }
 

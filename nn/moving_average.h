@@ -7,7 +7,8 @@
 
 namespace gradus::nn {
 
-// average = decay * average + (1 - decay) * variable, starting at the variable's initial value.
+// average = decay * average + (1 - decay) * variable, starting at the variable's initial value. Averages of float16 variables are
+// float32: (1 - decay) of a difference is soon too small a step for float16.
 class ExponentialMovingAverage {
  public:
   // Makes an average for each variable (empty: the graph's trainable variables). Throws InvalidArgument for a decay outside
@@ -19,13 +20,14 @@ class ExponentialMovingAverage {
   Operation update(const Operation& after, SourceLocation location = SourceLocation::current()) const;
   // The average of a variable; throws NotFound for one without.
   Output average(const Output& variable, SourceLocation location = SourceLocation::current()) const;
-  // Exchanges the values of variables and averages: once before an evaluation, once after it.
+  // Exchanges the values of variables and averages: once before an evaluation, once after it, when both have their bits again. (What
+  // the rounding of an average to float16 cuts off is kept meanwhile, in a variable of its own.)
   void swap(Session& session) const;
 
  private:
   Graph& graph_;
   double decay_;
-  std::vector<Output> variables_, averages_;
+  std::vector<Output> variables_, averages_, rests_;
 };
 
 }  // namespace gradus::nn

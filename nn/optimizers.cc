@@ -11,6 +11,7 @@
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/variables.h"
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/operators.h"
@@ -28,7 +29,7 @@ Output slot(const Output& variable, const char* kind) {
   Graph& graph = variable.graph();
   const DeviceScope device(graph, variable.node().device());
   const std::string name = fmt::format("{}/{}", variable.node().name(), kind);
-  const Output zero = fill(variable.shape().dims(), scalar(graph, 0.0, variable.dtype()));
+  const Output zero = fill(variable.shape().dims(), scalar(graph, 0.0, accumulation_dtype(variable.dtype())));
   return gradus::variable(zero, name, /*trainable=*/false);
 }
 
@@ -193,13 +194,14 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
   std::vector<Operation> updates;
   std::vector<std::pair<DType, Output>> rates;  // one node per dtype
   for (const auto& [gradient, variable] : gradients) {
+    const DType wanted = accumulation_dtype(variable.dtype());
     Output rate;
     for (const auto& [dtype, made] : rates) {
-      if (dtype == variable.dtype()) rate = made;
+      if (dtype == wanted) rate = made;
     }
     if (!rate.valid()) {
-      rate = rate_.as(graph, variable.dtype());
-      rates.emplace_back(variable.dtype(), rate);
+      rate = rate_.as(graph, wanted);
+      rates.emplace_back(wanted, rate);
     }
     updates.emplace_back(update_(variable, gradient, rate));
   }
@@ -218,7 +220,7 @@ Optimizer momentum(const MomentumOptions& o, SourceLocation location) {
   const Place place("momentum", "", location);
   place.check_fraction("momentum", o.momentum);
   return {"momentum", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
-            return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, v.dtype()),
+            return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, rate.dtype()),
                                   {.use_nesterov = o.nesterov});
           }};
 }
@@ -230,7 +232,7 @@ Optimizer rms_prop(const RmsPropOptions& o, SourceLocation location) {
   place.check_not_negative("epsilon", o.epsilon);
   return {"rms_prop", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
             return apply_rms_prop(v, slot(v, "mean_square"), slot(v, "momentum"), rate, g,
-                                  scalar(v.graph(), o.momentum, v.dtype()), {.rho = o.rho, .epsilon = o.epsilon});
+                                  scalar(v.graph(), o.momentum, rate.dtype()), {.rho = o.rho, .epsilon = o.epsilon});
           }};
 }
 

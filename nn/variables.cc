@@ -8,6 +8,7 @@
 #include "gradus/graph/collections.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/source_ops.h"
@@ -122,7 +123,9 @@ Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shap
   graph.add_to_collection(collection_of(path), variable);
   graph.add_to_collection(kModelVariables, variable);
   if (options.l2 > 0.0) {
-    graph.add_to_collection(kRegularizationLosses, options.l2 * l2_loss(variable, std::string(name) + "_l2"));
+    // Neither a small l2 nor the sum of squares need be a float16; their product is.
+    const Output loss = options.l2 * l2_loss(accumulated(variable), std::string(name) + "_l2");
+    graph.add_to_collection(kRegularizationLosses, as_dtype(loss, dtype));
   }
   return variable;
 }

@@ -2,14 +2,18 @@
 
 #include <fmt/format.h>
 
+#include "gradus/ops/accumulation.h"
+
 namespace gradus {
 namespace {
 
-void require_like_variable(ShapeContext& c, int i, const char* name) {
-  if (c.input_dtype(i) != c.input_dtype(0) || !c.input_shape(i).compatible_with(c.input_shape(0))) {
-    c.fail(fmt::format("{} must have the variable's dtype and shape; got {} {} for variable {} {}", name,
-                       dtype_name(c.input_dtype(i)), c.input_shape(i).to_string(), dtype_name(c.input_dtype(0)),
-                       c.input_shape(0).to_string()));
+void require_like_variable(ShapeContext& c, int i, DType dtype, const char* name) {
+  if (c.input_dtype(i) != dtype || !c.input_shape(i).compatible_with(c.input_shape(0))) {
+    const std::string wanted = dtype == c.input_dtype(0)
+                                   ? "have the variable's dtype and shape"
+                                   : fmt::format("be {} and have the variable's shape", dtype_name(dtype));
+    c.fail(fmt::format("{} must {}; got {} {} for variable {} {}", name, wanted, dtype_name(c.input_dtype(i)),
+                       c.input_shape(i).to_string(), dtype_name(c.input_dtype(0)), c.input_shape(0).to_string()));
   }
 }
 
@@ -24,31 +28,38 @@ void require_not_negative(ShapeContext& c, const char* name, double value) {
   if (!(value >= 0)) c.fail(fmt::format("{} must not be negative; got {}", name, value));
 }
 
+void require_gradient(ShapeContext& c, int i) { require_like_variable(c, i, c.input_dtype(0), "grad"); }
+
+// What the state is kept and the step is computed in.
+DType state_dtype(ShapeContext& c) {
+  c.require_floating(0, "var");
+  return accumulation_dtype(c.input_dtype(0));
+}
+
 void finish(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
 
 void gradient_descent_shape(ShapeContext& c) {
-  c.require_floating(0, "var");
-  require_scalar(c, 1, c.input_dtype(0), "learning_rate");
-  require_like_variable(c, 2, "grad");
+  require_scalar(c, 1, state_dtype(c), "learning_rate");
+  require_gradient(c, 2);
   finish(c);
 }
 
 void momentum_shape(ShapeContext& c) {
-  c.require_floating(0, "var");
-  require_like_variable(c, 1, "accum");
-  require_scalar(c, 2, c.input_dtype(0), "learning_rate");
-  require_like_variable(c, 3, "grad");
-  require_scalar(c, 4, c.input_dtype(0), "momentum");
+  const DType state = state_dtype(c);
+  require_like_variable(c, 1, state, "accum");
+  require_scalar(c, 2, state, "learning_rate");
+  require_gradient(c, 3);
+  require_scalar(c, 4, state, "momentum");
   finish(c);
 }
 
 void rms_prop_shape(ShapeContext& c) {
-  c.require_floating(0, "var");
-  require_like_variable(c, 1, "ms");
-  require_like_variable(c, 2, "mom");
-  require_scalar(c, 3, c.input_dtype(0), "learning_rate");
-  require_like_variable(c, 4, "grad");
-  require_scalar(c, 5, c.input_dtype(0), "momentum");
+  const DType state = state_dtype(c);
+  require_like_variable(c, 1, state, "ms");
+  require_like_variable(c, 2, state, "mom");
+  require_scalar(c, 3, state, "learning_rate");
+  require_gradient(c, 4);
+  require_scalar(c, 5, state, "momentum");
   const auto& attrs = c.attrs<ApplyRMSPropAttrs>();
   if (!(attrs.rho >= 0 && attrs.rho <= 1)) c.fail(fmt::format("rho must be in [0, 1]; got {}", attrs.rho));
   require_not_negative(c, "epsilon", attrs.epsilon);
@@ -56,11 +67,11 @@ void rms_prop_shape(ShapeContext& c) {
 }
 
 void adam_shape(ShapeContext& c) {
-  c.require_floating(0, "var");
-  require_like_variable(c, 1, "m");
-  require_like_variable(c, 2, "v");
-  require_scalar(c, 3, c.input_dtype(0), "learning_rate");
-  require_like_variable(c, 4, "grad");
+  const DType state = state_dtype(c);
+  require_like_variable(c, 1, state, "m");
+  require_like_variable(c, 2, state, "v");
+  require_scalar(c, 3, state, "learning_rate");
+  require_gradient(c, 4);
   require_scalar(c, 5, DType::kInt64, "step");
   const auto& attrs = c.attrs<ApplyAdamAttrs>();
   if (!(attrs.beta1 >= 0 && attrs.beta1 < 1 && attrs.beta2 >= 0 && attrs.beta2 < 1)) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kChunk = 16384;  // elements
 
-// float16 variables are computed in float32.
+// float16 variables are computed in float32, in which their slots and scalar operands are.
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
 
@@ -24,7 +24,7 @@ void for_chunks(KernelContext& c, F&& body) {
 
 template <class T>
 Compute<T> scalar_operand(const KernelContext& c, int i) {
-  return static_cast<Compute<T>>(*c.input(i).data<T>());
+  return *c.input(i).data<Compute<T>>();
 }
 
 template <class T>
@@ -41,19 +41,19 @@ template <class T>
 void momentum(KernelContext& c) {
   using U = Compute<T>;
   T* __restrict var = c.mutable_input(0).data<T>();
-  T* __restrict accum = c.mutable_input(1).data<T>();
+  U* __restrict accum = c.mutable_input(1).data<U>();
   const T* __restrict grad = c.input(3).data<T>();
   const U rate = scalar_operand<T>(c, 2), mu = scalar_operand<T>(c, 4);
   if (c.attrs<ApplyMomentumAttrs>().use_nesterov) {
     for_chunks(c, [=](std::int64_t i) {
-      const U g = static_cast<U>(grad[i]), a = mu * static_cast<U>(accum[i]) + g;
-      accum[i] = static_cast<T>(a);
+      const U g = static_cast<U>(grad[i]), a = mu * accum[i] + g;
+      accum[i] = a;
       var[i] = static_cast<T>(static_cast<U>(var[i]) - rate * (g + mu * a));
     });
   } else {
     for_chunks(c, [=](std::int64_t i) {
-      const U a = mu * static_cast<U>(accum[i]) + static_cast<U>(grad[i]);
-      accum[i] = static_cast<T>(a);
+      const U a = mu * accum[i] + static_cast<U>(grad[i]);
+      accum[i] = a;
       var[i] = static_cast<T>(static_cast<U>(var[i]) - rate * a);
     });
   }
@@ -63,18 +63,18 @@ template <class T>
 void rms_prop(KernelContext& c) {
   using U = Compute<T>;
   T* __restrict var = c.mutable_input(0).data<T>();
-  T* __restrict ms = c.mutable_input(1).data<T>();
-  T* __restrict mom = c.mutable_input(2).data<T>();
+  U* __restrict ms = c.mutable_input(1).data<U>();
+  U* __restrict mom = c.mutable_input(2).data<U>();
   const T* __restrict grad = c.input(4).data<T>();
   const auto& attrs = c.attrs<ApplyRMSPropAttrs>();
   const U rate = scalar_operand<T>(c, 3), mu = scalar_operand<T>(c, 5);
   const U rho = static_cast<U>(attrs.rho), rest = static_cast<U>(1 - attrs.rho),
           epsilon = static_cast<U>(attrs.epsilon);
   for_chunks(c, [=](std::int64_t i) {
-    const U g = static_cast<U>(grad[i]), s = rho * static_cast<U>(ms[i]) + rest * g * g;
-    const U move = mu * static_cast<U>(mom[i]) + rate * g / std::sqrt(s + epsilon);
-    ms[i] = static_cast<T>(s);
-    mom[i] = static_cast<T>(move);
+    const U g = static_cast<U>(grad[i]), s = rho * ms[i] + rest * g * g;
+    const U move = mu * mom[i] + rate * g / std::sqrt(s + epsilon);
+    ms[i] = s;
+    mom[i] = move;
     var[i] = static_cast<T>(static_cast<U>(var[i]) - move);
   });
 }
@@ -83,8 +83,8 @@ template <class T>
 void adam(KernelContext& c) {
   using U = Compute<T>;
   T* __restrict var = c.mutable_input(0).data<T>();
-  T* __restrict m = c.mutable_input(1).data<T>();
-  T* __restrict v = c.mutable_input(2).data<T>();
+  U* __restrict m = c.mutable_input(1).data<U>();
+  U* __restrict v = c.mutable_input(2).data<U>();
   const T* __restrict grad = c.input(4).data<T>();
   const auto& attrs = c.attrs<ApplyAdamAttrs>();
   const double step = static_cast<double>(*c.input(5).data<std::int64_t>());
@@ -98,10 +98,10 @@ void adam(KernelContext& c) {
   const U epsilon = static_cast<U>(attrs.epsilon), decay = static_cast<U>(attrs.weight_decay);
   for_chunks(c, [=](std::int64_t i) {
     const U g = static_cast<U>(grad[i]), w = static_cast<U>(var[i]);
-    const U m1 = beta1 * static_cast<U>(m[i]) + rest1 * g;
-    const U v1 = beta2 * static_cast<U>(v[i]) + rest2 * g * g;
-    m[i] = static_cast<T>(m1);
-    v[i] = static_cast<T>(v1);
+    const U m1 = beta1 * m[i] + rest1 * g;
+    const U v1 = beta2 * v[i] + rest2 * g * g;
+    m[i] = m1;
+    v[i] = v1;
     var[i] = static_cast<T>(w - rate * (m1 * scale1 / (std::sqrt(v1 * scale2) + epsilon) + decay * w));
   });
 }
