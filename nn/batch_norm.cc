@@ -4,13 +4,27 @@
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/layers.h"
+#include "gradus/nn/update_ops.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/accumulation.h"
 #include "gradus/ops/batch_norm.h"
+#include "gradus/ops/compare.h"
 #include "gradus/ops/operators.h"
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::nn {
+namespace {
+
+// moving += rate * (batch - moving); nothing for a batch without elements, which has no statistics. `filled` says whether this
+// one has some; it refers to nothing where that is known.
+Output moved(const Output& moving, const Output& batch, double rate, const Output& filled, const char* name,
+             SourceLocation location) {
+  const Output distance = moving - batch;
+  return assign_sub(moving, rate * (filled.valid() ? where(filled, distance, 0.0) : distance), name, location);
+}
+
+}  // namespace
 
 Output batch_norm(const Output& x, const BatchNormOptions& o, std::string_view name, SourceLocation location) {
   const Place place("batch_norm", name, location);
@@ -40,9 +54,13 @@ Output batch_norm(const Output& x, const BatchNormOptions& o, std::string_view n
 
   const BatchNormOutputs result = fused_batch_norm(x, gamma, beta, attrs, "batch_norm", location);
   const double rate = 1.0 - o.momentum;
-  graph.add_to_collection(kUpdateOps, assign_sub(mean, rate * (mean - result.batch_mean), "update_mean", location));
-  graph.add_to_collection(kUpdateOps,
-                          assign_sub(variance, rate * (variance - result.batch_variance), "update_variance", location));
+  const Shape& shape = x.shape();
+  const bool known = shape.fully_known() && shape.num_elements() > 0;
+  const Output filled = known ? Output() : greater(size(x, "elements", location), 0.0, "filled", location);
+  for (const Output& update : {moved(mean, result.batch_mean, rate, filled, "update_mean", location),
+                               moved(variance, result.batch_variance, rate, filled, "update_variance", location)}) {
+    add_layer_update(update, result.y, {gamma, beta});
+  }
   return result.y;
 }
 

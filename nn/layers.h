@@ -66,7 +66,8 @@ struct BatchNormOptions {
   DataFormat data_format = DataFormat::kNHWC;
 };
 // Ioffe and Szegedy, ICML 2015, over all dimensions but the channels. Variables gamma, beta (trainable), moving_mean,
-// moving_variance; their updates go to the collection `update_ops`, which minimize() runs with every step.
+// moving_variance (float32 beside a float16 x); their updates go to the collection `update_ops`, and minimize() runs those of the
+// layers that it trains. A batch without elements leaves them as they are.
 Output batch_norm(const Output& x, const BatchNormOptions& options = {}, std::string_view name = "batch_norm",
                   SourceLocation location = SourceLocation::current());
 

@@ -11,22 +11,24 @@
 
 namespace gradus::nn {
 
-// Share of rows of logits [N, classes] whose largest entry is at the label [N]; a float32 scalar. Ties go to the first.
+// Share of rows of logits [N, classes] whose largest entry is at the label [N]; a float32 scalar. Ties go to the first. Of no
+// rows it is NaN, the mean of nothing, here and below.
 Output accuracy(const Output& labels, const Output& logits, std::string_view name = "accuracy",
                 SourceLocation location = SourceLocation::current());
 // Share of rows whose label is among the k largest.
 Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k,
                       std::string_view name = "top_k_accuracy", SourceLocation location = SourceLocation::current());
 
-// Weighted mean: add(batch mean, batch size).
+// Weighted mean: add(batch mean, batch size). What has weight 0 takes no part, be it NaN as the accuracy of an empty batch is.
 class Mean {
  public:
   template <class Weight = double>  // any number, so that batch.size() needs no cast
   void add(double value, Weight weight = 1.0) {
+    if (weight == Weight{}) return;
     sum_ += value * static_cast<double>(weight);
     weight_ += static_cast<double>(weight);
   }
-  // NaN before the first add.
+  // NaN before anything with a weight was added.
   double value() const { return sum_ / weight_; }
   void reset() { sum_ = weight_ = 0.0; }
 

@@ -6,23 +6,24 @@
 #include <cmath>
 #include <set>
 #include <string_view>
+#include <type_traits>
 
 #include "gradus/autodiff/gradients.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/accumulation.h"
-#include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
-#include "gradus/ops/operators.h"
 #include "gradus/ops/optimizer_updates.h"
-#include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
-#include "gradus/ops/unary.h"
 
 namespace gradus::nn {
 namespace {
+
+// Collections: what step_counter() made, and the counters that training operations of the graph increase.
+constexpr const char* kStepCounters = "nn/step_counters";
+constexpr const char* kCountedSteps = "nn/counted_steps";
 
 // State of an optimiser beside a variable, on the variable's device, starting at zero.
 Output slot(const Output& variable, const char* kind) {
@@ -33,8 +34,8 @@ Output slot(const Output& variable, const char* kind) {
   return gradus::variable(zero, name, /*trainable=*/false);
 }
 
-// 1 for the variable's first update, 2 for the second, ...: what Adam's bias correction counts. Not the global step, which
-// also counts what other optimisers do.
+// 1 for the variable's first update, 2 for the second, ...: what Adam's bias correction counts. Not the step
+// counter, which several optimisers may increase in turn.
 Output update_number(const Output& variable) {
   Graph& graph = variable.graph();
   const DeviceScope device(graph, variable.node().device());
@@ -43,40 +44,25 @@ Output update_number(const Output& variable) {
   return assign_add(count, constant(graph, Tensor::scalar<std::int64_t>(1)));
 }
 
-// The placeholders that `outputs` depend on.
-std::set<const Node*> placeholders_of(const std::vector<Output>& outputs) {
-  std::set<const Node*> seen, placeholders;
-  std::vector<const Node*> stack;
-  const auto visit = [&](const Node& node) {
-    if (seen.insert(&node).second) stack.push_back(&node);
-  };
-  for (const Output& output : outputs) visit(output.node());
+// The first of `counters` that `node` depends on; refers to nothing when there is none.
+Output counter_read_by(const Output& node, const std::vector<Output>& counters) {
+  std::set<const Node*> seen;
+  std::vector<const Node*> stack = {&node.node()};
   while (!stack.empty()) {
-    const Node& node = *stack.back();
+    const Node& next = *stack.back();
     stack.pop_back();
-    if (node.def().kind == OpKind::kPlaceholder) placeholders.insert(&node);
-    for (const Output& input : node.inputs()) visit(input.node());
-    for (const Node* control : node.control_inputs()) visit(*control);
+    if (!seen.insert(&next).second) continue;
+    for (const Output& counter : counters) {
+      if (&counter.node() == &next) return counter;
+    }
+    for (const Output& input : next.inputs()) stack.push_back(&input.node());
   }
-  return placeholders;
-}
-
-// The collection `update_ops`, without those that need what the gradients do not: a placeholder of another model in the graph.
-std::vector<Operation> update_ops_of(Graph& graph, const GradientsAndVariables& gradients) {
-  std::vector<Output> roots;
-  for (const auto& [gradient, variable] : gradients) roots.push_back(gradient);
-  const std::set<const Node*> fed = placeholders_of(roots);
-  std::vector<Operation> updates;
-  for (const Output& update : graph.collection(kUpdateOps)) {
-    const std::set<const Node*> needed = placeholders_of({update});
-    if (std::includes(fed.begin(), fed.end(), needed.begin(), needed.end())) updates.emplace_back(update);
-  }
-  return updates;
+  return {};
 }
 
 // An error without a place gets the user's line.
 template <class F>
-auto at_line(std::string_view function, std::string_view name, SourceLocation location, F&& build) {
+std::invoke_result_t<F> at_line(std::string_view function, std::string_view name, SourceLocation location, F&& build) {
   const LocationScope line(location);
   try {
     return build();
@@ -88,10 +74,26 @@ auto at_line(std::string_view function, std::string_view name, SourceLocation lo
   }
 }
 
+// Of a bound beyond which gradients are clipped.
+void check_bound(const Place& place, const char* what, double value) {
+  if (!(value >= 0.0)) place.fail(fmt::format("{} must not be negative (infinity clips nothing); got {}", what, value));
+}
+
 void check_variable(const Output& variable) {
   if (variable.valid() && variable.node().def().kind == OpKind::kVariable) return;
   throw invalid_argument(variable.valid() ? "an optimiser updates variables; got " + variable.node().where()
                                           : "a variable refers to nothing");
+}
+
+void check_counter(const Output& counter, Graph& graph) {
+  if (&counter.graph() != &graph)
+    throw invalid_argument("the step counter '" + counter.name() + "' belongs to another graph");
+  if (counter.node().def().kind != OpKind::kVariable || counter.dtype() != DType::kInt64 ||
+      counter.shape().rank() != 0) {
+    throw invalid_argument(fmt::format("a step counter is an int64 scalar variable (nn::step_counter); got {} {} {}",
+                                       counter.node().where(), dtype_name(counter.dtype()),
+                                       counter.shape().to_string()));
+  }
 }
 
 Optimizer adam_like(const char* name, const AdamWOptions& o, SourceLocation location) {
@@ -100,11 +102,16 @@ Optimizer adam_like(const char* name, const AdamWOptions& o, SourceLocation loca
   place.check_fraction("beta2", o.beta2);
   place.check_not_negative("epsilon", o.epsilon);
   place.check_not_negative("weight_decay", o.weight_decay);
-  return {name, o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
+  return {name,
+          o.learning_rate,
+          o.clipping,
+          [o](const Output& v, const Output& g, const Output& rate) {
             return apply_adam(
                 v, slot(v, "adam_m"), slot(v, "adam_v"), rate, g, update_number(v),
                 {.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
-          }};
+          },
+          o.step,
+          location};
 }
 
 }  // namespace
@@ -122,40 +129,49 @@ LearningRate::LearningRate(const Output& schedule, SourceLocation location) : sc
                   schedule.name(), dtype_name(schedule.dtype())));
 }
 
-Output LearningRate::as(Graph& graph, DType dtype) const {
-  if (!schedule_.valid()) return scalar(graph, value_, dtype, "learning_rate");
-  if (&schedule_.graph() != &graph)
-    throw invalid_argument("the learning rate '" + schedule_.name() + "' belongs to another graph");
-  if (schedule_.shape().rank() != 0)
-    throw invalid_argument("a learning rate is a scalar; got shape " + schedule_.shape().to_string());
-  return schedule_.dtype() == dtype ? schedule_ : cast(schedule_, dtype);
+Output LearningRate::as(Graph& graph, DType dtype, const Output& step) const {
+  if (!schedule_.valid() && !schedule_of_) return scalar(graph, value_, dtype, "learning_rate");
+  if (schedule_of_ && !step.valid()) throw invalid_argument("the learning rate is a function of a step counter");
+  const Output rate = schedule_of_ ? schedule_of_(step) : schedule_;
+  if (!rate.valid()) throw invalid_argument("the learning rate's function returned an Output that refers to nothing");
+  if (&rate.graph() != &graph)
+    throw invalid_argument("the learning rate '" + rate.name() + "' belongs to another graph");
+  if (rate.shape().rank() != 0)
+    throw invalid_argument("a learning rate is a scalar; got shape " + rate.shape().to_string());
+  return as_dtype(rate, dtype);
 }
 
-Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update,
+Output step_counter(Graph& graph, std::string_view name, SourceLocation location) {
+  const Output counter = gradus::variable(graph, Tensor::scalar<std::int64_t>(0), name, /*trainable=*/false, location);
+  graph.add_to_collection(kStepCounters, counter);
+  return counter;
+}
+
+Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update, StepOptions step,
                      SourceLocation location)
-    : name_(std::move(name)), rate_(rate), clipping_(clipping), update_(std::move(update)) {
+    : name_(std::move(name)), rate_(std::move(rate)), clipping_(clipping), update_(std::move(update)), step_(step) {
   const Place place(name_, "", location);
-  place.check_not_negative("clipping.by_value", clipping.by_value);
-  place.check_not_negative("clipping.by_global_norm", clipping.by_global_norm);
+  check_bound(place, "clipping.by_value", clipping.by_value);
+  check_bound(place, "clipping.by_global_norm", clipping.by_global_norm);
 }
 
 Operation Optimizer::minimize(const Output& loss, const std::vector<Output>& variables, SourceLocation location) const {
   return at_line("minimize", loss.valid() ? loss.name() : "", location,
-                 [&] { return apply(compute(loss, variables, location)); });
+                 [&] { return apply(clipped_gradients(loss, variables, location)); });
+}
+
+GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables,
+                                                   SourceLocation location) const {
+  return at_line("compute_gradients", loss.valid() ? loss.name() : "", location,
+                 [&] { return clipped_gradients(loss, variables, location); });
 }
 
 Operation Optimizer::apply_gradients(const GradientsAndVariables& gradients, SourceLocation location) const {
   return at_line("apply_gradients", name_, location, [&] { return apply(gradients); });
 }
 
-GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables,
+GradientsAndVariables Optimizer::clipped_gradients(const Output& loss, const std::vector<Output>& variables,
                                                    SourceLocation location) const {
-  return at_line("compute_gradients", loss.valid() ? loss.name() : "", location,
-                 [&] { return compute(loss, variables, location); });
-}
-
-GradientsAndVariables Optimizer::compute(const Output& loss, const std::vector<Output>& variables,
-                                         SourceLocation location) const {
   if (!loss.valid()) throw invalid_argument("the loss refers to nothing");
   if (loss.shape().rank() != 0)
     throw invalid_argument("the loss must be a scalar (reduce_mean it?); got shape " + loss.shape().to_string());
@@ -172,13 +188,54 @@ GradientsAndVariables Optimizer::compute(const Output& loss, const std::vector<O
     }
   }
   const NameScope scope(loss.graph(), "clipping");
-  if (clipping_.by_value > 0.0) {
+  if (clipping_.by_value > 0.0 && std::isfinite(clipping_.by_value)) {
     for (Output& g : gradients) g = clip_by_value(g, -clipping_.by_value, clipping_.by_value);
   }
   if (clipping_.by_global_norm > 0.0) gradients = clip_by_global_norm(gradients, clipping_.by_global_norm);
   GradientsAndVariables result;
   for (std::size_t i = 0; i < xs.size(); ++i) result.emplace_back(gradients[i], xs[i]);
   return result;
+}
+
+// The counter that exists already; refers to nothing when a new one is to be made.
+Output Optimizer::counter_in(Graph& graph) const {
+  const std::vector<Output> counted = graph.collection(kCountedSteps);
+  const auto is_counted = [&](const Output& counter) {
+    return std::find(counted.begin(), counted.end(), counter) != counted.end();
+  };
+  std::vector<Output> free;  // counters that nobody increases yet
+  for (const Output& made : graph.collection(kStepCounters)) {
+    if (!is_counted(made)) free.push_back(made);
+  }
+  Output counter = step_.counter;
+  if (counter.valid()) {
+    check_counter(counter, graph);
+  } else if (rate_.node().valid() && counter_read_by(rate_.node(), free).valid()) {
+    counter = counter_read_by(rate_.node(), free);
+  } else if (const Output global = global_step(graph); !is_counted(global)) {
+    counter = global;
+  }
+  const bool reads_own = counter.valid() && rate_.node().valid() && counter_read_by(rate_.node(), {counter}).valid();
+  if (rate_.node().valid() && !reads_own) {
+    if (const Output other = counter_read_by(rate_.node(), counted); other.valid()) {
+      throw invalid_argument(fmt::format(
+          "the learning rate '{}' reads the counter '{}', which another training operation increases and this one does "
+          "not. To count in turn, say .step = {{.counter = (that counter)}}; to count apart, give the schedule as a "
+          "function: .learning_rate = [](const Output& step) {{ ... }}",
+          rate_.node().name(), other.name()));
+    }
+  }
+  return counter;
+}
+
+std::vector<Operation> Optimizer::updates_with(Graph& graph, const GradientsAndVariables& gradients) const {
+  if (!step_.updates) return update_ops_of(graph, gradients);
+  std::vector<Operation> updates;
+  for (const Output& update : *step_.updates) {
+    if (!update.valid()) throw invalid_argument("one of the updates to run refers to nothing");
+    updates.emplace_back(update);
+  }
+  return updates;
 }
 
 Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
@@ -188,9 +245,14 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
     if (!gradient.valid()) throw invalid_argument("there is no gradient for " + variable.node().where());
   }
   Graph& graph = gradients[0].second.graph();
-  const std::vector<Operation> moving_averages = update_ops_of(graph, gradients);
-  const Output step = global_step(graph);
+  const std::vector<Operation> moving_averages = updates_with(graph, gradients);
+  Output step = counter_in(graph);
   const NameScope scope(graph, name_);
+  if (!step.valid()) step = step_counter(graph);
+  if (const std::vector<Output> counted = graph.collection(kCountedSteps);
+      std::find(counted.begin(), counted.end(), step) == counted.end()) {
+    graph.add_to_collection(kCountedSteps, step);
+  }
   std::vector<Operation> updates;
   std::vector<std::pair<DType, Output>> rates;  // one node per dtype
   for (const auto& [gradient, variable] : gradients) {
@@ -200,7 +262,7 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
       if (dtype == wanted) rate = made;
     }
     if (!rate.valid()) {
-      rate = rate_.as(graph, wanted);
+      rate = rate_.as(graph, wanted, step);
       rates.emplace_back(wanted, rate);
     }
     updates.emplace_back(update_(variable, gradient, rate));
@@ -211,18 +273,26 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
 }
 
 Optimizer sgd(const SgdOptions& o, SourceLocation location) {
-  return {"sgd", o.learning_rate, o.clipping,
+  return {"sgd",
+          o.learning_rate,
+          o.clipping,
           [](const Output& v, const Output& g, const Output& rate) { return apply_gradient_descent(v, rate, g); },
+          o.step,
           location};
 }
 
 Optimizer momentum(const MomentumOptions& o, SourceLocation location) {
   const Place place("momentum", "", location);
   place.check_fraction("momentum", o.momentum);
-  return {"momentum", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
+  return {"momentum",
+          o.learning_rate,
+          o.clipping,
+          [o](const Output& v, const Output& g, const Output& rate) {
             return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, rate.dtype()),
                                   {.use_nesterov = o.nesterov});
-          }};
+          },
+          o.step,
+          location};
 }
 
 Optimizer rms_prop(const RmsPropOptions& o, SourceLocation location) {
@@ -230,10 +300,15 @@ Optimizer rms_prop(const RmsPropOptions& o, SourceLocation location) {
   place.check_fraction("rho", o.rho);
   place.check_fraction("momentum", o.momentum);
   place.check_not_negative("epsilon", o.epsilon);
-  return {"rms_prop", o.learning_rate, o.clipping, [o](const Output& v, const Output& g, const Output& rate) {
+  return {"rms_prop",
+          o.learning_rate,
+          o.clipping,
+          [o](const Output& v, const Output& g, const Output& rate) {
             return apply_rms_prop(v, slot(v, "mean_square"), slot(v, "momentum"), rate, g,
                                   scalar(v.graph(), o.momentum, rate.dtype()), {.rho = o.rho, .epsilon = o.epsilon});
-          }};
+          },
+          o.step,
+          location};
 }
 
 Optimizer adam(const AdamOptions& o, SourceLocation location) {
@@ -243,29 +318,10 @@ Optimizer adam(const AdamOptions& o, SourceLocation location) {
                     .beta2 = o.beta2,
                     .epsilon = o.epsilon,
                     .weight_decay = 0.0,
-                    .clipping = o.clipping},
+                    .clipping = o.clipping,
+                    .step = o.step},
                    location);
 }
 Optimizer adamw(const AdamWOptions& o, SourceLocation location) { return adam_like("adamw", o, location); }
-
-std::vector<Output> clip_by_global_norm(const std::vector<Output>& gradients, double max_norm,
-                                        SourceLocation location) {
-  const Place place("clip_by_global_norm", "", location);
-  if (!(max_norm > 0.0)) place.fail(fmt::format("the norm must be positive; got {}", max_norm));
-  if (gradients.empty()) return {};
-  for (const Output& g : gradients) place.check_defined("a gradient", g);
-  // Squares of float16 would overflow from 256 on.
-  const bool any_float64 =
-      std::any_of(gradients.begin(), gradients.end(), [](const Output& g) { return g.dtype() == DType::kFloat64; });
-  const DType dtype = any_float64 ? DType::kFloat64 : DType::kFloat32;
-  const auto as = [](const Output& x, DType wanted) { return x.dtype() == wanted ? x : cast(x, wanted); };
-  std::vector<Output> half_squares;
-  for (const Output& g : gradients) half_squares.push_back(l2_loss(as(g, dtype)));
-  const Output norm = sqrt(2.0 * add_n(half_squares));
-  const Output scale = max_norm / maximum(norm, max_norm);
-  std::vector<Output> clipped;
-  for (const Output& g : gradients) clipped.push_back(g * as(scale, g.dtype()));
-  return clipped;
-}
 
 }  // namespace gradus::nn

@@ -3,53 +3,79 @@
 //
 //   const Operation train = nn::momentum({.learning_rate = 0.05, .momentum = 0.9}).minimize(loss);
 //
-// A mistake is InvalidArgument with the optimiser, the option and its value, and the line of the call.
+// Slots (the momentum, Adam's means) have the variable's shape and dtype, but float32 beside a float16 variable. Page:
+// docs/training.md. A mistake is InvalidArgument with the optimiser, the option and its value, and the line of the call.
 #pragma once
 
+#include <concepts>
 #include <functional>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "gradus/graph/graph.h"
+#include "gradus/nn/clipping.h"
+#include "gradus/nn/update_ops.h"
 
 namespace gradus::nn {
 
-// A number, or a scalar node such as a schedule's. Throws InvalidArgument for a number that is negative or not finite, and for an
-// Output that refers to nothing.
+// A number; a scalar node such as a schedule's; or a function from the optimiser's own step counter to such a node:
+//
+//   .learning_rate = [](const Output& step) { return nn::cosine_decay(step, 0.1, 10000); }
+//
+// Throws InvalidArgument for a number that is negative or not finite, and for an Output that refers to nothing or is no floating
+// one.
 class LearningRate {
  public:
-  // NOLINTNEXTLINE: implicit by design
-  LearningRate(double value, SourceLocation location = SourceLocation::current());
-  // NOLINTNEXTLINE: implicit by design
-  LearningRate(const Output& schedule, SourceLocation location = SourceLocation::current());
-  // The rate as a scalar of `dtype` in `graph`.
-  Output as(Graph& graph, DType dtype) const;
+  using Schedule = std::function<Output(const Output& step)>;
+  LearningRate(double value, SourceLocation location = SourceLocation::current());  // NOLINT: implicit by design
+  LearningRate(const Output& schedule, SourceLocation location = SourceLocation::current());  // NOLINT
+  template <std::invocable<const Output&> F>
+  LearningRate(F schedule) : schedule_of_(std::move(schedule)) {}  // NOLINT: implicit by design
+
+  // The node it was made from; refers to nothing for a number or a function.
+  const Output& node() const { return schedule_; }
+  // The rate as a scalar of `dtype` in `graph`, for an optimiser that counts `step`.
+  Output as(Graph& graph, DType dtype, const Output& step = {}) const;
 
  private:
   double value_ = 0.0;
   Output schedule_;
+  Schedule schedule_of_;
 };
 
-// First by value, then by norm; negative numbers are InvalidArgument.
+// First by value, then by norm. 0 and infinity clip nothing; negative numbers and NaN are InvalidArgument.
 struct GradientClipping {
-  double by_value = 0.0;        // each element to [-by_value, by_value]; 0: off
-  double by_global_norm = 0.0;  // all gradients scaled so that their joint 2-norm is at most this; 0: off
+  double by_value = 0.0;        // each element to [-by_value, by_value]
+  double by_global_norm = 0.0;  // clip_by_global_norm: all gradients scaled so that their joint 2-norm is at most this
 };
 
-using GradientsAndVariables = std::vector<std::pair<Output, Output>>;  // (gradient, variable)
+// What one training step does beside updating its variables.
+struct StepOptions {
+  // The counter that it increases by one, a variable. None: the step_counter() that its learning rate reads; else global_step(graph)
+  // for the graph's first training operation, and a new counter of its own for each further one, so that global_step counts one
+  // optimiser's steps.
+  Output counter = {};
+  // The updates of moving averages that it runs. None: those of the layers that it trains (update_ops_of), so that each of two
+  // networks of a graph moves its own. An empty list runs no updates, graph.collection(kUpdateOps) all.
+  std::optional<std::vector<Output>> updates = {};
+};
+
+// An int64 scalar variable that starts at 0: what a schedule reads, an optimiser increases and a program prints.
+Output step_counter(Graph& graph, std::string_view name = "step", SourceLocation location = SourceLocation::current());
 
 class Optimizer {
  public:
-  // Adds the update of one variable, after making its slots; returns the update op.
+  // Adds the update of one variable, after making its slots; returns the update op. `learning_rate` is float32 for a float16
+  // variable, else of the variable's dtype.
   using Update = std::function<Output(const Output& variable, const Output& gradient, const Output& learning_rate)>;
-  Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update,
+  Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update, StepOptions step = {},
             SourceLocation location = SourceLocation::current());
 
   // Gradients of `loss` (a scalar) for `variables` (empty: the collection trainable_variables), clipped, and their updates
-  // together with the collection `update_ops` (but for updates that need a placeholder which the loss does not: they belong to
-  // another model) and global_step. Throws InvalidArgument when the loss is no scalar, there is no
-  // variable, or the loss does not depend on one of them (it is named).
+  // together with the moving averages and the counter of StepOptions. Throws InvalidArgument when the loss is no scalar, there is
+  // no variable, the loss does not depend on one of them (it is named), or the learning rate reads a counter that another training
+  // operation increases and this one does not.
   Operation minimize(const Output& loss, const std::vector<Output>& variables = {},
                      SourceLocation location = SourceLocation::current()) const;
   // The two halves of minimize, for changing gradients in between.
@@ -59,17 +85,22 @@ class Optimizer {
                             SourceLocation location = SourceLocation::current()) const;
 
  private:
-  GradientsAndVariables compute(const Output& loss, const std::vector<Output>& variables, SourceLocation location) const;
+  GradientsAndVariables clipped_gradients(const Output& loss, const std::vector<Output>& variables,
+                                          SourceLocation location) const;
   Operation apply(const GradientsAndVariables& gradients) const;
+  Output counter_in(Graph& graph) const;
+  std::vector<Operation> updates_with(Graph& graph, const GradientsAndVariables& gradients) const;
   std::string name_;
   LearningRate rate_;
   GradientClipping clipping_;
   Update update_;
+  StepOptions step_;
 };
 
 struct SgdOptions {
   LearningRate learning_rate = 0.01;
   GradientClipping clipping = {};
+  StepOptions step = {};
 };
 Optimizer sgd(const SgdOptions& options = {}, SourceLocation location = SourceLocation::current());
 
@@ -79,6 +110,7 @@ struct MomentumOptions {
   double momentum = 0.9;
   bool nesterov = false;
   GradientClipping clipping = {};
+  StepOptions step = {};
 };
 Optimizer momentum(const MomentumOptions& options = {}, SourceLocation location = SourceLocation::current());
 
@@ -90,6 +122,7 @@ struct RmsPropOptions {
   double momentum = 0.0;
   double epsilon = 1e-10;
   GradientClipping clipping = {};
+  StepOptions step = {};
 };
 Optimizer rms_prop(const RmsPropOptions& options = {}, SourceLocation location = SourceLocation::current());
 
@@ -102,6 +135,7 @@ struct AdamOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   GradientClipping clipping = {};
+  StepOptions step = {};
 };
 Optimizer adam(const AdamOptions& options = {}, SourceLocation location = SourceLocation::current());
 
@@ -112,12 +146,8 @@ struct AdamWOptions {
   double epsilon = 1e-8;
   double weight_decay = 0.01;  // decoupled from the gradient (Loshchilov and Hutter, ICLR 2019)
   GradientClipping clipping = {};
+  StepOptions step = {};
 };
 Optimizer adamw(const AdamWOptions& options = {}, SourceLocation location = SourceLocation::current());
-
-// Scales `gradients` jointly so that sqrt(sum of squares) is at most `max_norm`. The norm is computed in float64 where one of
-// them is, in float32 otherwise.
-std::vector<Output> clip_by_global_norm(const std::vector<Output>& gradients, double max_norm,
-                                        SourceLocation location = SourceLocation::current());
 
 }  // namespace gradus::nn

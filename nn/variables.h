@@ -47,7 +47,8 @@ class ReuseVariables {
   std::map<std::string, std::size_t> taken_;
 };
 
-// An int64 scalar that minimize() increases by one per training step; made when first asked for.
+// An int64 scalar that the graph's first training operation increases by one per step; made when first asked for. For the steps of
+// a second optimiser on the graph see step_counter() in nn/optimizers.h.
 Output global_step(Graph& graph, SourceLocation location = SourceLocation::current());
 
 }  // namespace gradus::nn

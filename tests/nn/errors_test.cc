@@ -425,7 +425,7 @@ TEST_F(Mistakes, OfOptimizers) {
   refused("nn::LearningRate", {"learning_rate refers to nothing"}, [&] { sgd({.learning_rate = none}); });
   refused("nn::LearningRate", {"must be floating; 'step' is int64", "nn::cosine_decay"},
           [&] { sgd({.learning_rate = step}); });
-  refused("nn::sgd", {"clipping.by_value must be finite and not negative; got -1"},
+  refused("nn::sgd", {"clipping.by_value must not be negative", "got -1"},
           [&] { sgd({.clipping = {.by_value = -1}}); });
   refused("nn::adam", {"clipping.by_global_norm", "got nan"}, [&] { adam({.clipping = {.by_global_norm = kNaN}}); });
   refused("nn::momentum", {"momentum must be in [0, 1); got 1.5"}, [&] { momentum({.momentum = 1.5}); });
@@ -438,9 +438,9 @@ TEST_F(Mistakes, OfOptimizers) {
   refused("nn::adamw", {"weight_decay must be finite and not negative; got -0.1"},
           [&] { adamw({.weight_decay = -0.1}); });
   refused(
-      "nn::clip_by_global_norm", {"the norm must be positive; got 0"}, [&] { clip_by_global_norm({rows}, 0); }, &graph);
+      "nn::clip_by_global_norm", {"max_norm must be positive", "got 0"}, [&] { clip_by_global_norm({rows}, 0); }, &graph);
   refused(
-      "nn::clip_by_global_norm", {"a gradient refers to nothing"},
+      "nn::clip_by_global_norm", {"one of the tensors refers to nothing"},
       [&] {
         clip_by_global_norm({rows, none}, 1);
       },
