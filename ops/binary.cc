@@ -144,7 +144,7 @@ void register_binary_ops(OpRegistry& registry) {
         *z = std::min(x, y);
         return true;
       }));
-  add("Pow", floating_broadcast_shape, "z = x^y");
+  add("Pow", broadcast_shape, "z = x^y");
   add("SquaredDifference", broadcast_shape, "z = (x - y)^2");
   registry.add({.name = "AddN",
                 .inputs = {"values..."},

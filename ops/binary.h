@@ -34,7 +34,8 @@ Output maximum(const Operand& x, const Operand& y, std::string_view name = "",
                SourceLocation location = SourceLocation::current());
 Output minimum(const Operand& x, const Operand& y, std::string_view name = "",
                SourceLocation location = SourceLocation::current());
-// x ^ y of floating dtypes, as C's pow: NaN for negative x and fractional y. The gradient by y is 0 where x <= 0.
+// x ^ y. Floating dtypes as C's pow: NaN for negative x and fractional y; the gradient by y is 0 where x <= 0. Integers wrap around;
+// a negative power of them fails with InvalidArgument in the run.
 Output pow(const Operand& x, const Operand& y, std::string_view name = "",
            SourceLocation location = SourceLocation::current());
 // (x - y)^2

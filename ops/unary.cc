@@ -37,6 +37,12 @@ void gradient_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), c.input_shape(0).merged_with(c.input_shape(1)));
 }
 
+void derivative_shape(ShapeContext& c) {
+  const std::int64_t order = c.attrs<DerivativeAttrs>().order;
+  if (order < 1) c.fail(fmt::format("order must be 1 or more; got {}", order));
+  gradient_shape(c);
+}
+
 Output unary(const char* op, const Output& x, std::string_view name, SourceLocation location) {
   return add_op(op, {x}, {}, name, location);
 }
@@ -59,9 +65,12 @@ Output sigmoid(const Output& x, std::string_view name, SourceLocation at) { retu
 Output softplus(const Output& x, std::string_view name, SourceLocation at) { return unary("Softplus", x, name, at); }
 Output relu(const Output& x, std::string_view name, SourceLocation at) { return unary("Relu", x, name, at); }
 Output relu6(const Output& x, std::string_view name, SourceLocation at) { return unary("Relu6", x, name, at); }
-Output elu(const Output& x, std::string_view name, SourceLocation at) { return unary("Elu", x, name, at); }
 Output gelu(const Output& x, std::string_view name, SourceLocation at) { return unary("Gelu", x, name, at); }
 Output erf(const Output& x, std::string_view name, SourceLocation at) { return unary("Erf", x, name, at); }
+Output elu(const Output& x, double alpha, std::string_view name, SourceLocation at) {
+  return add_op("Elu", {x}, EluAttrs{alpha}, name, at);
+}
+Output elu(const Output& x, std::string_view name, SourceLocation at) { return elu(x, EluAttrs{}.alpha, name, at); }
 Output leaky_relu(const Output& x, double alpha, std::string_view name, SourceLocation at) {
   return add_op("LeakyRelu", {x}, LeakyReluAttrs{alpha}, name, at);
 }
@@ -80,17 +89,22 @@ Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& 
                        SourceLocation at) {
   return add_op("LeakyReluGrad", {dy, x}, attrs, name, at);
 }
-Output elu_grad(const Output& dy, const Output& y, std::string_view name, SourceLocation at) {
-  return add_op("EluGrad", {dy, y}, {}, name, at);
+Output elu_grad(const Output& dy, const Output& x, const EluAttrs& attrs, std::string_view name, SourceLocation at) {
+  return add_op("EluGrad", {dy, x}, attrs, name, at);
 }
-Output gelu_grad(const Output& dy, const Output& x, std::string_view name, SourceLocation at) {
-  return add_op("GeluGrad", {dy, x}, {}, name, at);
+Output tanh_grad(const Output& dy, const Output& x, std::string_view name, SourceLocation at) {
+  return add_op("TanhGrad", {dy, x}, {}, name, at);
 }
-Output tanh_grad(const Output& y, const Output& dy, std::string_view name, SourceLocation at) {
-  return add_op("TanhGrad", {y, dy}, {}, name, at);
+Output sigmoid_grad(const Output& dy, const Output& x, std::string_view name, SourceLocation at) {
+  return add_op("SigmoidGrad", {dy, x}, {}, name, at);
 }
-Output sigmoid_grad(const Output& y, const Output& dy, std::string_view name, SourceLocation at) {
-  return add_op("SigmoidGrad", {y, dy}, {}, name, at);
+Output gelu_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs, std::string_view name,
+                 SourceLocation at) {
+  return add_op("GeluGrad", {dy, x}, attrs, name, at);
+}
+Output erf_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs, std::string_view name,
+                SourceLocation at) {
+  return add_op("ErfGrad", {dy, x}, attrs, name, at);
 }
 
 void register_unary_ops(OpRegistry& registry) {
@@ -120,7 +134,7 @@ void register_unary_ops(OpRegistry& registry) {
   add("Relu", numeric_shape, "y = max(x, 0)");
   add("Relu6", numeric_shape, "y = min(max(x, 0), 6)");
   add("LeakyRelu", floating_shape, "y = x where x >= 0, else alpha * x", LeakyReluAttrs{});
-  add("Elu", floating_shape, "y = x where x >= 0, else e^x - 1");
+  add("Elu", floating_shape, "y = x where x >= 0, else alpha * (e^x - 1)", EluAttrs{});
   add("Gelu", floating_shape, "y = x * (1 + erf(x / sqrt(2))) / 2");
   add("Erf", floating_shape, "y = erf(x), the error function");
 
@@ -132,23 +146,26 @@ void register_unary_ops(OpRegistry& registry) {
                 .summary = "y = x converted to dtype",
                 .value = cast_value});
 
-  const auto add_gradient = [&](const char* name, const char* first, const char* second, const char* summary,
-                                Attrs attrs = {}) {
+  const auto add_gradient = [&](const char* name, const char* summary, Attrs attrs = {}, ShapeFn shape = gradient_shape,
+                                const char* second = "x") {
     registry.add({.name = name,
-                  .inputs = {first, second},
+                  .inputs = {"dy", second},
                   .outputs = {"dx"},
-                  .shape = gradient_shape,
+                  .shape = shape,
                   .attrs = std::move(attrs),
                   .summary = summary,
                   .inplace_inputs = {0, 1}});
   };
-  add_gradient("ReluGrad", "dy", "y", "dx = dy where y > 0, else 0");
-  add_gradient("Relu6Grad", "dy", "y", "dx = dy where 0 < y < 6, else 0");
-  add_gradient("LeakyReluGrad", "dy", "x", "dx = dy where x > 0, else alpha * dy", LeakyReluAttrs{});
-  add_gradient("EluGrad", "dy", "y", "dx = dy where y >= 0, else dy * (y + 1)");
-  add_gradient("GeluGrad", "dy", "x", "dx = dy * (Phi(x) + x * phi(x)), the normal distribution and its density");
-  add_gradient("TanhGrad", "y", "dy", "dx = dy * (1 - y^2)");
-  add_gradient("SigmoidGrad", "y", "dy", "dx = dy * y * (1 - y)");
+  add_gradient("ReluGrad", "dx = dy where y > 0, else 0", {}, gradient_shape, "y");
+  add_gradient("Relu6Grad", "dx = dy where 0 < y < 6, else 0", {}, gradient_shape, "y");
+  add_gradient("LeakyReluGrad", "dx = dy where x > 0, else alpha * dy", LeakyReluAttrs{});
+  add_gradient("EluGrad", "dx = dy where x >= 0, else dy * alpha * e^x", EluAttrs{});
+  add_gradient("TanhGrad", "dx = dy / cosh(x)^2");
+  add_gradient("SigmoidGrad", "dx = dy * sigmoid(x) * sigmoid(-x)");
+  add_gradient("GeluGrad", "dx = dy times a derivative of gelu; of order 1: Phi(x) + x * phi(x)", DerivativeAttrs{},
+               derivative_shape);
+  add_gradient("ErfGrad", "dx = dy times a derivative of erf; of order 1: 2 / sqrt(pi) * e^(-x^2)", DerivativeAttrs{},
+               derivative_shape);
 }
 
 }  // namespace gradus

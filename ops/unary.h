@@ -3,6 +3,7 @@
 // TensorFlow's. Page, with gradients: docs/ops/unary.md.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "gradus/graph/graph.h"
@@ -22,6 +23,23 @@ struct LeakyReluAttrs {
   template <class V>
   void visit(V& v) {
     v("alpha", alpha, "slope for x < 0");
+  }
+};
+
+struct EluAttrs {
+  double alpha = 1.0;
+  template <class V>
+  void visit(V& v) {
+    v("alpha", alpha, "-alpha is the limit for x -> -infinity");
+  }
+};
+
+// Of the ops that compute derivatives of any order.
+struct DerivativeAttrs {
+  std::int64_t order = 1;
+  template <class V>
+  void visit(V& v) {
+    v("order", order, "1 for the first derivative, 2 for the second, ...");
   }
 };
 
@@ -51,7 +69,10 @@ Output relu6(const Output& x, std::string_view name = "", SourceLocation locatio
 // x where x >= 0, alpha * x elsewhere.
 Output leaky_relu(const Output& x, double alpha = 0.2, std::string_view name = "",
                   SourceLocation location = SourceLocation::current());
-// x where x >= 0, exp(x) - 1 elsewhere (Clevert, Unterthiner, Hochreiter 2015, with alpha = 1).
+// x where x >= 0, alpha * (exp(x) - 1) elsewhere (Clevert, Unterthiner, Hochreiter 2015). The slope at 0 is 1, for any alpha.
+Output elu(const Output& x, double alpha, std::string_view name = "",
+           SourceLocation location = SourceLocation::current());
+// The same with alpha = 1.
 Output elu(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 // x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks, Gimpel 2016), not the approximation by tanh.
 Output gelu(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
@@ -64,8 +85,9 @@ Output erf(const Output& x, std::string_view name = "", SourceLocation location 
 Output cast(const Output& x, DType dtype, std::string_view name = "",
             SourceLocation location = SourceLocation::current());
 
-// The gradients that pay as ops of their own: one pass instead of three or four. `dy` has the shape and dtype of x.
-// They are written in terms of the forward op's result y where that suffices, so that x need not be kept.
+// The gradients that pay as ops of their own: one pass instead of several, and no digits lost where they are small. `dy` has the
+// shape and dtype of the other operand: relu and relu6 need only the sign of their result, the others read x, because 1 - y^2 of a
+// rounded y says little about the slope of tanh at x.
 // dy where y > 0, else 0
 Output relu_grad(const Output& dy, const Output& y, std::string_view name = "",
                  SourceLocation location = SourceLocation::current());
@@ -75,18 +97,22 @@ Output relu6_grad(const Output& dy, const Output& y, std::string_view name = "",
 // dy where x > 0, else alpha * dy
 Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs, std::string_view name = "",
                        SourceLocation location = SourceLocation::current());
-// dy where y >= 0, else dy * (y + 1)
-Output elu_grad(const Output& dy, const Output& y, std::string_view name = "",
+// dy where x >= 0, else dy * alpha * exp(x)
+Output elu_grad(const Output& dy, const Output& x, const EluAttrs& attrs = {}, std::string_view name = "",
                 SourceLocation location = SourceLocation::current());
-// dy * (Phi(x) + x * phi(x)), the normal distribution and its density
-Output gelu_grad(const Output& dy, const Output& x, std::string_view name = "",
+// dy / cosh(x)^2
+Output tanh_grad(const Output& dy, const Output& x, std::string_view name = "",
                  SourceLocation location = SourceLocation::current());
-// dy * (1 - y^2)
-Output tanh_grad(const Output& y, const Output& dy, std::string_view name = "",
-                 SourceLocation location = SourceLocation::current());
-// dy * y * (1 - y)
-Output sigmoid_grad(const Output& y, const Output& dy, std::string_view name = "",
+// dy * sigmoid(x) * sigmoid(-x)
+Output sigmoid_grad(const Output& dy, const Output& x, std::string_view name = "",
                     SourceLocation location = SourceLocation::current());
+// dy times the derivative of gelu of order attrs.order: order 1 is Phi(x) + x * phi(x), the normal distribution and its density,
+// order 2 phi(x) * (2 - x^2).
+Output gelu_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs = {}, std::string_view name = "",
+                 SourceLocation location = SourceLocation::current());
+// dy times the derivative of erf of order attrs.order: order 1 is 2 / sqrt(pi) * exp(-x^2).
+Output erf_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs = {}, std::string_view name = "",
+                SourceLocation location = SourceLocation::current());
 
 void register_unary_ops(OpRegistry& registry);
 

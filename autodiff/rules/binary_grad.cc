@@ -27,24 +27,29 @@ void multiply_gradient(GradientContext& c) {
   if (c.needs(1)) set_reduced(c, 1, c.grad() * c.input(0));
 }
 
-// z = x / y: dx = dz / y, dy = -dz * z / y.
+// z = x / y: dx = dz / y, dy = -dz * (z / y): where 1 / y is beyond the numbers, z / y may not be.
 void divide_gradient(GradientContext& c) {
-  const Output dx = c.grad() / c.input(1);
-  if (c.needs(0)) set_reduced(c, 0, dx);
-  if (c.needs(1)) c.set(1, -sum_to_shape_of(dx * c.output(), c.input(1)));
+  if (c.needs(0)) set_reduced(c, 0, c.grad() / c.input(1));
+  if (c.needs(1)) c.set(1, -sum_to_shape_of(c.grad() * (c.output() / c.input(1)), c.input(1)));
+}
+
+double smallest_normal(DType dtype) {
+  return dtype == DType::kFloat16 ? 0x1p-14 : dtype == DType::kFloat32 ? 0x1p-126 : 0x1p-1022;
 }
 
 // dx = dz * y * x^(y-1), and 0 where both are 0. dy = dz * z * ln(x), and 0 where x <= 0, as in TensorFlow.
 void pow_gradient(GradientContext& c) {
   const Output x = c.input(0), y = c.input(1);
   if (c.needs(0)) {
-    // Any finite power will do at 0^0; elsewhere the power stays a function of y, for the second derivatives.
-    const Output both_zero = logical_and(equal(x, 0.0), equal(y, 0.0));
+    // Any finite power will do at 0^0, and where 1 / x may be beyond the numbers; elsewhere the power stays a function of y, for
+    // the second derivatives.
+    const Output both_zero = logical_and(less(abs(x), smallest_normal(x.dtype())), equal(y, 0.0));
     set_reduced(c, 0, c.grad() * y * pow(x, where(both_zero, 1.0, y - 1.0)));
   }
   if (c.needs(1)) {
-    const Output log_x = log(where(greater(x, 0.0), x, 1.0));
-    set_reduced(c, 1, c.grad() * c.output() * log_x);
+    // Both factors are guarded: z may be infinite.
+    const Output positive = greater(x, 0.0);
+    set_reduced(c, 1, c.grad() * where(positive, c.output(), 0.0) * log(where(positive, x, 1.0)));
   }
 }
 

@@ -21,19 +21,26 @@ Output centered(const Output& g, const Output& p) {
   return from_largest - row_sum(from_largest * p);
 }
 
-void softmax_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, centered(c.grad(), c.output()) * c.output());
+// sum(labels) * softmax(x) - labels, by the cross entropy, in one pass and without cancellation. It takes no rows without classes,
+// of which there may be some where the number of classes is not known yet; `otherwise` is for those.
+template <class F>
+Output backprop(const Output& labels, const Output& x, F otherwise) {
+  if (x.shape()[x.shape().rank() - 1] <= 0) return otherwise();
+  return softmax_cross_entropy_with_logits(labels, x).node().output(1);
 }
 
-// dx = dy - sum(dy) * p: what the cross entropy calls backprop, with labels -dy. (It takes no rows without classes.)
+// dx = (dy - sum(dy * y)) * y, which is minus that for the labels dy * y.
+void softmax_gradient(GradientContext& c) {
+  if (!c.needs(0)) return;
+  const Output labels = c.grad() * c.output();
+  c.set(0, -backprop(labels, c.input(0), [&] { return row_sum(labels) * c.output() - labels; }));
+}
+
+// dx = dy - sum(dy) * y, which is that for the labels -dy.
 void log_softmax_gradient(GradientContext& c) {
   if (!c.needs(0)) return;
-  const Output x = c.input(0);
-  if (x.shape()[x.shape().rank() - 1] > 0) {
-    c.set(0, softmax_cross_entropy_with_logits(-c.grad(), x).node().output(1));
-  } else {
-    c.set(0, c.grad() - exp(c.output()) * row_sum(c.grad()));
-  }
+  const Output labels = -c.grad();
+  c.set(0, backprop(labels, c.input(0), [&] { return row_sum(labels) * exp(c.output()) - labels; }));
 }
 
 // The sum of those terms that exist.

@@ -7,9 +7,6 @@
 namespace gradus {
 namespace {
 
-constexpr double kTwoOverSqrtPi = 1.1283791670955126;
-constexpr double kOneOverSqrtTwoPi = 0.3989422804014327;
-
 void cast_gradient(GradientContext& c) {
   if (is_floating(c.input(0).dtype()) && is_floating(c.output().dtype())) c.set(0, cast(c.grad(), c.input(0).dtype()));
 }
@@ -28,35 +25,35 @@ void leaky_relu_grad_gradient(GradientContext& c) {
   if (c.needs(0)) c.set(0, leaky_relu_grad(c.grad(), c.input(1), c.attrs<LeakyReluAttrs>()));
 }
 
-// EluGrad(dy, y) = dy where y >= 0, else dy * (y + 1).
+// EluGrad(dy, x) = dy where x >= 0, else dy * alpha * e^x: the exponential is its own derivative.
 void elu_grad_gradient(GradientContext& c) {
-  const Output dy = c.input(0), y = c.input(1);
-  if (c.needs(0)) c.set(0, elu_grad(c.grad(), y));
-  if (c.needs(1)) c.set(1, where(less(y, 0.0), c.grad() * dy, 0.0));
-}
-
-// GeluGrad(dy, x) = dy * (Phi(x) + x phi(x)), whose derivative by x is dy * phi(x) * (2 - x^2).
-void gelu_grad_gradient(GradientContext& c) {
   const Output dy = c.input(0), x = c.input(1);
-  if (c.needs(0)) c.set(0, gelu_grad(c.grad(), x));
-  if (c.needs(1)) {
-    const Output x2 = square(x);
-    c.set(1, c.grad() * dy * (kOneOverSqrtTwoPi * exp(-0.5 * x2) * (2.0 - x2)));
-  }
+  const EluAttrs& attrs = c.attrs<EluAttrs>();
+  if (c.needs(0)) c.set(0, elu_grad(c.grad(), x, attrs));
+  if (c.needs(1)) c.set(1, where(greater_equal(x, 0.0), 0.0, elu_grad(c.grad() * dy, x, attrs)));
 }
 
-// TanhGrad(y, dy) = dy * (1 - y^2).
+// The derivatives of gelu and erf are one op, for every order.
+template <Output (*op)(const Output&, const Output&, const DerivativeAttrs&)>
+void derivative_gradient(GradientContext& c) {
+  const Output dy = c.input(0), x = c.input(1);
+  const DerivativeAttrs& attrs = c.attrs<DerivativeAttrs>();
+  if (c.needs(0)) c.set(0, op(c.grad(), x, attrs));
+  if (c.needs(1)) c.set(1, op(c.grad() * dy, x, {.order = attrs.order + 1}));
+}
+
+// TanhGrad(dy, x) = dy / cosh(x)^2.
 void tanh_grad_gradient(GradientContext& c) {
-  const Output y = c.input(0), dy = c.input(1);
-  if (c.needs(0)) c.set(0, c.grad() * dy * (-2.0 * y));
-  if (c.needs(1)) c.set(1, tanh_grad(y, c.grad()));
+  const Output dy = c.input(0), x = c.input(1);
+  if (c.needs(0)) c.set(0, tanh_grad(c.grad(), x));
+  if (c.needs(1)) c.set(1, tanh_grad(c.grad() * dy, x) * (-2.0 * tanh(x)));
 }
 
-// SigmoidGrad(y, dy) = dy * y * (1 - y).
+// SigmoidGrad(dy, x) = dy * s * (1 - s), with s = sigmoid(x); 1 - 2 s is -tanh(x / 2), which does not cancel.
 void sigmoid_grad_gradient(GradientContext& c) {
-  const Output y = c.input(0), dy = c.input(1);
-  if (c.needs(0)) c.set(0, c.grad() * dy * (1.0 - 2.0 * y));
-  if (c.needs(1)) c.set(1, sigmoid_grad(y, c.grad()));
+  const Output dy = c.input(0), x = c.input(1);
+  if (c.needs(0)) c.set(0, sigmoid_grad(c.grad(), x));
+  if (c.needs(1)) c.set(1, -(sigmoid_grad(c.grad() * dy, x) * tanh(0.5 * x)));
 }
 
 }  // namespace
@@ -68,28 +65,29 @@ void register_unary_gradients(GradientRegistry& registry) {
   registry.add_none("Sign", "its derivative is 0 wherever it has one");
   registry.add("Square", [](C& c) { c.set(0, 2.0 * c.grad() * c.input(0)); });
   registry.add("Sqrt", [](C& c) { c.set(0, 0.5 * c.grad() / c.output()); });
-  registry.add("Rsqrt", [](C& c) { c.set(0, -0.5 * c.grad() * (square(c.output()) * c.output())); });
+  registry.add("Rsqrt", [](C& c) { c.set(0, -0.5 * c.grad() * c.output() * c.output() * c.output()); });
   registry.add("Exp", [](C& c) { c.set(0, c.grad() * c.output()); });
   registry.add("Log", [](C& c) { c.set(0, c.grad() / c.input(0)); });
   registry.add("Log1p", [](C& c) { c.set(0, c.grad() / (1.0 + c.input(0))); });
   registry.add("Sin", [](C& c) { c.set(0, c.grad() * cos(c.input(0))); });
   registry.add("Cos", [](C& c) { c.set(0, -(c.grad() * sin(c.input(0)))); });
-  registry.add("Tanh", [](C& c) { c.set(0, tanh_grad(c.output(), c.grad())); });
-  registry.add("Sigmoid", [](C& c) { c.set(0, sigmoid_grad(c.output(), c.grad())); });
+  registry.add("Tanh", [](C& c) { c.set(0, tanh_grad(c.grad(), c.input(0))); });
+  registry.add("Sigmoid", [](C& c) { c.set(0, sigmoid_grad(c.grad(), c.input(0))); });
   registry.add("Softplus", [](C& c) { c.set(0, c.grad() * sigmoid(c.input(0))); });
   registry.add("Relu", [](C& c) { c.set(0, relu_grad(c.grad(), c.output())); });
   registry.add("Relu6", [](C& c) { c.set(0, relu6_grad(c.grad(), c.output())); });
   registry.add("LeakyRelu", leaky_relu_gradient);
-  registry.add("Elu", [](C& c) { c.set(0, elu_grad(c.grad(), c.output())); });
+  registry.add("Elu", [](C& c) { c.set(0, elu_grad(c.grad(), c.input(0), c.attrs<EluAttrs>())); });
   registry.add("Gelu", [](C& c) { c.set(0, gelu_grad(c.grad(), c.input(0))); });
-  registry.add("Erf", [](C& c) { c.set(0, c.grad() * (kTwoOverSqrtPi * exp(-square(c.input(0))))); });
+  registry.add("Erf", [](C& c) { c.set(0, erf_grad(c.grad(), c.input(0))); });
   registry.add("Cast", cast_gradient);
 
   registry.add("ReluGrad", mask_gradient<relu_grad>);
   registry.add("Relu6Grad", mask_gradient<relu6_grad>);
   registry.add("LeakyReluGrad", leaky_relu_grad_gradient);
   registry.add("EluGrad", elu_grad_gradient);
-  registry.add("GeluGrad", gelu_grad_gradient);
+  registry.add("GeluGrad", derivative_gradient<gelu_grad>);
+  registry.add("ErfGrad", derivative_gradient<erf_grad>);
   registry.add("TanhGrad", tanh_grad_gradient);
   registry.add("SigmoidGrad", sigmoid_grad_gradient);
 }

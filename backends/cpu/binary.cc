@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "gradus/backends/cpu/elementwise.h"
+#include "gradus/core/integer_power.h"
 
 namespace gradus::cpu {
 namespace {
@@ -20,6 +21,18 @@ KernelFn quotient(F) {
       }
     });
   };
+}
+
+void integer_pow(KernelContext& c) {
+  visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
+    if constexpr (kIntegers.contains(dtype_of<T>)) {
+      const auto powers = c.input(1).flat<T>();
+      if (c.output(0).num_elements() > 0 && std::any_of(powers.begin(), powers.end(), [](T y) { return y < 0; })) {
+        c.fail(Code::kInvalidArgument, kNegativePower);
+      }
+      run_elementwise<2, T>(c, [](T x, T y) { return integer_power(x, y); });
+    }
+  });
 }
 
 // Sums blocks in a buffer, because the result may take the memory of an operand that occurs twice.
@@ -73,6 +86,7 @@ void register_binary_kernels(KernelRegistry& kernels) {
   });
   add_elementwise<Real, 2>(kernels, "RealDiv", [](auto x, auto y) { return x / y; });
   add_elementwise<Real, 2>(kernels, "Pow", [](auto x, auto y) { return y == 2 ? x * x : std::pow(x, y); });
+  kernels.add("Pow", kDevice, kIntegers, integer_pow, prepare_elementwise<2>);
   kernels.add("FloorDiv", kDevice, kIntegers, quotient([](auto x, auto y) { return floor_quotient(x, y); }),
               prepare_elementwise<2>);
   kernels.add("FloorMod", kDevice, kIntegers,

@@ -67,9 +67,9 @@ void prepare_elementwise(KernelContext& c) {
   c.state = std::make_shared<BroadcastRows>(c, operands);
 }
 
-// One row. The operands that repeat are read once.
+// One row. The operands that repeat are read once. Flattened: a formula that stays a call keeps the loop from being vectorised.
 template <unsigned advancing, class F, class Y, std::size_t... k, class... X>
-void row_loop(F f, Y* y, std::int64_t n, std::index_sequence<k...>, const X*... x) {
+[[gnu::flatten]] void row_loop(F f, Y* y, std::int64_t n, std::index_sequence<k...>, const X*... x) {
   const std::tuple<X...> repeated{*x...};
   GRADUS_INDEPENDENT_ITERATIONS
   for (std::int64_t i = 0; i < n; ++i) {

@@ -3,8 +3,11 @@
 // not vectorised.
 #pragma once
 
+#include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace gradus::cpu {
 
@@ -14,7 +17,7 @@ template <>
 struct ExponentialFormat<float> {
   using Bits = std::uint32_t;
   static constexpr Bits kMantissaBits = 23, kBias = 127;
-  static constexpr float kLowest = -104, kHighest = 89;                      // e^x is 0 below, infinite above
+  static constexpr float kLowest = -170, kHighest = 89;  // far below the smallest number; infinite above
   static constexpr float kLn2High = 0x1.63p-1f, kLn2Low = -0x1.bd0106p-13f;  // n * kLn2High is exact
   static constexpr int kDegree = 7;  // of the series: |r| <= ln(2) / 2 leaves less than an ulp
 };
@@ -22,7 +25,7 @@ template <>
 struct ExponentialFormat<double> {
   using Bits = std::uint64_t;
   static constexpr Bits kMantissaBits = 52, kBias = 1023;
-  static constexpr double kLowest = -746, kHighest = 710;
+  static constexpr double kLowest = -1400, kHighest = 710;
   static constexpr double kLn2High = 0x1.62e42feep-1, kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr int kDegree = 13;
 };
@@ -38,10 +41,24 @@ template <class T, int k = 0>
   }
 }
 
-// e^x, or e^x - 1 without cancellation near 0. x = n ln(2) + r; 2^n is multiplied by in two halves, because n may be beyond the
-// exponents of normal numbers.
-template <bool minus_one, class T>
-[[gnu::always_inline]] inline T exponential_of(T x) {
+// c[0] + c[1] x + c[2] x^2 + ...
+template <class T, std::size_t n>
+[[gnu::always_inline]] inline T polynomial(const std::array<T, n>& c, T x) {
+  return [&]<std::size_t... k>(std::index_sequence<k...>) __attribute__((always_inline)) {
+    T sum = c[n - 1];
+    ((sum = sum * x + c[n - 2 - k]), ...);
+    return sum;
+  }
+  (std::make_index_sequence<n - 1>{});
+}
+
+// x = n ln(2) + r, with 2^n in two halves, because n may be beyond the exponents of normal numbers.
+template <class T>
+struct ReducedExponent {
+  T n, r, half, rest;
+};
+template <class T>
+[[gnu::always_inline]] inline ReducedExponent<T> reduced_exponent(T x) {
   using Format = ExponentialFormat<T>;
   using Bits = typename Format::Bits;
   constexpr T kOneOverLn2 = static_cast<T>(1.4426950408889634);
@@ -52,19 +69,31 @@ template <bool minus_one, class T>
   const Bits half = std::bit_cast<Bits>(rounded_half) - std::bit_cast<Bits>(kRound);
   const Bits rest = std::bit_cast<Bits>(rounded) - std::bit_cast<Bits>(kRound) - half;
   const auto power_of_two = [](Bits e) { return std::bit_cast<T>((e + Format::kBias) << Format::kMantissaBits); };
-  const T r = (x - n * Format::kLn2High) - n * Format::kLn2Low;
-  const T fraction = exponential_series(r) * r;
-  const T power = (1 + fraction) * power_of_two(half) * power_of_two(rest);
-  if constexpr (minus_one) return n == 0 ? fraction : power - 1;
-  return power;
+  return {n, (x - n * Format::kLn2High) - n * Format::kLn2Low, power_of_two(half), power_of_two(rest)};
 }
+
+// e^x
 template <class T>
 [[gnu::always_inline]] inline T exponential(T x) {
-  return exponential_of<false>(x);
+  const ReducedExponent<T> e = reduced_exponent(x);
+  return (1 + exponential_series(e.r) * e.r) * e.half * e.rest;
 }
+
+// e^x - 1, without cancellation near 0
 template <class T>
 [[gnu::always_inline]] inline T exponential_minus_one(T x) {
-  return exponential_of<true>(x);
+  const ReducedExponent<T> e = reduced_exponent(x);
+  const T fraction = exponential_series(e.r) * e.r;
+  return e.n == 0 ? fraction : (1 + fraction) * e.half * e.rest - 1;
+}
+
+// e^(x + low) * factor, for a small `low` that x has no digits for and a factor of moderate size: exact to rounding also where the
+// power alone would be below the normal numbers.
+template <class T>
+[[gnu::always_inline]] inline T exponential_times(T x, T low, T factor) {
+  const ReducedExponent<T> e = reduced_exponent(x);
+  const T r = e.r + low;
+  return (1 + exponential_series(r) * r) * factor * e.half * e.rest;
 }
 
 }  // namespace gradus::cpu

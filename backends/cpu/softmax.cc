@@ -57,12 +57,46 @@ U largest_of(const U* x, std::int64_t n) {
 // Terms of 1 are counted: there may be ties, but at least one.
 template <class U>
 U rest_of(const U* powers, std::int64_t n) {
+  if (n < 16) {
+    U below = 0, ones = -1;
+    for (std::int64_t k = 0; k < n; ++k) {
+      below += powers[k] == 1 ? 0 : powers[k];
+      ones += powers[k] == 1 ? 1 : 0;
+    }
+    return below + ones;
+  }
   const auto plus = [](U a, U b) { return a + b; };
   const U below = combine(
       powers, n, U{0}, [](U p) { return p == 1 ? U{0} : p; }, plus);
   return below + (combine(
                       powers, n, U{0}, [](U p) { return p == 1 ? U{1} : U{0}; }, plus) -
                   1);
+}
+
+// e^(x - largest). The difference is rounded by up to half a unit of its last place, which is many of the power's; what was lost is
+// found exactly (Knuth's sum of two numbers) and taken into the power.
+template <class U>
+[[gnu::always_inline]] inline U power_of_difference(U x, U largest) {
+  const U difference = x - largest, shift = difference - x;
+  const U lost = (x - (difference - shift)) - (largest + shift);
+  return exponential_times(difference, difference < ExponentialFormat<U>::kLowest ? U{0} : lost, U{1});
+}
+
+// power = e^(x - the row's largest). Rows that are short beside vector registers are taken as one, with the largest repeated.
+template <class U>
+void take_powers(const U* x, U* power, const U* largest, std::int64_t rows, std::int64_t classes) {
+  constexpr std::int64_t kShort = 32;
+  if (classes < kShort) {
+    U repeated[kBlockRows * kShort];
+    for (std::int64_t r = 0, i = 0; r < rows; ++r) {
+      for (const std::int64_t end = i + classes; i < end; ++i) repeated[i] = largest[r];
+    }
+    for (std::int64_t i = 0; i < rows * classes; ++i) power[i] = power_of_difference(x[i], repeated[i]);
+  } else {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t i = r * classes; i < (r + 1) * classes; ++i) power[i] = power_of_difference(x[i], largest[r]);
+    }
+  }
 }
 
 // float16 rows are expanded to float32 in scratch memory; others are computed in the result itself.
@@ -94,11 +128,8 @@ void for_blocks(KernelContext& c, const T* x, T* result, RowExtents e, F&& finis
         from = powers;
       }
       RowSums<U> sums;
-      for (std::int64_t r = 0; r < rows; ++r) {
-        const U largest = sums.largest[r] = largest_of(from + r * e.classes, e.classes);
-        for (std::int64_t i = r * e.classes; i < (r + 1) * e.classes; ++i) powers[i] = from[i] - largest;
-      }
-      for (std::int64_t i = 0; i < rows * e.classes; ++i) powers[i] = exponential(powers[i]);
+      for (std::int64_t r = 0; r < rows; ++r) sums.largest[r] = largest_of(from + r * e.classes, e.classes);
+      take_powers(from, powers, sums.largest, rows, e.classes);
       for (std::int64_t r = 0; r < rows; ++r) sums.rest[r] = rest_of(powers + r * e.classes, e.classes);
       finish(first, rows, powers, sums);
     }

@@ -1,5 +1,5 @@
-// One formula per element-wise op of one operand, and per op that computes such a gradient. Transcendental functions
-// other than e^x are Eigen's, which are vectorised for float32; square roots are the processor's, which are exact.
+// One formula per element-wise op of one operand, and per op that computes such a gradient. Sines, cosines and tanh are Eigen's,
+// which are vectorised for float32; square roots are the processor's, which are exact; all else is in the headers beside.
 #include "gradus/ops/unary.h"
 
 #include <cmath>
@@ -8,15 +8,12 @@
 #include "gradus/backends/cpu/eigen.h"
 #include "gradus/backends/cpu/elementwise.h"
 #include "gradus/backends/cpu/exponential.h"
+#include "gradus/backends/cpu/logarithm.h"
+#include "gradus/backends/cpu/normal_tail.h"
 #include "gradus/core/convert.h"
 
 namespace gradus::cpu {
 namespace {
-
-template <class T>
-constexpr T kSqrtHalf = static_cast<T>(0.70710678118654752);
-template <class T>
-constexpr T kOneOverSqrtTwoPi = static_cast<T>(0.3989422804014327);
 
 // Registers y = f(x) of whole rows, x and y as Eigen arrays.
 template <class F>
@@ -47,28 +44,34 @@ void add_rows(KernelRegistry& kernels, const char* op, F) {
   kernels.add(op, kDevice, kFloating, compute);
 }
 
-// ln(1 + e^x). y may be x.
-template <class T>
-void softplus_row(const T* x, T* y, std::int64_t n) {
-  constexpr std::int64_t kBlock = 256;
-  using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
-  T power[kBlock];
-  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, n - begin);
-    for (std::int64_t i = 0; i < count; ++i) power[i] = exponential(-std::abs(x[begin + i]));
-    Eigen::Map<Array>(y + begin, count) =
-        Eigen::Map<const Array>(x + begin, count).max(0) + Eigen::Map<const Array>(power, count).log1p();
-  }
-}
-
-template <int operands, class F>
-KernelFn with_alpha(F) {
-  return [](KernelContext& c) {
+// A formula f(alpha, x0, ...) with the slope of Attrs, LeakyReluAttrs or EluAttrs.
+template <class Attrs, int operands, class F>
+void add_with_alpha(KernelRegistry& kernels, const char* op, F) {
+  const KernelFn compute = [](KernelContext& c) {
     visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-      const auto alpha = static_cast<Compute<T>>(c.attrs<LeakyReluAttrs>().alpha);
+      const auto alpha = static_cast<Compute<T>>(c.attrs<Attrs>().alpha);
       run_elementwise<operands, T>(c, [alpha](auto... x) { return F{}(alpha, x...); });
     });
   };
+  kernels.add(op, kDevice, kFloating, compute, prepare_elementwise<operands>);
+}
+
+// dx = dy * first(x) for the derivative of order 1, dy * second(x) for 2, dy * any(x, order) for others.
+template <class First, class Second, class Any>
+void add_derivative(KernelRegistry& kernels, const char* op, First, Second, Any) {
+  const KernelFn compute = [](KernelContext& c) {
+    visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
+      const std::int64_t order = c.attrs<DerivativeAttrs>().order;
+      if (order == 1) {
+        run_elementwise<2, T>(c, [](auto dy, auto x) { return dy * First{}(x); });
+      } else if (order == 2) {
+        run_elementwise<2, T>(c, [](auto dy, auto x) { return dy * Second{}(x); });
+      } else {
+        run_elementwise<2, T>(c, [order](auto dy, auto x) { return dy * Any{}(x, order); });
+      }
+    });
+  };
+  kernels.add(op, kDevice, kFloating, compute, prepare_elementwise<2>);
 }
 
 void cast_kernel(KernelContext& c) {
@@ -107,37 +110,49 @@ void register_unary_kernels(KernelRegistry& kernels) {
   add_elementwise<Real, 1>(kernels, "Sqrt", [](auto x) { return std::sqrt(x); });
   add_elementwise<Real, 1>(kernels, "Rsqrt", [](auto x) { return 1 / std::sqrt(x); });
   add_elementwise<Real, 1>(kernels, "Exp", [](auto x) { return exponential(x); });
-  add_rows(kernels, "Log", [](const auto& x, auto& y) { y = x.log(); });
-  add_rows(kernels, "Log1p", [](const auto& x, auto& y) { y = x.log1p(); });
+  add_elementwise<Real, 1>(kernels, "Log", [](auto x) { return logarithm(x); });
+  add_elementwise<Real, 1>(kernels, "Log1p", [](auto x) { return logarithm_of_one_plus(x); });
   add_rows(kernels, "Sin", [](const auto& x, auto& y) { y = x.sin(); });
   add_rows(kernels, "Cos", [](const auto& x, auto& y) { y = x.cos(); });
   add_rows(kernels, "Tanh", [](const auto& x, auto& y) { y = x.tanh(); });
-  add_elementwise<Real, 1>(kernels, "Sigmoid", [](auto x) { return 1 / (1 + exponential(-x)); });
-  add_rows(kernels, "Softplus", [](const auto& x, auto& y) { softplus_row(x.data(), y.data(), x.size()); });
+  // With e^-|x|, which cannot overflow.
+  add_elementwise<Real, 1>(kernels, "Sigmoid", [](auto x) {
+    const auto power = exponential(-std::abs(x));
+    return (x < 0 ? power : 1) / (1 + power);
+  });
+  add_elementwise<Real, 1>(kernels, "Softplus",
+                           [](auto x) { return (x < 0 ? 0 : x) + logarithm_of_one_plus(exponential(-std::abs(x))); });
   add_elementwise<Numeric, 1>(kernels, "Relu", ReluOf{});
   add_elementwise<Numeric, 1>(kernels, "Relu6", Relu6Of{});
-  kernels.add("LeakyRelu", kDevice, kFloating, with_alpha<1>([](auto alpha, auto x) { return x >= 0 ? x : alpha * x; }),
-              prepare_elementwise<1>);
-  add_elementwise<Real, 1>(kernels, "Elu", [](auto x) { return x >= 0 ? x : exponential_minus_one(x); });
-  add_elementwise<Real, 1>(kernels, "Gelu", [](auto x) {
-    using T = decltype(x);
-    return T{0.5} * x * (1 + std::erf(x * kSqrtHalf<T>));
-  });
-  add_elementwise<Real, 1>(kernels, "Erf", [](auto x) { return std::erf(x); });
+  add_with_alpha<LeakyReluAttrs, 1>(kernels, "LeakyRelu", [](auto alpha, auto x) { return x >= 0 ? x : alpha * x; });
+  add_with_alpha<EluAttrs, 1>(kernels, "Elu",
+                              [](auto alpha, auto x) { return x >= 0 ? x : alpha * exponential_minus_one(x); });
+  add_elementwise<Real, 1>(kernels, "Gelu", [](auto x) { return gelu_of(x); });
+  add_elementwise<Real, 1>(kernels, "Erf", [](auto x) { return error_function(x); });
   kernels.add("Cast", kDevice, kAllDTypes, cast_kernel);
 
   add_elementwise<Real, 2>(kernels, "ReluGrad", [](auto dy, auto y) { return y > 0 ? dy : decltype(dy){0}; });
   add_elementwise<Real, 2>(kernels, "Relu6Grad", [](auto dy, auto y) { return y > 0 && y < 6 ? dy : decltype(dy){0}; });
-  add_elementwise<Real, 2>(kernels, "EluGrad", [](auto dy, auto y) { return y >= 0 ? dy : dy * (y + 1); });
-  add_elementwise<Real, 2>(kernels, "TanhGrad", [](auto y, auto dy) { return dy * (1 - y * y); });
-  add_elementwise<Real, 2>(kernels, "SigmoidGrad", [](auto y, auto dy) { return dy * y * (1 - y); });
-  kernels.add("LeakyReluGrad", kDevice, kFloating,
-              with_alpha<2>([](auto alpha, auto dy, auto x) { return x > 0 ? dy : alpha * dy; }),
-              prepare_elementwise<2>);
-  add_elementwise<Real, 2>(kernels, "GeluGrad", [](auto dy, auto x) {
-    using T = decltype(x);
-    return dy * (T{0.5} * (1 + std::erf(x * kSqrtHalf<T>)) + x * kOneOverSqrtTwoPi<T> * std::exp(T{-0.5} * x * x));
+  add_with_alpha<LeakyReluAttrs, 2>(kernels, "LeakyReluGrad",
+                                    [](auto alpha, auto dy, auto x) { return x > 0 ? dy : alpha * dy; });
+  add_with_alpha<EluAttrs, 2>(kernels, "EluGrad",
+                              [](auto alpha, auto dy, auto x) { return x >= 0 ? dy : dy * (alpha * exponential(x)); });
+  // 1 / cosh(x)^2 and 1 / (2 cosh(x / 2))^2, with powers that cannot overflow.
+  add_elementwise<Real, 2>(kernels, "TanhGrad", [](auto dy, auto x) {
+    const auto power = exponential(-2 * std::abs(x)), sum = 1 + power;
+    return dy * (4 * power / (sum * sum));
   });
+  add_elementwise<Real, 2>(kernels, "SigmoidGrad", [](auto dy, auto x) {
+    const auto power = exponential(-std::abs(x)), sum = 1 + power;
+    return dy * (power / (sum * sum));
+  });
+  const auto second = []<class F>(F) { return [](auto x) { return F{}(x, 2); }; };
+  const auto gelu_any = [](auto x, std::int64_t order) { return gelu_derivative(x, order); };
+  const auto erf_any = [](auto x, std::int64_t order) { return error_function_derivative(x, order); };
+  add_derivative(
+      kernels, "GeluGrad", [](auto x) { return gelu_slope(x); }, second(gelu_any), gelu_any);
+  add_derivative(
+      kernels, "ErfGrad", [](auto x) { return error_function_derivative(x, 1); }, second(erf_any), erf_any);
 }
 
 }  // namespace gradus::cpu

@@ -3,6 +3,7 @@
 
 #include "gradus/backends/reference/elementwise.h"
 #include "gradus/backends/reference/kernels.h"
+#include "gradus/core/integer_power.h"
 
 namespace gradus::reference {
 namespace {
@@ -38,6 +39,10 @@ void register_binary_kernels(KernelRegistry& kernels) {
           elementwise<2>([](auto x, auto y) { return (wrapping(x) - wrapping(y)) * (wrapping(x) - wrapping(y)); }));
   kernels.add("RealDiv", kDevice, kFloating, real_elementwise<2>([](double x, double y) { return x / y; }));
   kernels.add("Pow", kDevice, kFloating, real_elementwise<2>([](double x, double y) { return std::pow(x, y); }));
+  kernels.add("Pow", kDevice, kIntegers, integer_elementwise<2>([](std::int64_t x, std::int64_t y, KernelContext& c) {
+                if (y < 0) c.fail(Code::kInvalidArgument, kNegativePower);
+                return integer_power(x, y);
+              }));
   kernels.add("FloorDiv", kDevice, kIntegers,
               integer_elementwise<2>(
                   [](std::int64_t x, std::int64_t y, KernelContext& c) { return floor_quotient(x, divisor(y, c)); }));

@@ -9,8 +9,9 @@
 namespace gradus::reference {
 namespace {
 
-// One row of logits. All is computed from x - maximum: adding the maximum back would lose the digits that it has in excess. The
-// term of the (first) maximum, which is 1, is kept out of the sum, so that log1p and 1 - p stay exact where it has nearly all.
+// One row of logits. All is computed from x - maximum: adding the maximum back would lose the digits that it has in excess. (In long
+// double, because an exponential makes much of the rounding of a difference.) The term of the (first) maximum, which is 1, is kept
+// out of the sum, so that log1p and 1 - p stay exact where it has nearly all.
 class Row {
  public:
   Row(const Tensor& x, std::int64_t first, std::int64_t classes) : x_(x), first_(first) {
@@ -18,20 +19,24 @@ class Row {
       if (x.at(first + k) > x.at(first + place_) || std::isnan(x.at(first + place_))) place_ = k;
     }
     if (classes > 0) rest_ = log_power(place_);  // 0, or NaN for a row with NaN or infinity, or of -infinity only
-    for (std::int64_t k = 0; k < classes; ++k) rest_ += k == place_ ? 0.0 : std::exp(log_power(k));
+    for (std::int64_t k = 0; k < classes; ++k) rest_ += k == place_ ? 0 : std::exp(log_power(k));
   }
 
   // log p[k], p[k] and 1 - p[k].
-  double log_probability(std::int64_t k) const { return log_power(k) - std::log1p(rest_); }
-  double probability(std::int64_t k) const { return std::exp(log_power(k)) / (1.0 + rest_); }
-  double complement(std::int64_t k) const { return k == place_ ? rest_ / (1.0 + rest_) : 1.0 - probability(k); }
+  double log_probability(std::int64_t k) const { return static_cast<double>(log_power(k) - std::log1p(rest_)); }
+  double probability(std::int64_t k) const { return static_cast<double>(std::exp(log_power(k)) / (1 + rest_)); }
+  double complement(std::int64_t k) const {
+    return k == place_ ? static_cast<double>(rest_ / (1 + rest_)) : 1.0 - probability(k);
+  }
 
  private:
-  double log_power(std::int64_t k) const { return x_.at(first_ + k) - x_.at(first_ + place_); }
+  long double log_power(std::int64_t k) const {
+    return static_cast<long double>(x_.at(first_ + k)) - static_cast<long double>(x_.at(first_ + place_));
+  }
 
   const Tensor& x_;
   std::int64_t first_, place_ = 0;
-  double rest_ = 0;
+  long double rest_ = 0;
 };
 
 template <bool logarithm>

@@ -81,6 +81,20 @@ void add_binary_cases(std::vector<OpCase>& cases) {
                                   fixed(Tensor::from<std::uint8_t>({1, 2, 200, 254}))}});
   }
 
+  const auto bytes = [](std::initializer_list<std::uint8_t> values) {
+    return fixed(Tensor::from<std::uint8_t>(values));
+  };
+  cases.push_back({.op = "Pow",
+                   .name = "int32",
+                   .operands = {int32s({0, 0, 7, -7, -2, 3, INT32_MIN, 46341}), int32s({0, 5, 1, 3, 31, 21, 2, 2})}});
+  cases.push_back(
+      {.op = "Pow", .name = "int32_row", .operands = {int32s({2, 3}, {1, 2, 3, 4, 5, -6}), int32s({3}, {0, 1, 2})}});
+  cases.push_back({.op = "Pow",
+                   .name = "int64",
+                   .operands = {int64s({5}, {-1, 3, 10, 2, 3}), int64s({5}, {INT64_MAX, 39, 18, 63, 41})}});
+  cases.push_back({.op = "Pow", .name = "uint8", .operands = {bytes({2, 3, 16, 255}), bytes({7, 5, 2, 255})}});
+  cases.push_back({.op = "Pow", .name = "empty_int32", .operands = {int32s({0}, {}), int32s({1}, {-1})}});
+
   cases.push_back({.op = "AddN", .name = "one", .operands = {real({2, 3})}, .dtypes = kThreeDtypes});
   cases.push_back(
       {.op = "AddN", .name = "three", .operands = {real({2, 3}), real({2, 3}), real({2, 3})}, .dtypes = kThreeDtypes});

@@ -34,7 +34,7 @@ void add_unary_cases(std::vector<OpCase>& cases) {
                           {"Relu", -2, 2, {0}},
                           {"Relu6", -3, 9, {0, 6}},
                           {"LeakyRelu", -2, 2, {0}, LeakyReluAttrs{0.3}},
-                          {"Elu", -2, 2, {0}},
+                          {"Elu", -2, 2, {0}, EluAttrs{0.7}},
                           {"Gelu", -3, 3},
                           {"Erf"}};
   for (const Domain& d : unary) {
@@ -54,11 +54,9 @@ void add_unary_cases(std::vector<OpCase>& cases) {
     chunks.max_order_reason = "the formula of the smaller cases";
   }
 
-  const Domain gradients[] = {{"ReluGrad", -2, 2, {0}},
-                              {"Relu6Grad", -3, 9, {0, 6}},
-                              {"EluGrad", -0.9, 2, {0}},
-                              {"GeluGrad", -3, 3},
-                              {"LeakyReluGrad", -2, 2, {0}, LeakyReluAttrs{0.3}}};
+  const Domain gradients[] = {
+      {"ReluGrad", -2, 2, {0}}, {"Relu6Grad", -3, 9, {0, 6}}, {"EluGrad", -2, 2, {0}, EluAttrs{0.7}},
+      {"TanhGrad", -2, 2},      {"SigmoidGrad", -4, 4},       {"LeakyReluGrad", -2, 2, {0}, LeakyReluAttrs{0.3}}};
   for (const Domain& d : gradients) {
     cases.push_back({.op = d.op,
                      .name = "matrix",
@@ -66,9 +64,14 @@ void add_unary_cases(std::vector<OpCase>& cases) {
                      .attrs = d.attrs,
                      .dtypes = kThreeDtypes});
   }
-  for (const char* op : {"TanhGrad", "SigmoidGrad"}) {
-    cases.push_back(
-        {.op = op, .name = "matrix", .operands = {real({3, 7}, 0.1, 0.9), real({3, 7})}, .dtypes = kThreeDtypes});
+  for (const char* op : {"GeluGrad", "ErfGrad"}) {
+    for (const std::int64_t order : {1, 2, 3, 4, 5}) {
+      cases.push_back({.op = op,
+                       .name = "order" + std::to_string(order),
+                       .operands = {real({3, 7}), real({3, 7}, -3, 3)},
+                       .attrs = DerivativeAttrs{order},
+                       .dtypes = kThreeDtypes});
+    }
   }
 
   for (const char* op : {"Neg", "Abs", "Sign", "Square", "Relu", "Relu6"}) {

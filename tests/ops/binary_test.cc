@@ -130,6 +130,40 @@ TEST_F(Binary, PowHasFiniteGradientsAtZero) {
   EXPECT_EQ(elements(run_both(d[1])), (Values{0, 0, 0}));
 }
 
+// x = 0 with y = -1, and -2 with y = 200 in float32: z is infinite, d / dy is 0 by definition where x <= 0.
+TEST_F(Binary, PowHasNoGradientByTheExponentWhereTheBaseIsNotPositive) {
+  const Output x = constant(graph, std::vector<float>{0, -2, -2, 2}),
+               y = constant(graph, std::vector<float>{-1, 200, 3, 1});
+  const Output dy = gradients(reduce_sum(pow(x, y)), {y})[0];
+  for (const char* device : {"cpu:0", "ref:0"}) {
+    Session session(graph, {.device = device});
+    const Tensor d = session.run({dy})[0];
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(d.at(i), 0) << device << " " << i;
+    EXPECT_NEAR(d.at(3), 2 * std::log(2.0), 2e-7) << device;
+  }
+}
+
+// 1 / 1e-40 is no float32, but d x^0 / dx is 0; 0 / 1e-40 is 0, and so is its derivative by the divisor.
+TEST_F(Binary, SubnormalOperandsGiveNoNaN) {
+  const Output x = constant(graph, std::vector<float>{1e-40f}), zero = constant(graph, std::vector<float>{0});
+  EXPECT_EQ(run_both(gradients(pow(x, zero), {x})[0]).at(0), 0);
+  EXPECT_EQ(run_both(gradients(zero / x, {x})[0]).at(0), 0);
+}
+
+TEST_F(Binary, PowOfIntegersWrapsAroundAndRefusesNegativePowers) {
+  EXPECT_EQ(elements(run_both(pow(ints({2, -3, 0, 5, 2}), ints({10, 3, 0, 0, 31})))),
+            (Values{1024, -27, 1, 1, static_cast<double>(INT32_MIN)}));
+  EXPECT_EQ(elements(run_both(pow(ints({1, 2, 3}), 2))), (Values{1, 4, 9}));
+  const Output y = placeholder(graph, DType::kInt32, {2});
+  const Output z = pow(ints({1, 2}), y, "cube");
+  for (const char* device : {"cpu:0", "ref:0"}) {
+    Session session(graph, {.device = device});
+    const auto run = [&] { session.run({{y, Tensor::from<std::int32_t>({1, -1})}}, {z}); };
+    expect_error(Code::kInvalidArgument, "[Pow 'cube' at binary_test.cc:", run);
+    expect_error(Code::kInvalidArgument, "an integer to a negative power is no integer; cast both operands", run);
+  }
+}
+
 TEST_F(Binary, PowHasItsMixedDerivativeAtPowerZero) {
   // d2 x^y / dx dy = x^(y-1) (1 + y ln x), which is 1 / x at y = 0.
   const Output x = doubles({2, 4, 0.5}), y = doubles({0, 0, 0});

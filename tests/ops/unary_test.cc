@@ -131,6 +131,57 @@ TEST_F(Unary, KinksFollowTensorFlow) {
   EXPECT_EQ(slope(elu(x)), (Values{1, 1}));
 }
 
+// alpha (e^x - 1) and its slope alpha e^x at -ln 2, where e^x is 1/2.
+TEST_F(Unary, EluTakesAlpha) {
+  const Output x = doubles({-std::log(2.0), 0, 3, -kInf});
+  for (const double alpha : {1.0, 0.5, 0.0, -2.0}) {
+    const Output y = elu(x, alpha, "elu"), dx = gradients(y, {x})[0], d2x = gradients(dx, {x})[0];
+    for (const char* device : {"cpu:0", "ref:0"}) {
+      Session session(graph, {.device = device});
+      const auto r = session.run({y, dx, d2x});
+      const Values expected[] = {{-0.5 * alpha, 0, 3, -alpha}, {0.5 * alpha, 1, 1, 0}, {0.5 * alpha, 0, 0, 0}};
+      for (std::size_t k = 0; k < 3; ++k) {
+        for (std::size_t i = 0; i < 4; ++i) {
+          EXPECT_NEAR(r[k].at(static_cast<std::int64_t>(i)), expected[k][i], 1e-15) << alpha << " " << device << k << i;
+        }
+      }
+    }
+  }
+  EXPECT_EQ(elu(x).node().attrs(), Attrs(EluAttrs{1.0}));
+  EXPECT_EQ(elu(x, "named").name(), "named");
+}
+
+TEST_F(Unary, SimpleOpsKeepTheSignOfZeroAndPassOnNaN) {
+  const double nan = std::nan("");
+  const Output x = doubles({0.0, -0.0, kInf, -kInf, nan, 0x1p-1074, -0x1p-1074});
+  struct Case {
+    Output y;
+    Values expected;
+  };
+  const Case cases[] = {{negate(x), {-0.0, 0.0, -kInf, kInf, nan, -0x1p-1074, 0x1p-1074}},
+                        {abs(x), {0.0, 0.0, kInf, kInf, nan, 0x1p-1074, 0x1p-1074}},
+                        {sign(x), {0.0, -0.0, 1, -1, nan, 1, -1}},
+                        {relu(x), {0.0, -0.0, kInf, 0.0, nan, 0x1p-1074, 0.0}},
+                        {relu6(x), {0.0, -0.0, 6, 0.0, nan, 0x1p-1074, 0.0}},
+                        {leaky_relu(x, 0.5), {0.0, -0.0, kInf, -kInf, nan, 0x1p-1074, -0.0}},
+                        {gradients(abs(x), {x})[0], {0.0, -0.0, 1, -1, nan, 1, -1}},
+                        {gradients(relu(x), {x})[0], {0, 0, 1, 0, 0, 1, 0}}};
+  for (const Case& c : cases) {
+    const Tensor y = run_both(c.y);
+    for (std::size_t i = 0; i < c.expected.size(); ++i) {
+      const double got = y.at(static_cast<std::int64_t>(i));
+      EXPECT_TRUE(std::isnan(c.expected[i]) ? std::isnan(got)
+                                            : got == c.expected[i] && std::signbit(got) == std::signbit(c.expected[i]))
+          << c.y.node().op() << " " << i << ": " << got;
+    }
+  }
+}
+
+TEST_F(Unary, OrdersOfDerivativesStartAtOne) {
+  const Output x = doubles({1});
+  expect_error(Code::kInvalidArgument, "order must be 1 or more; got 0", [&] { gelu_grad(x, x, {.order = 0}); });
+}
+
 TEST_F(Unary, CastTruncatesTowardsZero) {
   const Output x = doubles({-1.75, 0, 2.9});
   EXPECT_EQ(elements(run_both(cast(x, DType::kInt32))), (Values{-1, 0, 2}));
