@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "gradus/autodiff/check_gradients.h"
+#include "gradus/graph/text_table.h"
 
 namespace gradus {
 namespace {
@@ -23,14 +24,6 @@ nlohmann::json number(double value) {
 }
 
 constexpr std::size_t kWidth = 120;
-
-// "gradients/resnet20/st...nv/Conv2DBackpropFilter": as much of both ends as fits.
-std::string shortened(const std::string& name, std::size_t width) {
-  constexpr std::string_view kGap = "...";
-  if (name.size() <= width) return name;
-  const std::size_t kept = width - std::min(width, kGap.size());
-  return name.substr(0, kept - kept / 2) + std::string(kGap) + name.substr(name.size() - kept / 2);
-}
 
 // Breaks at spaces; words that are longer stay whole.
 std::string wrapped(std::string_view text, std::size_t indent) {

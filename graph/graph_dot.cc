@@ -8,6 +8,7 @@
 
 #include "gradus/graph/constant_attrs.h"
 #include "gradus/graph/dot_boxes.h"
+#include "gradus/graph/text_table.h"
 
 namespace gradus {
 namespace {
@@ -33,13 +34,6 @@ std::string quoted(const std::string& text) {
 
 std::string info(const TensorInfo& output) {
   return fmt::format("{} {}", dtype_name(output.dtype), output.shape.to_string());
-}
-
-// "12345678" as "12,345,678".
-std::string with_commas(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
 }
 
 class Writer {

@@ -161,7 +161,8 @@ void fuse_steps(Plan& plan, const std::vector<int>& wanted);      // plan_fuse.c
 void order_steps(Plan& plan);                                     // plan_order.cc
 void assign_memory(Plan& plan, const SessionOptions& options);    // plan_memory.cc
 void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
-std::string explain_plan(const Plan& plan, const SessionOptions& options);  // plan_explain.cc
+std::string explain_plan(const Plan& plan, const SessionOptions& session,
+                         const ExplainOptions& options);  // plan_explain.cc
 
 // Calls a kernel's prepare or compute. Whatever it throws becomes an Error that names the node (plan_kernels.cc).
 void call_kernel(KernelFn function, KernelContext& context);

@@ -138,9 +138,10 @@ class Session::Impl {
     for (const Output& variable : variables) store(variable, state.at(variable.node().name()));
   }
 
-  std::string explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+  std::string explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets,
+                      const ExplainOptions& options) {
     const Alone alone(*this);
-    return explain_plan(plan_for(*lanes_[0], feeds, fetches, targets), options_);
+    return explain_plan(plan_for(*lanes_[0], feeds, fetches, targets), options_, options);
   }
 
   int num_plans() const {
@@ -412,10 +413,12 @@ void Session::set_run_number(std::uint64_t number) {
   const std::lock_guard lock(impl_->mutex_);
   impl_->run_number_ = number;
 }
-std::string Session::explain(const Output& fetch, const Feeds& feeds) { return impl_->explain(feeds, {fetch}, {}); }
+std::string Session::explain(const Output& fetch, const Feeds& feeds, const ExplainOptions& options) {
+  return impl_->explain(feeds, {fetch}, {}, options);
+}
 std::string Session::explain(const Feeds& feeds, const std::vector<Output>& fetches,
-                             const std::vector<Operation>& targets) {
-  return impl_->explain(feeds, fetches, targets);
+                             const std::vector<Operation>& targets, const ExplainOptions& options) {
+  return impl_->explain(feeds, fetches, targets, options);
 }
 void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }
 int Session::num_plans() const { return impl_->num_plans(); }

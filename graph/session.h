@@ -33,6 +33,19 @@ struct SessionOptions {
 
 using Feeds = std::vector<std::pair<Output, Tensor>>;
 
+enum class ExplainOrder {
+  kAutomatic,  // in run order where all steps are shown; else by time, or by bytes where nothing was measured
+  kRun,
+  kTime,
+  kBytes,  // of the results
+};
+
+struct ExplainOptions {
+  int top =
+      30;  // steps that are shown; of variables, constants and nodes without a step so many, or else a third; 0: all
+  ExplainOrder sort_by = ExplainOrder::kAutomatic;  // of the steps
+};
+
 // The fastest device of this build and machine: "cpu:0" until a GPU backend is there. Throws Unavailable without any backend.
 std::string best_device();
 
@@ -84,11 +97,13 @@ class Session {
   std::uint64_t run_number() const;
   void set_run_number(std::uint64_t number);
 
-  // Per node of the plan that computes `fetches`: device and why, kernel, dtype, shape, bytes, buffer offset, what it shares or
-  // was folded with, and the mean time where the session profiles. Feeds give the shapes of placeholders, as in run().
-  std::string explain(const Output& fetch, const Feeds& feeds = {});
+  // The plan that computes `fetches` as text: number of steps and memory per device; time (where the session profiles), share of the
+  // run and bytes per part (forward, gradients, updates), op and scope; then the steps, each with its device and why, kernel, dtype,
+  // shape, bytes, buffer offset, what it shares or was fused with; then what is fed, variables, constants, and what was folded. Feeds
+  // give the shapes of placeholders, as in run(). docs/sessions.md tells how to read it.
+  std::string explain(const Output& fetch, const Feeds& feeds = {}, const ExplainOptions& options = {});
   std::string explain(const Feeds& feeds, const std::vector<Output>& fetches,
-                      const std::vector<Operation>& targets = {});
+                      const std::vector<Operation>& targets = {}, const ExplainOptions& options = {});
   // The profiled runs (their first 200000 steps) as Chrome trace JSON (chrome://tracing, Perfetto). The file is replaced
   // when all of it is written. Throws InvalidArgument unless options.profile; NotFound (no such directory), InvalidArgument or
   // ResourceExhausted (disk full) when it cannot be written.

@@ -1,0 +1,71 @@
+// What a plan does, as plain data: what Session::explain prints. Internal to graph/.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gradus/graph/graph_roles.h"
+#include "gradus/graph/plan.h"
+
+namespace gradus {
+
+struct PlanReport {
+  struct Value {
+    DType dtype = DType::kFloat32;
+    Shape shape;
+    std::size_t bytes = 0;
+    std::string place;  // "@640" in the arena; "in memory of 'Mul' @640"; "in variable 'v'"; "in feed 'x'"
+  };
+  // What a plan starts from.
+  struct Source {
+    enum class Kind { kFed, kVariable, kConstant };
+    Kind kind = Kind::kFed;
+    std::string name;
+    Value value;
+    std::string device;  // of variables
+    std::string reason;  // of the placement of variables
+  };
+  struct Step {
+    std::string name, op;  // op "Copy" for copies
+    std::string scope;     // of the forward node; of the first node, where several are fused
+    NodeRole role = NodeRole::kForward;
+    std::string device, reason;  // why there, or why a copy
+    std::string kernel;          // empty where nothing runs
+    std::size_t scratch_bytes = 0;
+    std::vector<Value> results;
+    std::vector<std::string> fused;  // names of the nodes before this one that its kernel computes as well
+    bool view = false;               // shares its operand's memory: nothing runs
+    bool copy = false;               // from another device, or of a variable that is overwritten
+    std::int64_t runs = 0;           // that were measured
+    double mean_ms = 0;
+
+    std::size_t bytes() const;  // of all results
+  };
+  // A node without a step: folded, shared, fused into another.
+  struct Note {
+    std::string name, op;
+    Value value;
+    std::string text;
+  };
+  struct Memory {
+    std::string device;
+    std::size_t variables = 0, constants = 0, arena = 0, scratch = 0;
+  };
+
+  std::vector<Source> sources;
+  std::vector<Step> steps;  // in run order
+  std::vector<Note> notes;
+  std::vector<Memory> memory;
+  std::uint64_t runs = 0;
+  bool profiled = false;  // times were measured
+
+  double total_ms() const;  // of the steps, per run
+};
+
+PlanReport report_plan(const Plan& plan, const SessionOptions& options);
+// plan_explain.cc
+std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);
+
+}  // namespace gradus
