@@ -26,6 +26,7 @@
 #include "gradus/nn/moving_average.h"
 #include "gradus/nn/optimizers.h"
 #include "gradus/nn/schedules.h"
+#include "gradus/nn/summary.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/argmax.h"
 #include "gradus/ops/batch_norm.h"
