@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "gradus/autodiff/check_gradients.h"
@@ -218,6 +219,29 @@ TEST_F(Blame, AWrongRuleAtBothOrders) {
   const Output x = input("x", {3});
   const GradientReport report = check_gradients(exp(wrong("BlameTwice", {sin(x)}, "wrong")), {x}, {.order = 2});
   for (const int order : {1, 2}) EXPECT_EQ(blamed(report, "x", order), Names{"wrong:x"}) << report;
+}
+
+// The right rules of layers are not blamed along with a wrong one, at either order: batch norm has several results, ReluGrad and
+// MaxPoolGrad take forward values as operands.
+TEST_F(Blame, NoneOfTheRightRulesOfANetwork) {
+  const Output images = input("images", {3, 6, 6, 2}), labels = placeholder(graph_, DType::kInt32, {3}, "labels");
+  Output h = nn::conv2d(images, {.filters = 3}, "conv");
+  h = relu(nn::batch_norm(h, {.training = true}, "bn"));
+  h = wrong("BlameTwice", {nn::max_pool2d(h, {.size = 2}, "pool")}, "wrong");
+  h = nn::dense(nn::flatten(h), {.units = 4}, "fc");
+  const Output loss = nn::sparse_softmax_loss(labels, h, {.label_smoothing = 0.1});
+  const GradientReport report = check_gradients(
+      loss,
+      {images, graph_.find_output("conv/kernel"), graph_.find_output("bn/gamma"), graph_.find_output("fc/kernel")},
+      {.order = 2, .feeds = {{labels, Tensor::from<std::int32_t>({1, 3, 0})}}, .max_runs = 500});
+  EXPECT_FALSE(report.ok());
+  std::set<std::string> names;
+  for (const GradientCheck& check : report.checks) {
+    if (check.verdict != Verdict::kFail) continue;
+    EXPECT_FALSE(check.to_blame.empty()) << GradientReport{{check}};
+    for (const GradientBlame& blame : check.to_blame) names.insert(blame.node);
+  }
+  EXPECT_EQ(names, std::set<std::string>{"wrong"}) << report;
 }
 
 // --- values ---
