@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 namespace gradus {
 namespace {
@@ -112,8 +113,11 @@ class Boxes {
     int deepest = 1;
     for (int id = 0; id < graph_.num_nodes(); ++id) deepest = std::max(deepest, count_levels(graph_.node(id).name()));
     DotBoxes result = result_with(DotOptions::kEveryNode);
-    // At the deepest level nothing is folded either, but gradients are beside their nodes and constants are left out.
-    for (int depth = deepest; depth >= 1 && size_of(result) > options_.max_boxes; --depth) result = result_with(depth);
+    if (size_of(result) <= options_.max_boxes / 2) return result;
+    // At the deepest level no scope is folded, but gradients are beside their nodes and constants are left out.
+    result = result_with(deepest);
+    for (int depth = deepest - 1; depth >= 1 && size_of(result) > options_.max_boxes; --depth)
+      result = result_with(depth);
     return result;
   }
 
@@ -168,13 +172,13 @@ class Boxes {
     DotBoxes result;
     result.every_node = depth == DotOptions::kEveryNode;
     result.box_of.assign(roles_.size(), -1);
-    std::map<std::tuple<std::string, int, bool>, int> found;  // name, order, update
+    std::unordered_map<std::string, int> found;
     for (std::size_t id = 0; id < roles_.size(); ++id) {
       const Node& node = graph_.node(static_cast<int>(id));
       if (!selected_[id] || is_hidden(id, node, result.every_node)) continue;
       DotBox box = box_for(id, node, depth);
-      const auto [entry, is_new] =
-          found.try_emplace({box.name, box.order, box.is_update}, static_cast<int>(result.boxes.size()));
+      const auto [entry, is_new] = found.try_emplace(
+          fmt::format("{}{}:{}", box.is_update ? "u" : "", box.order, box.name), static_cast<int>(result.boxes.size()));
       if (is_new) result.boxes.push_back(std::move(box));
       result.boxes[static_cast<std::size_t>(entry->second)].nodes.push_back(static_cast<int>(id));
       result.box_of[id] = entry->second;

@@ -155,7 +155,7 @@ class Writer {
       if (node.def().kind == OpKind::kVariable) ++variables;
       if (trainable_.contains(id)) parameters += node.output_info(0).shape.num_elements();
     }
-    if (b.is_update && variables > 0) text += fmt::format("\n{} variables", variables);
+    if (b.is_update && variables > 0) text += fmt::format("\n{} variable{}", variables, variables == 1 ? "" : "s");
     if (parameters > 0) text += fmt::format("\n{} parameters", with_commas(parameters));
     return text;
   }

@@ -24,7 +24,7 @@ struct DotOptions {
 
   // Scopes that are deeper are folded into one box: at depth 2, all of "lenet5/conv1/..." is one box "lenet5/conv1", which tells
   // its ops, its result and the number of its trainable parameters, and whose gradients are one box beside it. kAutomatic draws
-  // every node where these are at most max_boxes, and otherwise the deepest scopes that make at most so many boxes.
+  // every node where these are at most max_boxes / 2, and otherwise the deepest scopes that make at most max_boxes boxes.
   static constexpr int kAutomatic = -1;
   static constexpr int kEveryNode = INT_MAX;
   int depth = kAutomatic;

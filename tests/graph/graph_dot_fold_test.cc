@@ -101,6 +101,21 @@ TEST(GraphDotFold, ATrainingGraphIsOneBoxPerLayerWithItsGradientsBesideItAndOneB
   EXPECT_NE(p.text.find("ltail=cluster_1"), std::string::npos) << p.text;
 }
 
+TEST(GraphDotFold, GradientsOfAMediumGraphAreABoxPerNode) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat32, {-1, 3}, "x"),
+               y = placeholder(graph, DType::kFloat32, {-1, 1}, "y");
+  nn::sgd().minimize(nn::mean_squared_error(y, nn::dense(x, {.units = 1}, "line")));
+  const Picture p = picture(graph);
+  EXPECT_EQ(p.forward.size(), 8u) << p.text;
+  EXPECT_TRUE(p.forward.contains("line/kernel|Variable|float32 [3,1]")) << p.text;
+  EXPECT_EQ(p.gradients, (Labels{"line/matmul|MatMul", "line/bias_add|BiasAddGrad",
+                                 "mean_squared_error/squared_difference|Sub, 2 Mul, SumToShape",
+                                 "mean_squared_error/mean|Mul, 2 ExpandDims, BroadcastTo"}))
+      << p.text;
+  EXPECT_EQ(p.updates, Labels{"updates|2 ApplyGradientDescent,|AssignAdd|1 variable"}) << p.text;
+}
+
 TEST(GraphDotFold, PicturesOfAllModelsAreSmall) {
   for (const std::string& model : nn::model_names()) {
     const Training training(model);
