@@ -18,13 +18,20 @@ def blas_of(program):
     return os.path.realpath(found.group(1)) if found else "none"
 
 
+def at_least_one(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"it must be 1 or more; got {text}")
+    return number
+
+
 def main():
     parser = argparse.ArgumentParser(description="Compare training steps with libtorch's.")
     parser.add_argument("--model", default="lenet5", choices=["lenet5", "deep_mnist"])
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=at_least_one, default=128)
+    parser.add_argument("--threads", type=at_least_one, default=2)
+    parser.add_argument("--steps", type=at_least_one, default=60)
+    parser.add_argument("--rounds", type=at_least_one, default=5)
     parser.add_argument("--bin", default="build/release/bin")
     args = parser.parse_args()
     options = ["--model", args.model, "--batch", str(args.batch), "--threads", str(args.threads), "--steps", str(args.steps)]
@@ -44,7 +51,9 @@ def main():
     results = {name: [] for name in programs}
     for _ in range(args.rounds):
         for name, command in programs.items():
-            done = subprocess.run(command + options, check=True, capture_output=True, text=True, env=ENVIRONMENT)
+            done = subprocess.run(command + options, capture_output=True, text=True, env=ENVIRONMENT)
+            if done.returncode != 0:
+                sys.exit(f"bench_peers: {name} failed: {done.stderr.strip() or done.returncode}")
             results[name].append(json.loads(done.stdout))
 
     def median(name, key):
