@@ -8,8 +8,9 @@ cmake_minimum_required(VERSION 3.25)  # scripts have no policies of their own
 # the folders above them, that do not exist yet.
 function(gradus_record_folders)
   set(made)
+  cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_PREFIX NORMALIZE OUTPUT_VARIABLE prefix)  # `--prefix DIR` is taken from the current folder
   foreach(folder IN LISTS folders)
-    cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" NORMALIZE)
+    cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY "${prefix}" NORMALIZE)
     while(NOT EXISTS "$ENV{DESTDIR}${folder}" AND NOT folder IN_LIST made)
       list(APPEND made "${folder}")
       cmake_path(GET folder PARENT_PATH folder)

@@ -76,6 +76,11 @@ case "$1" in
     "$CMAKE" --install "$GRADUS_BUILD" --prefix "$new" >/dev/null
     undo
     [[ ! -e "$GRADUS_WORK/made by" ]] || fail "left behind: $(find "$GRADUS_WORK/made by")"
+    # The same by a relative name.
+    (cd "$GRADUS_WORK" && "$CMAKE" --install "$GRADUS_BUILD" --prefix "made by/me" >/dev/null)
+    [[ -f "$GRADUS_WORK/made by/me/include/gradus/gradus.h" ]] || fail "not installed below the current folder"
+    undo
+    [[ ! -e "$GRADUS_WORK/made by" ]] || fail "left behind: $(find "$GRADUS_WORK/made by")"
     # One that was there, with folders and files of others and an earlier installation: those stay.
     mkdir -p "$there/lib/cmake" "$there/include/gradus of another" "$there/share/doc"
     touch "$there/lib/cmake/other.cmake" "$there/include/gradus of another/tensor.h"
