@@ -28,9 +28,7 @@ TEST(Values, ComeInTheOrderOfTheRequestAndAreSetAllOrNone) {
   EXPECT_TRUE(bit_equal(values[2], values[0]));
   EXPECT_FALSE(values[2].shares_memory_with(values[0]));
   const auto fails = [&](const char* part, const Output& variable, const Tensor& value) {
-    expect_error(Code::kInvalidArgument, part, [&] {
-      session.set_values({{a, vec({0, 0})}, {variable, value}});
-    });
+    expect_error(Code::kInvalidArgument, part, [&] { session.set_values({{a, vec({0, 0})}, {variable, value}}); });
   };
   fails("holds float64 []; got float64 [1]", b, vec({1}));
   fails("a tensor without value", b, Tensor());
@@ -48,14 +46,17 @@ TEST(Restore, OfAnotherGraphsStateNamesTheCure) {
   auto state = session.state();
   state["model/weight/momentum"] = Tensor::scalar(0.0);
   state["global_step"] = Tensor::scalar(0.0);
-  expect_error(Code::kNotFound,
-               "the saved state has a variable 'global_step' and 1 more that this graph does not have; restore() takes the "
-               "state of the same graph, optimiser and all. For the weights alone, of a graph that trains or only infers, "
-               "use io::load_weights()",
-               [&] { session.restore(state); });
+  expect_error(
+      Code::kNotFound,
+      "the saved state has a variable 'global_step' and 1 more that this graph does not have; restore() takes the "
+      "state of the same graph, optimiser and all. For the weights alone, of a graph that trains or only infers, "
+      "use io::load_weights()",
+      [&] { session.restore(state); });
   expect_error(Code::kNotFound,
                "has a variable 'modle/weight' that this graph does not have; did you mean model/weight?; restore()",
-               [&] { session.restore({{"modle/weight", Tensor::scalar(0.0)}}); });
+               [&] {
+                 session.restore({{"modle/weight", Tensor::scalar(0.0)}});
+               });
   expect_error(Code::kNotFound, "the saved state lacks the variable 'model/weight'; restore()",
                [&] { session.restore({}); });
 }
