@@ -1,7 +1,7 @@
 #include "gradus/core/nearest_names.h"
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 namespace gradus {
 namespace {
@@ -42,16 +42,17 @@ bool is_part(std::string_view part, std::string_view whole) {
 
 std::vector<std::string> nearest_names(std::string_view wanted, std::span<const std::string> known, std::size_t most) {
   const std::string asked = folded(wanted);
-  std::vector<std::pair<std::size_t, std::string>> ranked;
+  std::vector<std::tuple<std::size_t, std::size_t, std::string>> ranked;  // letters that count, letters, name
   for (const std::string& name : known) {
     const std::string candidate = folded(name);
     const std::size_t distance = edit_distance(asked, candidate);
+    const bool part = is_part(asked, candidate) || is_part(candidate, asked);
     const bool alike = 2 * distance <= std::max(asked.size(), candidate.size());
-    if (alike || is_part(asked, candidate) || is_part(candidate, asked)) ranked.emplace_back(distance, name);
+    if (alike || part) ranked.emplace_back(part ? std::min<std::size_t>(distance, 1) : distance, distance, name);
   }
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> result;
-  for (const auto& [distance, name] : ranked) {
+  for (const auto& [counted, distance, name] : ranked) {
     if (result.size() == most) break;
     if (result.empty() || result.back() != name) result.push_back(name);
   }

@@ -20,6 +20,7 @@ TEST(NearestNames, APartOfANameIsLikeIt) {
   EXPECT_EQ(nearest_names("div", Names{"divide", "FloorDiv", "MaxPool"}), (Names{"divide", "FloorDiv"}));
   EXPECT_EQ(nearest_names("encoder/d/kernel", Names{"d/kernel", "d/bias"}), (Names{"d/kernel"}));
   EXPECT_EQ(nearest_names("d/kernel", Names{"encoder/block1/d/kernel"}), (Names{"encoder/block1/d/kernel"}));
+  EXPECT_EQ(nearest_names("pool", Names{"Pow", "NoOp", "MaxPool", "AvgPool"}, 2), (Names{"AvgPool", "MaxPool"}));
   EXPECT_EQ(nearest_names("x", Names{"max_pool"}), Names{});  // one letter is found in too many names
 }
 
