@@ -49,7 +49,7 @@ class BadArguments : public testing::Test {
  protected:
   Output input(const Shape& shape, DType dtype = DType::kFloat32) { return placeholder(graph, dtype, shape); }
   Graph graph, other;
-  const Output none;
+  const Output none = Output();
   const Output x = input({2, 3}), v = input({3}), s = input({}), image = input({2, 8, 8, 3}),
                i = input({2}, DType::kInt32), b = input({2, 3}, DType::kBool), n = input({2, 3}, DType::kInt32);
   const Output stranger = placeholder(other, DType::kFloat32, {2, 3}, "stranger");
