@@ -1,4 +1,5 @@
 #include "gradus/graph/dot_boxes.h"
+#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
 #include "gradus/graph/session.h"
+#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 

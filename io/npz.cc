@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/graph/op_registry.h"
 #include "gradus/io/npy.h"
 #include "gradus/io/npy_data.h"

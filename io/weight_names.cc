@@ -1,4 +1,5 @@
 #include "gradus/io/weight_names.h"
+#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 

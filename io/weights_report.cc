@@ -1,4 +1,5 @@
 #include "gradus/io/weights_report.h"
+#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
 #include "gradus/nn/models.h"
+#include "gradus/core/nearest_names.h"
 
 #include <array>
 #include <utility>

@@ -1,4 +1,5 @@
 #include "gradus/nn/moving_average.h"
+#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 

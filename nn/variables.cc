@@ -1,4 +1,5 @@
 #include "gradus/nn/variables.h"
+#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 

@@ -145,7 +145,7 @@ void register_reduction_ops(OpRegistry& registry) {
       }));
   add("Prod", reduction_shape, "y = product of x over axes",
       followed<1>([](Int a, Int b, Int* c) { return !__builtin_mul_overflow(a, b, c); }));
-  add("EuclideanNorm", floating_shape, "y = sqrt(sum of x^2 over axes)");
+  add("EuclideanNorm", floating_reduction_shape, "y = sqrt(sum of x^2 over axes)");
   registry.add({.name = "L2Loss",
                 .inputs = {"x"},
                 .outputs = {"loss"},

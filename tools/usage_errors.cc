@@ -1,5 +1,7 @@
 #include "tools/usage_errors.h"
 
+#include "gradus/core/nearest_names.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>

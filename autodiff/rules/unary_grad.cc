@@ -34,12 +34,12 @@ void elu_grad_gradient(GradientContext& c) {
 }
 
 // The derivatives of gelu and erf are one op, for every order.
-template <Output (*op)(const Output&, const Output&, const DerivativeAttrs&)>
+template <Output (*op)(const Output&, const Output&, const DerivativeAttrs&, std::string_view, SourceLocation)>
 void derivative_gradient(GradientContext& c) {
   const Output dy = c.input(0), x = c.input(1);
   const DerivativeAttrs& attrs = c.attrs<DerivativeAttrs>();
-  if (c.needs(0)) c.set(0, op(c.grad(), x, attrs));
-  if (c.needs(1)) c.set(1, op(c.grad() * dy, x, {.order = attrs.order + 1}));
+  if (c.needs(0)) c.set(0, op(c.grad(), x, attrs, "", SourceLocation::current()));
+  if (c.needs(1)) c.set(1, op(c.grad() * dy, x, {.order = attrs.order + 1}, "", SourceLocation::current()));
 }
 
 // TanhGrad(dy, x) = dy / cosh(x)^2.
