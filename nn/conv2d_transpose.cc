@@ -69,7 +69,7 @@ Output output_sizes(const Output& x, const Conv2DTransposeOptions& o, std::strin
   const ImageAxes axes = image_axes(o.data_format);
   std::vector<std::int32_t> known;
   std::vector<Output> parts;
-  for (const std::size_t i : {0, 1}) {
+  for (std::size_t i = 0; i < 2; ++i) {
     const int axis = i == 0 ? axes.height : axes.width;
     const std::int64_t in = x.shape()[axis], stride = o.strides[i], beyond = size_beyond_stride(o, i);
     if (in == kUnknownDim) {

@@ -193,28 +193,27 @@ void ZeroProducts::remove_from_image(KernelContext& c) const {
   });
 }
 
-// Whether out_backprop is finite for all windows that reach beyond the image.
+// Whether out_backprop is finite where the kernel skips products with padding: in the rows of windows that reach beyond the
+// image, and everywhere if some tap's columns only ever see padding. Other columns of padding are zeros in the kernel's strips,
+// so that those products make their NaNs themselves.
 template <class S>
 bool ZeroProducts::border_is_finite(KernelContext& c, const S* out_backprop) const {
+  const bool all_rows = inner_columns_.size() == 0;
+  // Lines of memory, of one row of windows each: [images or planes][out_rows][line]
   const bool nhwc = g_.data_format == DataFormat::kNHWC;
-  // Rows of memory: [lines][out_columns][values]
-  const std::int64_t planes = nhwc ? 1 : g_.out_channels, values = nhwc ? g_.out_channels : 1;
-  const std::int64_t lines = g_.batch * planes * g_.rows.out, line = g_.columns.out * values;
+  const std::int64_t planes = g_.batch * (nhwc ? 1 : g_.out_channels);
+  const std::int64_t line = g_.columns.out * (nhwc ? g_.out_channels : 1);
+  const std::int64_t top = all_rows ? g_.rows.out : inner_rows_.begin, rest = all_rows ? g_.rows.out : inner_rows_.end;
   std::atomic<bool> finite = true;
-  c.parallel_for(lines, kScanChunk / std::max<std::int64_t>(line, 1) + 1, [&](std::int64_t begin, std::int64_t end) {
-    bool good = true;
-    for (std::int64_t l = begin; l < end && good; ++l) {
-      const std::int64_t i = l % g_.rows.out;
-      const S* const first = out_backprop + l * line;
-      if (i < inner_rows_.begin || i >= inner_rows_.end) {
-        good = all_finite(first, line);
-      } else {
-        good = all_finite(first, inner_columns_.begin * values) &&
-               all_finite(first + inner_columns_.end * values, (g_.columns.out - inner_columns_.end) * values);
-      }
-    }
-    if (!good) finite.store(false, std::memory_order_relaxed);
-  });
+  c.parallel_for(planes, kScanChunk / std::max<std::int64_t>((top + g_.rows.out - rest) * line, 1) + 1,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t p = begin; p < end; ++p) {
+                     const S* const plane = out_backprop + p * g_.rows.out * line;
+                     if (all_finite(plane, top * line) && all_finite(plane + rest * line, (g_.rows.out - rest) * line))
+                       continue;
+                     finite.store(false, std::memory_order_relaxed);
+                   }
+                 });
   return finite;
 }
 

@@ -289,6 +289,7 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
   }
 }
 
+<<<<<<< ours
 TEST_F(OpCommand, ALinkToAResultStaysALink) {
   save("x.npy", Tensor::from<float>({2}, {1, 2}));
   std::filesystem::create_directory(path("results"));
@@ -296,6 +297,24 @@ TEST_F(OpCommand, ALinkToAResultStaysALink) {
   expect_success({"op", "sum", "--x", "x.npy", "--out", "y.npy"});
   EXPECT_TRUE(std::filesystem::is_symlink(path("y.npy")));
   EXPECT_EQ(load("results/y.npy").item<float>(), 3.0F);
+=======
+// A number is read as an integer of 64 bits where it is one, and refused where the dtype does not hold it.
+TEST_F(OpCommand, NumbersKeepAllTheirDigits) {
+  save("x.npy", Tensor::from(std::vector<std::int64_t>{1}));
+  const Words pad{"op", "pad", "--x", "x.npy", "--paddings", "1,0", "--out", "y.npy", "--constant-value"};
+  const auto with = [&](const std::string& value) {
+    Words words = pad;
+    words.push_back(value);
+    return words;
+  };
+  expect_success(with("9007199254740993"));  // 2^53 + 1
+  EXPECT_EQ(load("y.npy").data<std::int64_t>()[0], 9007199254740993);
+  expect_success(with("-3.0"));
+  EXPECT_EQ(load("y.npy").data<std::int64_t>()[0], -3);
+  for (const std::string value : {"0.5", "nan", "-inf", "9223372036854775808"})
+    expect_refused(with(value), "InvalidArgument", "constant_value must be an integer from -9223372036854775808 to");
+  expect_refused(with("three"), "InvalidArgument", "--constant-value takes a number; got 'three'");
+>>>>>>> theirs
 }
 
 TEST_F(OpCommand, AFailureLeavesAnEarlierResultAlone) {
