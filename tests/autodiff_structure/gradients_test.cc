@@ -137,7 +137,7 @@ TEST_F(Gradients, PassInnerOutputsOn) {
   const Output h = tanh(x);
   const std::vector<Output> grads = gradients(reduce_sum(exp(h)), {h, x});
   EXPECT_EQ(grads[1].node().op(), "TanhGrad");
-  EXPECT_EQ(grads[1].node().input(1), grads[0]) << "dy/dx goes on from dy/dh";
+  EXPECT_EQ(grads[1].node().input(0), grads[0]) << "dy/dx goes on from dy/dh";
 }
 
 TEST_F(Gradients, WithRespectToAnInnerOutputStopThere) {

@@ -177,6 +177,20 @@ TEST_F(Unary, SimpleOpsKeepTheSignOfZeroAndPassOnNaN) {
   }
 }
 
+// x^2 of 300 is no float16.
+TEST_F(Unary, GeluOfFloat16HasItsLimits) {
+  const Output x = cast(doubles({300, -300, 255, 65504, -65504, kInf, -kInf}), DType::kFloat16);
+  const Output y = gelu(x), dx = gradients(y, {x})[0];
+  const Output d2x = gradients(dx, {x})[0];
+  for (const char* device : {"cpu:0", "ref:0"}) {
+    Session session(graph, {.device = device});
+    const auto r = session.run({y, dx, d2x});
+    EXPECT_EQ(elements(r[0]), (Values{300, 0, 255, 65504, 0, kInf, 0})) << device;
+    EXPECT_EQ(elements(r[1]), (Values{1, 0, 1, 1, 0, 1, 0})) << device;
+    EXPECT_EQ(elements(r[2]), Values(7, 0)) << device;
+  }
+}
+
 TEST_F(Unary, OrdersOfDerivativesStartAtOne) {
   const Output x = doubles({1});
   expect_error(Code::kInvalidArgument, "order must be 1 or more; got 0", [&] { gelu_grad(x, x, {.order = 0}); });

@@ -289,7 +289,6 @@ TEST_F(OpCommand, MisuseIsOneLineAndNothingIsWritten) {
   }
 }
 
-<<<<<<< ours
 TEST_F(OpCommand, ALinkToAResultStaysALink) {
   save("x.npy", Tensor::from<float>({2}, {1, 2}));
   std::filesystem::create_directory(path("results"));
@@ -297,7 +296,8 @@ TEST_F(OpCommand, ALinkToAResultStaysALink) {
   expect_success({"op", "sum", "--x", "x.npy", "--out", "y.npy"});
   EXPECT_TRUE(std::filesystem::is_symlink(path("y.npy")));
   EXPECT_EQ(load("results/y.npy").item<float>(), 3.0F);
-=======
+}
+
 // A number is read as an integer of 64 bits where it is one, and refused where the dtype does not hold it.
 TEST_F(OpCommand, NumbersKeepAllTheirDigits) {
   save("x.npy", Tensor::from(std::vector<std::int64_t>{1}));
@@ -314,7 +314,6 @@ TEST_F(OpCommand, NumbersKeepAllTheirDigits) {
   for (const std::string value : {"0.5", "nan", "-inf", "9223372036854775808"})
     expect_refused(with(value), "InvalidArgument", "constant_value must be an integer from -9223372036854775808 to");
   expect_refused(with("three"), "InvalidArgument", "--constant-value takes a number; got 'three'");
->>>>>>> theirs
 }
 
 TEST_F(OpCommand, AFailureLeavesAnEarlierResultAlone) {
