@@ -176,8 +176,16 @@ class Writer {
   std::vector<const Node*> telling_nodes(const DotBox& b) const {
     std::vector<const Node*> result, others;
     std::set<int> telling;
+    const Node* last = b.order == 0 && !b.is_update ? result_of(b) : nullptr;
+    std::set<int> on_way;  // to the layer's result; not what only updates use
+    if (last != nullptr) on_way.insert(last->id());
+    for (std::size_t i = b.nodes.size(); i-- > 0 && last != nullptr;) {
+      if (!on_way.contains(b.nodes[i])) continue;
+      for (const Output& input : graph_.node(b.nodes[i]).inputs()) on_way.insert(input.node().id());
+    }
     for (const int id : b.nodes) {
       const Node& node = graph_.node(id);
+      if (last != nullptr && !on_way.contains(id)) continue;
       const OpKind kind = node.def().kind;
       if (kind == OpKind::kVariable || kind == OpKind::kConstant || kind == OpKind::kNoOp) continue;
       others.push_back(&node);
