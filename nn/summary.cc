@@ -88,6 +88,11 @@ class Summary {
         for (const Output& input : node(id).inputs()) users_[index(input.node())].push_back(id);
       }
     }
+    const auto own = [&](std::size_t user) { return row_of_node_.at(user) == row_of_node_.at(nodes[0]); };
+    for (std::size_t i = nodes.size(); i-- > 0;) {
+      const auto& users = users_[nodes[i]];
+      if (!std::all_of(users.begin(), users.end(), own)) return nodes[i];
+    }
     for (std::size_t i = nodes.size(); i-- > 0;) {
       const auto& users = users_[nodes[i]];
       if (std::none_of(users.begin(), users.end(),
