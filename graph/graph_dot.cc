@@ -43,11 +43,13 @@ class Writer {
     for (const Output& variable : graph.collection(kTrainableVariables)) trainable_.insert(variable.node().id());
     used_outside_.assign(static_cast<std::size_t>(graph.num_nodes()), false);
     has_users_ = used_outside_;
+    const std::vector<NodeRole> roles = node_roles(graph);
     for (int id = 0; id < graph.num_nodes(); ++id) {
       const Node& node = graph.node(id);
       for (const Output& input : node.inputs()) {
         const auto from = static_cast<std::size_t>(input.node().id());
-        if (node.forward_node() != nullptr) continue;  // gradients use all kinds of inner results
+        if (roles[static_cast<std::size_t>(id)] != NodeRole::kForward)
+          continue;  // gradients and updates use all kinds of inner results
         has_users_[from] = true;
         if (box_of(node) != box_of(input.node())) used_outside_[from] = true;
       }
@@ -162,11 +164,14 @@ class Writer {
 
   // The last node that the rest of the model uses, or that nobody uses.
   const Node* result_of(const DotBox& b) const {
-    for (std::size_t i = b.nodes.size(); i-- > 0;) {
-      const auto id = static_cast<std::size_t>(b.nodes[i]);
-      const Node& node = graph_.node(b.nodes[i]);
-      if (node.num_outputs() > 0 && node.def().kind != OpKind::kVariable && (used_outside_[id] || !has_users_[id]))
-        return &node;
+    for (const bool used : {true, false}) {
+      for (std::size_t i = b.nodes.size(); i-- > 0;) {
+        const auto id = static_cast<std::size_t>(b.nodes[i]);
+        const Node& node = graph_.node(b.nodes[i]);
+        if (node.num_outputs() > 0 && node.def().kind != OpKind::kVariable &&
+            (used ? used_outside_[id] : !has_users_[id]))
+          return &node;
+      }
     }
     return nullptr;
   }

@@ -131,7 +131,8 @@ TEST(GraphDotFold, RepeatedBlocksAreABoxEach) {
   const Training resnet("resnet20");
   const Picture p = picture(resnet.graph);
   for (const char* box :
-       {// 3*3*16*16 twice, and two numbers for each of 16 channels, twice
+       {"resnet20/stem|Conv2D, FusedBatchNorm|float32 [?,32,32,16]|464 parameters",
+        // 3*3*16*16 twice, and two numbers for each of 16 channels, twice
         "resnet20/stage1_block2|2 Conv2D, 2 FusedBatchNorm,|2 Relu, Add|float32 [?,32,32,16]|4,672 parameters",
         // 3*3*16*32 + 3*3*32*32 + 1*1*16*32 + 3 * 2 * 32
         "resnet20/stage2_block1|3 Conv2D, 3 FusedBatchNorm,|2 Relu, Add|float32 [?,16,16,32]|14,528 parameters"})
