@@ -145,7 +145,7 @@ void print_rows(int most, const std::string& only) {
       line += fmt::format("{:>10.3f}", ms / 1000);
     }
     std::puts(line.c_str());
-    std::fflush(stdout);
+    example::check_standard_output();
   }
 }
 

@@ -3,6 +3,8 @@
 //   nn::conv2d(x, {.filters = 8, .kernel = 3, .strides = {2, 1}});
 #pragma once
 
+#include "gradus/core/language.h"
+
 #include <array>
 #include <concepts>
 #include <cstddef>

@@ -82,7 +82,7 @@ void sparse_cross_entropy(KernelContext& c) {
                                     ", but there are " + std::to_string(classes) + " classes");
     }
     const Row row(logits, r * classes, classes);
-    c.output(0).set(r, -row.log_probability(label));
+    c.output(0).set(r, 0.0 - row.log_probability(label));  // +0 where the label is certain
     for (std::int64_t k = 0; k < classes; ++k) {
       c.output(1).set(r * classes + k, k == label ? -row.complement(k) : row.probability(k));
     }

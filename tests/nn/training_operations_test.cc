@@ -207,10 +207,9 @@ TEST(TrainingOperations, SayWhatIsNoCounterAndNoSchedule) {
                [&] { counting(step_counter(other)); });
   expect_error(Code::kInvalidArgument, "the learning rate's function returned an Output that refers to nothing",
                [&] { sgd({.learning_rate = [](const Output&) { return Output(); }}).minimize(-v, {v}); });
-  expect_error(Code::kInvalidArgument, "[nn::LearningRate 'learning_rate' at training_operations_test.cc:", [&] {
-    sgd({.learning_rate = -1});
-  });
-  expect_error(Code::kInvalidArgument, "[nn::adam 'adam' at training_operations_test.cc:", [&] { adam({.beta1 = 1}); });
+  expect_error(Code::kInvalidArgument,
+               "[nn::LearningRate at training_operations_test.cc:", [&] { sgd({.learning_rate = -1}); });
+  expect_error(Code::kInvalidArgument, "[nn::adam at training_operations_test.cc:", [&] { adam({.beta1 = 1}); });
   expect_error(Code::kInvalidArgument, "[compute_gradients 'v' at training_operations_test.cc:", [&] {
     sgd().compute_gradients(v, {variable(graph, Tensor::scalar(1.0F), "w")});
   });

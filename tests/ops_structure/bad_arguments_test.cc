@@ -139,7 +139,7 @@ TEST_F(BadArguments, AxesAndSizes) {
       BAD_CALL("ArgMin", "has no elements", argmin(input({0}), 0)),
       BAD_CALL("InTopK", "k must be at least 0; got -1", in_top_k(x, i, -1)),
       BAD_CALL("Concat", "axis 2 is outside", concat({x, x}, 2)),
-      BAD_CALL("Concat", "a scalar has no axes", concat({s, s}, 0)),
+      BAD_CALL("Concat", "stack() makes a vector of them; got 2 scalars", concat({s, s}, 0)),
       BAD_CALL("Split", "num_splits must divide the dimension; got num_splits 2", split(x, 2, 1)),
       BAD_CALL("Split", "axis 5 is outside", split(x, 1, 5)),
       BAD_CALL("Split", "sizes must add up", split_sizes(x, {1, 1}, 1)),
