@@ -6,14 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "gradus/graph/chrome_trace.h"
 #include "gradus/graph/plan.h"
 
 namespace gradus {
-
-struct TraceEvent {
-  std::string name, op, device;
-  double start_us = 0.0, duration_us = 0.0;
-};
 
 class Executor {
  public:

@@ -2,6 +2,7 @@
 #include "gradus/graph/plan.h"
 
 #include "gradus/core/philox.h"
+#include "gradus/graph/plan_infer.h"
 
 namespace gradus {
 
@@ -9,6 +10,21 @@ int Plan::root(int value) const {
   while (values[static_cast<std::size_t>(value)].alias_of >= 0)
     value = values[static_cast<std::size_t>(value)].alias_of;
   return value;
+}
+
+bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
+             const std::vector<Operation>& targets) {
+  if (plan.feeds.size() != feeds.size() || plan.fetches != fetches || plan.targets != targets) return false;
+  for (std::size_t i = 0; i < feeds.size(); ++i) {
+    if (!(plan.feeds[i] == feeds[i].first) || !(plan.feed_shapes[i] == feeds[i].second.shape())) return false;
+    if (!feeds[i].second.defined() || feeds[i].second.dtype() != feeds[i].first.dtype()) return false;
+  }
+  for (const auto& [i, values] : plan.value_feeds) {
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      if (integer_at(feeds[i].second, static_cast<std::int64_t>(k)) != values[k]) return false;
+    }
+  }
+  return true;
 }
 
 int add_value(Plan& plan, PlanValue value) {

@@ -122,6 +122,10 @@ inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node
 // The number of the step's first inputs that it overwrites.
 inline int mutated_inputs(const PlanStep& step) { return is_mutator(step) ? step.node->def().mutable_inputs : 0; }
 
+// True when the plan was compiled for this signature: it holds for these feeds.
+bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
+             const std::vector<Operation>& targets);
+
 // Calls visit(step) for every step that must come before: the producers of the inputs, and `after`.
 template <class Visit>
 void for_each_predecessor(const Plan& plan, const PlanStep& step, Visit visit) {
@@ -175,6 +179,9 @@ struct Placement {
 };
 // What was asked for the node: its DeviceScope or the session's device.
 Placement asked_device(const Node& node, const SessionOptions& options, DeviceSet& devices);
+// The device of the variables among `inputs` that the node changes, nullptr when it changes none. Throws InvalidArgument for one that
+// the run feeds, and for variables on different devices.
+Device* changed_device(const Plan& plan, const Node& node, const std::vector<int>& inputs);
 // `variable` is the device of the variable that the node changes, nullptr for all other nodes. Throws Unimplemented when
 // there is no kernel.
 Placement place(const Node& node, const SessionOptions& options, DeviceSet& devices, Device* variable);

@@ -3,20 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "gradus/graph/constant_attrs.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/plan.h"
 #include "gradus/graph/plan_fold.h"
 #include "gradus/graph/plan_infer.h"
+#include "gradus/graph/plan_sharing.h"
 #include "gradus/graph/plan_versions.h"
 
 namespace gradus {
 namespace {
-
-// Larger constants are not compared with each other.
-constexpr std::size_t kMaxSharedBytes = 4096;
 
 class PlanBuilder {
  public:
@@ -141,16 +138,14 @@ class PlanBuilder {
 
   // Constants with the same bits are one: every `x + 1.0` of the user makes a constant of its own.
   int add_shared_constant(const Node& node, const Tensor& tensor) {
-    if (!r_.options.optimize || tensor.bytes() > kMaxSharedBytes) return add_constant(node, tensor);
-    std::string key(static_cast<const char*>(tensor.raw()), tensor.bytes());
-    key += dtype_name(tensor.dtype()) + tensor.shape().to_string();
-    const auto [found, is_new] = constants_.try_emplace(std::move(key), -1);
-    if (is_new) {
-      found->second = add_constant(node, tensor);
+    int* const same = r_.options.optimize ? shared_.constant(tensor) : nullptr;
+    if (same == nullptr) return add_constant(node, tensor);
+    if (*same < 0) {
+      *same = add_constant(node, tensor);
     } else {
-      add_note(node, found->second, "shared: same as '" + value(found->second).source->name() + "'");
+      add_note(node, *same, "shared: same as '" + value(*same).source->name() + "'");
     }
-    return found->second;
+    return *same;
   }
 
   void add_variable(const Node& node) {
@@ -193,7 +188,7 @@ class PlanBuilder {
     std::vector<int> after = control_steps(node);
     read_versions(node, after, inputs);
     if (fold_value(node, inputs)) return;
-    const Placement placement = place(node, r_.options, r_.devices, changed_device(node, inputs));
+    const Placement placement = place(node, r_.options, r_.devices, changed_device(*plan_, node, inputs));
     add_ready_steps(inputs, after);
     PlanStep step{.node = &node, .device = placement.device, .reason = placement.reason, .kernel = placement.kernel};
     step.inputs = on_device(inputs, placement.device);
@@ -214,7 +209,7 @@ class PlanBuilder {
     }
     add_versions(step, index);
     step_of(node) = index;
-    if (is_pure(node)) shared_.emplace(share_key(node, step.inputs, placement.device), index);
+    if (is_pure(node)) shared_.add(node, step.inputs, placement.device, index);
     add_step(std::move(step));
   }
 
@@ -261,24 +256,6 @@ class PlanBuilder {
   }
 
   // --- devices ---
-
-  // The device of the variables that the node changes, nullptr when it changes none.
-  Device* changed_device(const Node& node, const std::vector<int>& inputs) {
-    if (node.def().effect != Effect::kMutates) return nullptr;
-    Device* device = nullptr;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(node.def().mutable_inputs); ++i) {
-      const PlanValue& variable = value(inputs.at(i));
-      if (variable.storage != Storage::kVariable) {
-        throw invalid_argument(
-            fmt::format("{} changes the variable '{}', which this run feeds", node.where(), variable.source->name()));
-      }
-      if (device != nullptr && variable.device != device) {
-        throw invalid_argument(node.where() + " changes variables on different devices");
-      }
-      device = variable.device;
-    }
-    return device;
-  }
 
   // The values on `device`, by copy steps where they live elsewhere: one copy serves all. Feeds and constants are host memory.
   std::vector<int> on_device(const std::vector<int>& inputs, Device* device) {
@@ -360,26 +337,14 @@ class PlanBuilder {
     return true;
   }
 
-  using ShareKey = std::tuple<const OpDef*, std::size_t, std::vector<int>, Device*>;
-
-  static ShareKey share_key(const Node& node, const std::vector<int>& inputs, Device* device) {
-    return {&node.def(), node.attrs().hash(), inputs, device};
-  }
-
   bool share(const Node& node, const std::vector<int>& inputs, Device* device) {
-    if (!is_pure(node)) return false;
-    const auto [begin, end] = shared_.equal_range(share_key(node, inputs, device));
-    for (auto it = begin; it != end; ++it) {
-      const PlanStep& step = plan_->steps[static_cast<std::size_t>(it->second)];
-      if (!(step.node->attrs() == node.attrs()) || step.node->num_outputs() != node.num_outputs()) continue;
-      for (int i = 0; i < node.num_outputs(); ++i) {
-        value_of(node, i) = step.outputs[static_cast<std::size_t>(i)];
-      }
-      step_of(node) = it->second;
-      add_note(node, step.outputs[0], "shared: same as '" + step.node->name() + "'");
-      return true;
-    }
-    return false;
+    const int index = is_pure(node) ? shared_.find(*plan_, node, inputs, device) : -1;
+    if (index < 0) return false;
+    const PlanStep& step = plan_->step(index);
+    for (int i = 0; i < node.num_outputs(); ++i) value_of(node, i) = step.outputs[static_cast<std::size_t>(i)];
+    step_of(node) = index;
+    add_note(node, step.outputs[0], "shared: same as '" + step.node->name() + "'");
+    return true;
   }
 
   // --- the end ---
@@ -415,8 +380,7 @@ class PlanBuilder {
   std::vector<int> step_of_;                  // per node id: the step that runs it, or -1
   std::unordered_map<int, int> ready_after_;  // per value that no step computes: the step that must have run before
   std::map<std::pair<int, Device*>, int> copies_;
-  std::unordered_map<std::string, int> constants_;  // by bits, dtype and shape
-  std::multimap<ShareKey, int> shared_;
+  PlanSharing shared_;
 };
 
 }  // namespace

@@ -16,6 +16,23 @@ Placement asked_device(const Node& node, const SessionOptions& options, DeviceSe
   }
 }
 
+Device* changed_device(const Plan& plan, const Node& node, const std::vector<int>& inputs) {
+  if (node.def().effect != Effect::kMutates) return nullptr;
+  Device* device = nullptr;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(node.def().mutable_inputs); ++i) {
+    const PlanValue& variable = plan.value(inputs.at(i));
+    if (variable.storage != Storage::kVariable) {
+      throw invalid_argument(
+          fmt::format("{} changes the variable '{}', which this run feeds", node.where(), variable.source->name()));
+    }
+    if (device != nullptr && variable.device != device) {
+      throw invalid_argument(node.where() + " changes variables on different devices");
+    }
+    device = variable.device;
+  }
+  return device;
+}
+
 Placement place(const Node& node, const SessionOptions& options, DeviceSet& devices, Device* variable) {
   Placement result = variable != nullptr ? Placement{variable, nullptr, "where its variable is"}
                                          : asked_device(node, options, devices);

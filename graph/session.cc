@@ -8,11 +8,10 @@
 #include <condition_variable>
 #include <iterator>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <shared_mutex>
 
-#include "gradus/core/atomic_file.h"
 #include "gradus/core/log.h"
+#include "gradus/graph/chrome_trace.h"
 #include "gradus/graph/executor.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/plan.h"
@@ -159,7 +158,13 @@ class Session::Impl {
     return bytes;
   }
 
-  void write_trace(const std::string& path) const;
+  void write_trace(const std::string& path) const {
+    const Alone alone(*this);
+    if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
+    std::vector<const std::vector<TraceEvent>*> calls;
+    for (const auto& lane : lanes_) calls.push_back(&lane->executor.trace());
+    write_chrome_trace(path, calls);
+  }
 
   const Graph& graph_;
   SessionOptions options_;
@@ -210,21 +215,6 @@ class Session::Impl {
       throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", threads));
     }
     return threads;
-  }
-
-  static bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
-                      const std::vector<Operation>& targets) {
-    if (plan.feeds.size() != feeds.size() || plan.fetches != fetches || plan.targets != targets) return false;
-    for (std::size_t i = 0; i < feeds.size(); ++i) {
-      if (!(plan.feeds[i] == feeds[i].first) || !(plan.feed_shapes[i] == feeds[i].second.shape())) return false;
-      if (!feeds[i].second.defined() || feeds[i].second.dtype() != feeds[i].first.dtype()) return false;
-    }
-    for (const auto& [i, values] : plan.value_feeds) {
-      for (std::size_t k = 0; k < values.size(); ++k) {
-        if (integer_at(feeds[i].second, static_cast<std::int64_t>(k)) != values[k]) return false;
-      }
-    }
-    return true;
   }
 
   Plan& plan_for(Lane& lane, const Feeds& feeds, const std::vector<Output>& fetches,
@@ -357,40 +347,6 @@ class Session::Impl {
     return variables;
   }
 };
-
-void Session::Impl::write_trace(const std::string& path) const {
-  const Alone alone(*this);
-  if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
-  nlohmann::json events = nlohmann::json::array();
-  std::map<std::string, int> rows;  // one "thread" per device and concurrent call
-  std::vector<std::pair<std::string, const TraceEvent*>> trace;
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    for (const TraceEvent& e : lanes_[i]->executor.trace())
-      trace.emplace_back(lanes_.size() == 1 ? e.device : fmt::format("{}, call {}", e.device, i + 1), &e);
-  }
-  for (const auto& [where, event] : trace) {
-    const TraceEvent& e = *event;
-    const auto [row, is_new] = rows.try_emplace(where, static_cast<int>(rows.size()) + 1);
-    if (is_new) {
-      events.push_back(
-          {{"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", row->second}, {"args", {{"name", where}}}});
-    }
-    events.push_back({{"name", e.name},
-                      {"cat", e.op},
-                      {"ph", "X"},
-                      {"ts", e.start_us},
-                      {"dur", e.duration_us},
-                      {"pid", 1},
-                      {"tid", row->second},
-                      {"args", {{"op", e.op}}}});
-  }
-  AtomicFile file(path);
-  // Names need not be UTF-8; what is not becomes U+FFFD.
-  file.write(nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace));
-  file.write("\n");
-  file.commit();
-}
 
 Session::Session(const Graph& graph, SessionOptions options)
     : impl_(std::make_unique<Impl>(graph, std::move(options))) {}
