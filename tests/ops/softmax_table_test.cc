@@ -94,8 +94,8 @@ TEST(SoftmaxTable, IsWithinTheBoundsOfThePage) {
         x.set(i, kColumns[column].height + kColumns[column].spread * normal(random));
         labels.set(i, std::abs(normal(random)));
       }
-      for (const std::size_t j : {0, 3}) {
-        for (const std::size_t l : {0, 3, 5}) {
+      for (const std::size_t j : {0U, 3U}) {
+        for (const std::size_t l : {0U, 3U, 5U}) {
           const Tensor classes = Tensor::full(DType::kInt32, {kRows}, static_cast<double>(j));
           const auto got = session.run({{graphs.x, x},
                                         {graphs.labels, labels},
