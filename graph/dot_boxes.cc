@@ -1,11 +1,12 @@
 #include "gradus/graph/dot_boxes.h"
-#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+
+#include "gradus/core/nearest_names.h"
 
 namespace gradus {
 namespace {

@@ -21,7 +21,7 @@ class Executor {
   const std::vector<TraceEvent>& trace() const { return trace_; }
 
  private:
-  // One arena per device, shared by all plans of the session, since only one runs at a time.
+  // One arena per device, shared by all plans of this executor, which runs one at a time.
   void bind(Plan& plan);
   void bind_feeds(Plan& plan, const Feeds& feeds);
   void run_step(Plan& plan, PlanStep& step, std::uint64_t run_number);

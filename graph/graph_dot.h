@@ -1,6 +1,6 @@
-// Graphs as pictures: text for Graphviz (`dot -Tsvg graph.dot -o graph.svg`). Forward nodes stand in one box, top to bottom; what
+// Graphs as pictures: text for Graphviz (`dot -Tsvg graph.dot -o graph.svg`). Forward nodes stand in one frame, top to bottom; what
 // gradients() made stands in another beside it, bottom to top, each tied to its forward node by a dashed line; updates of
-// variables stand in a third. Gradients of gradients get a further box per order. docs/graph_files.md shows pictures.
+// variables stand in a third. Gradients of gradients get a further frame per order. docs/graph_files.md explains the pictures.
 #pragma once
 
 #include <climits>

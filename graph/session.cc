@@ -1,5 +1,4 @@
 #include "gradus/graph/session.h"
-#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +10,7 @@
 #include <shared_mutex>
 
 #include "gradus/core/log.h"
+#include "gradus/core/nearest_names.h"
 #include "gradus/graph/chrome_trace.h"
 #include "gradus/graph/executor.h"
 #include "gradus/graph/graph_mutex.h"
@@ -310,7 +310,7 @@ class Session::Impl {
     return result;
   }
 
-  // float16 for float32 is widened, which is exact: optimisers and batch norm kept their float16 state in float16 once.
+  // float16 for float32 is widened, which is exact: older checkpoints hold the state of optimisers and batch norm as float16.
   static bool is_widened(const Output& variable, const Tensor& value) {
     return value.dtype() == DType::kFloat16 && variable.dtype() == DType::kFloat32;
   }

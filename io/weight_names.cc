@@ -1,11 +1,11 @@
 #include "gradus/io/weight_names.h"
-#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 
 #include <map>
 #include <set>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/core/printable.h"
 #include "gradus/graph/collections.h"
 

@@ -1,11 +1,11 @@
 #include "gradus/io/weights_report.h"
-#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <ostream>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/core/printable.h"
 #include "gradus/graph/op_registry.h"
 #include "gradus/io/weight_names.h"

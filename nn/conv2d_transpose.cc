@@ -27,16 +27,24 @@ std::int64_t size_beyond_stride(const Conv2DTransposeOptions& o, std::size_t axi
   return extent + o.output_padding[axis] - stride - (same ? extent / 2 * 2 : 0);
 }
 
+std::string listed(const Size2& size) { return fmt::format("{},{}", size.rows(), size.columns()); }
+
 // Returns the number of input channels.
-std::int64_t check(const Output& x, const Conv2DTransposeOptions& o, std::string_view name, SourceLocation location) {
-  const auto refuse = [&](const std::string& text) { fail("conv2d_transpose", name, location, text); };
+std::int64_t check(const Place& place, const Output& x, const Conv2DTransposeOptions& o) {
+  const auto refuse = [&](const std::string& text) { place.fail(text); };
+  place.check_name();
+  place.check_defined("x", x);
+  place.check_floating("the images", x);
+  place.check_not_negative("l2", o.l2);
   if (x.shape().rank() != 4) refuse("needs images of rank 4; got shape " + x.shape().to_string());
   for (const auto& [text, values] :
        {std::pair{"kernel", &o.kernel}, {"strides", &o.strides}, {"dilations", &o.dilations}}) {
-    const bool good = values->size() == 2 && (*values)[0] >= 1 && (*values)[1] >= 1 &&
-                      std::max((*values)[0], (*values)[1]) <= INT32_MAX;
-    if (!good)
-      refuse(fmt::format("{} must be 2 values from 1 on (rows, columns); got [{}]", text, fmt::join(*values, ",")));
+    const bool good = values->size() == 2 && values->rows() >= 1 && values->columns() >= 1 &&
+                      std::max(values->rows(), values->columns()) <= INT32_MAX;
+    if (good) continue;
+    refuse(
+        fmt::format("{} must be one number or 2 values from 1 on (rows, columns); got {}", text,
+                    values->size() == 2 ? "[" + listed(*values) + "]" : fmt::format("a list of {}", values->size())));
   }
   if (o.filters < 1) refuse(fmt::format("filters must be at least 1; got {}", o.filters));
   if (o.padding == Padding::kExplicit) refuse("padding must be SAME or VALID; got EXPLICIT");
@@ -47,7 +55,7 @@ std::int64_t check(const Output& x, const Conv2DTransposeOptions& o, std::string
       refuse(
           fmt::format("output_padding must be 2 values from 0 on, each smaller than its stride; got [{}] for strides "
                       "[{}]",
-                      fmt::join(o.output_padding, ","), fmt::join(o.strides, ",")));
+                      fmt::join(o.output_padding, ","), listed(o.strides)));
     }
   }
   for (std::size_t i = 0; i < o.output_padding.size() && o.padding == Padding::kSame; ++i) {
@@ -56,7 +64,7 @@ std::int64_t check(const Output& x, const Conv2DTransposeOptions& o, std::string
       refuse(
           fmt::format("with SAME and an even kernel output_padding must be at least 1, or be left out; got [{}] for "
                       "kernel [{}], dilations [{}]",
-                      fmt::join(o.output_padding, ","), fmt::join(o.kernel, ","), fmt::join(o.dilations, ",")));
+                      fmt::join(o.output_padding, ","), listed(o.kernel), listed(o.dilations)));
     }
   }
   const std::int64_t channels = x.shape()[image_axes(o.data_format).channels];
@@ -65,7 +73,7 @@ std::int64_t check(const Output& x, const Conv2DTransposeOptions& o, std::string
 }
 
 // Rows and columns of the result, as an int32 vector of 2: a constant where x's are known.
-Output output_sizes(const Output& x, const Conv2DTransposeOptions& o, std::string_view name, SourceLocation location) {
+Output output_sizes(const Place& place, const Output& x, const Conv2DTransposeOptions& o, SourceLocation location) {
   const ImageAxes axes = image_axes(o.data_format);
   std::vector<std::int32_t> known;
   std::vector<Output> parts;
@@ -80,9 +88,8 @@ Output output_sizes(const Output& x, const Conv2DTransposeOptions& o, std::strin
     }
     std::int64_t out = 0;
     if (!checked_multiply(in, stride, &out) || __builtin_add_overflow(out, beyond, &out) || out > INT32_MAX) {
-      fail("conv2d_transpose", name, location,
-           fmt::format("the result's {} do not fit in int32: {} with stride {}", i == 0 ? "rows" : "columns", in,
-                       stride));
+      place.fail(fmt::format("the result's {} do not fit in int32: {} with stride {}", i == 0 ? "rows" : "columns", in,
+                             stride));
     }
     known.push_back(static_cast<std::int32_t>(out));
     parts.emplace_back();
@@ -98,23 +105,22 @@ Output output_sizes(const Output& x, const Conv2DTransposeOptions& o, std::strin
 
 Output conv2d_transpose(const Output& x, const Conv2DTransposeOptions& o, std::string_view name,
                         SourceLocation location) {
-  const std::int64_t channels = check(x, o, name, location);
+  const Place place("conv2d_transpose", name, location);
+  const std::int64_t channels = check(place, x, o);
   Graph& graph = x.graph();
   const NameScope scope(graph, name);
   const double taps = static_cast<double>(o.kernel[0] * o.kernel[1]);
   const Fans fans{taps * static_cast<double>(channels), taps * static_cast<double>(o.filters)};
   const Output kernel = get_variable(graph, "kernel", x.dtype(), {o.kernel[0], o.kernel[1], o.filters, channels},
                                      o.kernel_initializer.with_fans(fans), {.l2 = o.l2}, location);
-  const auto per_dimension = [&](const std::vector<std::int64_t>& v) {
-    return image_shape(o.data_format, 1, v[0], v[1], 1).dims();
-  };
+  const auto per_dimension = [&](const Size2& v) { return image_shape(o.data_format, 1, v[0], v[1], 1).dims(); };
   const Conv2DAttrs attrs{.strides = per_dimension(o.strides),
                           .padding = o.padding,
                           .use_cudnn_on_gpu = o.use_cudnn_on_gpu,
                           .data_format = o.data_format,
                           .dilations = per_dimension(o.dilations)};
   const Output y =
-      gradus::conv2d_transpose(x, kernel, output_sizes(x, o, name, location), attrs, "conv_transpose", location);
+      gradus::conv2d_transpose(x, kernel, output_sizes(place, x, o, location), attrs, "conv_transpose", location);
   if (!o.use_bias) return y;
   const Output bias = get_variable(graph, "bias", x.dtype(), {o.filters}, o.bias_initializer, {}, location);
   return bias_add(y, bias, {.data_format = o.data_format}, "bias_add", location);

@@ -7,15 +7,16 @@
 #include <vector>
 
 #include "gradus/nn/initializers.h"
+#include "gradus/nn/size2.h"
 #include "gradus/ops/image_format.h"
 
 namespace gradus::nn {
 
 struct Conv2DTransposeOptions {
-  std::int64_t filters = 0;                   // output channels; must be given
-  std::vector<std::int64_t> kernel = {3, 3};  // rows, columns
-  std::vector<std::int64_t> strides = {1, 1};
-  std::vector<std::int64_t> dilations = {1, 1};
+  std::int64_t filters = 0;  // output channels; must be given
+  Size2 kernel = 3;
+  Size2 strides = 1;
+  Size2 dilations = 1;
   Padding padding = Padding::kSame;               // SAME or VALID
   std::vector<std::int64_t> output_padding = {};  // rows, columns; empty: the sizes below
   DataFormat data_format = DataFormat::kNHWC;

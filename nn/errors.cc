@@ -52,11 +52,6 @@ void Place::check_floating(const char* what, const Output& x) const {
                    dtype_name(x.dtype())));
 }
 
-void Place::check_at_least(const char* what, double value, double least) const {
-  if (!(value >= least && std::isfinite(value)))
-    fail(fmt::format("{} must be at least {}; got {}", what, least, value));
-}
-
 void Place::check_not_negative(const char* what, double value) const {
   if (!(value >= 0.0 && std::isfinite(value)))
     fail(fmt::format("{} must be finite and not negative; got {}", what, value));

@@ -1,9 +1,9 @@
 #include "gradus/nn/models.h"
-#include "gradus/core/nearest_names.h"
 
 #include <array>
 #include <utility>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/layers.h"

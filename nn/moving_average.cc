@@ -1,8 +1,8 @@
 #include "gradus/nn/moving_average.h"
-#include "gradus/core/nearest_names.h"
 
 #include <fmt/format.h>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/graph/collections.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"

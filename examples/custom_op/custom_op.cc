@@ -46,7 +46,7 @@ void swish_gradient(gd::GradientContext& c) {
 
 gd::Output swish(const gd::Output& x, const SwishAttrs& attrs = {}, std::string_view name = "",
                  gd::SourceLocation location = gd::SourceLocation::current()) {
-  return x.graph().add("Swish", {x}, attrs, name, location);
+  return gd::add_op("Swish", {x}, attrs, name, location);
 }
 
 int demonstrate() {

@@ -120,11 +120,14 @@ TEST(Conv2DTranspose, MistakesNameTheLayerAndTheLine) {
   };
   refused("[nn::conv2d_transpose 'up' at conv2d_transpose_test.cc:", [&] { conv2d_transpose(x, {}, "up"); });
   refused("filters must be at least 1; got 0", [&] { conv2d_transpose(x, {}); });
-  refused("kernel must be 2 values from 1 on (rows, columns); got [3]",
+  refused("kernel must be one number or 2 values from 1 on (rows, columns); got a list of 1",
           [&] { conv2d_transpose(x, {.filters = 1, .kernel = {3}}); });
-  refused("strides must be 2 values from 1 on (rows, columns); got [0,1]", [&] {
+  refused("strides must be one number or 2 values from 1 on (rows, columns); got [0,1]", [&] {
     conv2d_transpose(x, {.filters = 1, .strides = {0, 1}});
   });
+  refused("x refers to nothing", [&] { conv2d_transpose(Output(), {.filters = 1}); });
+  EXPECT_EQ(conv2d_transpose(x, {.filters = 4, .kernel = 3, .strides = 2}, "one_number").shape(),
+            (Shape{-1, 18, 16, 4}));
   refused("padding must be SAME or VALID; got EXPLICIT",
           [&] { conv2d_transpose(x, {.filters = 1, .padding = Padding::kExplicit}); });
   refused("output_padding must be 2 values from 0 on, each smaller than its stride; got [2,0] for strides [2,2]", [&] {
