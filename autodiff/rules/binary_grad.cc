@@ -54,7 +54,9 @@ void pow_gradient(GradientContext& c) {
 }
 
 void squared_difference_gradient(GradientContext& c) {
-  const Output dx = 2.0 * c.grad() * (c.input(0) - c.input(1));
+  const Output difference =
+      c.input(0) - c.input(1);  // first: operands of one expression are built in the compiler's order
+  const Output dx = 2.0 * c.grad() * difference;
   if (c.needs(0)) set_reduced(c, 0, dx);
   if (c.needs(1)) c.set(1, -sum_to_shape_of(dx, c.input(1)));
 }

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "gradus/backends/cpu/eigen.h"
 #include "gradus/backends/cpu/elementwise.h"
 #include "gradus/backends/cpu/exponential.h"
+#include "gradus/backends/cpu/logarithm.h"
 
 namespace gradus::cpu {
 namespace {
@@ -12,18 +12,14 @@ namespace {
 constexpr std::int64_t kBlock = 256;
 
 // loss = x * (1 - z) or -x * z, whichever is for x's sign, + log(1 + e^-|x|). A factor of 0 makes the product 0 even for an
-// infinite x. Up to kBlock elements; `loss` may be one of the operands.
+// infinite x. `loss` may be one of the operands.
 template <class T>
 void loss_block(const T* labels, const T* logits, T* loss, std::int64_t n) {
-  T logs[kBlock];
-  for (std::int64_t i = 0; i < n; ++i) logs[i] = exponential(-std::abs(logits[i]));
-  Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>> array(logs, n);
-  array = array.log1p();
   GRADUS_INDEPENDENT_ITERATIONS
   for (std::int64_t i = 0; i < n; ++i) {
     const T x = logits[i], weight = x > 0 ? 1 - labels[i] : -labels[i];
     const T product = weight * x;
-    loss[i] = (weight == 0 ? T{0} : product) + logs[i];
+    loss[i] = (weight == 0 ? T{0} : product) + logarithm_of_one_plus(exponential(-std::abs(x)));
   }
 }
 

@@ -29,7 +29,7 @@ void add_rows(KernelRegistry& kernels, const char* op, F) {
           F{}(Eigen::Map<const Array>(x + begin, end - begin), result);
         } else {
           constexpr std::int64_t kBlock = 256;
-          float wide[kBlock];
+          alignas(64) float wide[kBlock];  // so that the same elements are in vectors on every thread
           for (std::int64_t i = begin; i < end; i += kBlock) {
             const std::int64_t n = std::min(kBlock, end - i);
             widen(x + i, wide, n);
