@@ -22,8 +22,13 @@ void check_norm(const char* function, double max_norm, SourceLocation location) 
 }
 
 void check_tensors(const char* function, const std::vector<Output>& tensors, SourceLocation location) {
-  for (const Output& t : tensors) {
-    if (!t.valid()) fail(function, "", location, "one of the tensors refers to nothing; leave it out");
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Output& t = tensors[i];
+    if (!t.valid()) {
+      fail(function, "", location,
+           fmt::format("one of the tensors refers to nothing (number {} of {}; leave it out): {}", i + 1,
+                       tensors.size(), t.absence()));
+    }
     if (!is_floating(t.dtype())) {
       fail(function, t.name(), location, fmt::format("norms are of floating tensors; got {}", dtype_name(t.dtype())));
     }

@@ -38,7 +38,9 @@ void Place::check_name() const {
 
 void Place::check_defined(const char* what, const Output& x) const {
   if (x.valid()) return;
-  fail(fmt::format("{} refers to nothing: an Output that was never assigned, or a gradient that does not exist", what));
+  fail(fmt::format(
+      "{} refers to nothing: {}", what,
+      x.is_absent() ? x.absence() : "an Output that was never assigned, or a gradient that does not exist"));
 }
 
 void Place::check_same_graph(const Output& a, const Output& b) const {

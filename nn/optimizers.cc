@@ -172,7 +172,7 @@ Operation Optimizer::apply_gradients(const GradientsAndVariables& gradients, Sou
 
 GradientsAndVariables Optimizer::clipped_gradients(const Output& loss, const std::vector<Output>& variables,
                                                    SourceLocation location) const {
-  if (!loss.valid()) throw invalid_argument("the loss refers to nothing");
+  if (!loss.valid()) throw invalid_argument("the loss refers to nothing: " + loss.absence());
   if (loss.shape().rank() != 0)
     throw invalid_argument("the loss must be a scalar (reduce_mean it?); got shape " + loss.shape().to_string());
   const std::vector<Output> xs = variables.empty() ? loss.graph().collection(kTrainableVariables) : variables;
@@ -242,7 +242,8 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
   if (gradients.empty()) throw invalid_argument("there are no gradients to apply");
   for (const auto& [gradient, variable] : gradients) {
     check_variable(variable);
-    if (!gradient.valid()) throw invalid_argument("there is no gradient for " + variable.node().where());
+    if (!gradient.valid())
+      throw invalid_argument("there is no gradient for " + variable.node().where() + ": " + gradient.absence());
   }
   Graph& graph = gradients[0].second.graph();
   const std::vector<Operation> moving_averages = updates_with(graph, gradients);

@@ -38,5 +38,18 @@ TEST(UnconnectedVariables, AGradientThatIsNoneIsNotApplied) {
   EXPECT_EQ(session.value(unused).item<float>(), 3.0f);
 }
 
+TEST(UnconnectedVariables, LayersNormsAndOptimizersSayWhyAGradientIsMissing) {
+  Graph graph;
+  const Output w = variable(graph, Tensor::scalar(2.0f), "w"), unused = variable(graph, Tensor::scalar(3.0f), "unused");
+  const Output missing = gradients(square(w), {w, unused})[1];
+  for (const std::string part : {"'unused'", "kZeros"}) {
+    expect_error(Code::kInvalidArgument, part, [&] { global_norm({w, missing}); });
+    expect_error(Code::kInvalidArgument, part, [&] { clip_by_global_norm({w, missing}, 1); });
+    expect_error(Code::kInvalidArgument, part, [&] { dense(missing, {.units = 1}); });
+    expect_error(Code::kInvalidArgument, part, [&] { sgd().minimize(missing); });
+    expect_error(Code::kInvalidArgument, part, [&] { sgd().apply_gradients({{missing, unused}}); });
+  }
+}
+
 }  // namespace
 }  // namespace gradus::nn
