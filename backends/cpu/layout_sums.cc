@@ -129,30 +129,29 @@ void tile_grad(KernelContext& c) {
     const std::int64_t n = last_dim(x);
     std::int64_t tiles = 1;
     for (int d = 0; d < rank; ++d) tiles *= tiled[d] / x[d];
-    c.parallel_for(row_count(x), row_chunk(n * std::max<std::int64_t>(1, tiles)),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t row = begin; row < end; ++row) {
-                       const RowIndex position(row, x);
-                       std::int64_t origin = 0;
-                       for (int d = 0; d < rank - 1; ++d) origin += position.index[at(d)] * strides[at(d)];
-                       for (std::int64_t first = 0; first < n; first += kBlock) {
-                         const std::int64_t width = std::min(kBlock, n - first);
-                         Sum<T> sums[kBlock] = {};
-                         for (std::int64_t t = 0; t < tiles; ++t) {
-                           std::int64_t offset = origin + first, rest = t;
-                           for (int d = rank - 1; d >= 0; --d) {
-                             const std::int64_t repeats = tiled[d] / x[d];
-                             offset += rest % repeats * x[d] * strides[at(d)];
-                             rest /= repeats;
-                           }
-                           for (std::int64_t i = 0; i < width; ++i)
-                             sums[i] = static_cast<Sum<T>>(wrapping(sums[i]) +
-                                                           wrapping(static_cast<Sum<T>>(dy[offset + i])));
-                         }
-                         for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
-                       }
-                     }
-                   });
+    c.parallel_for(
+        row_count(x), row_chunk(n * std::max<std::int64_t>(1, tiles)), [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t row = begin; row < end; ++row) {
+            const RowIndex position(row, x);
+            std::int64_t origin = 0;
+            for (int d = 0; d < rank - 1; ++d) origin += position.index[at(d)] * strides[at(d)];
+            for (std::int64_t first = 0; first < n; first += kBlock) {
+              const std::int64_t width = std::min(kBlock, n - first);
+              Sum<T> sums[kBlock] = {};
+              for (std::int64_t t = 0; t < tiles; ++t) {
+                std::int64_t offset = origin + first, rest = t;
+                for (int d = rank - 1; d >= 0; --d) {
+                  const std::int64_t repeats = tiled[d] / x[d];
+                  offset += rest % repeats * x[d] * strides[at(d)];
+                  rest /= repeats;
+                }
+                for (std::int64_t i = 0; i < width; ++i)
+                  sums[i] = static_cast<Sum<T>>(wrapping(sums[i]) + wrapping(static_cast<Sum<T>>(dy[offset + i])));
+              }
+              for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
+            }
+          }
+        });
   });
 }
 

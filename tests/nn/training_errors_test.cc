@@ -182,7 +182,8 @@ TEST_F(Mistakes, OfOptimizers) {
   refused("nn::adamw", {"weight_decay must be finite and not negative; got -0.1"},
           [&] { adamw({.weight_decay = -0.1}); });
   refused(
-      "nn::clip_by_global_norm", {"max_norm must be positive", "got 0"}, [&] { clip_by_global_norm({rows}, 0); }, &graph);
+      "nn::clip_by_global_norm", {"max_norm must be positive", "got 0"}, [&] { clip_by_global_norm({rows}, 0); },
+      &graph);
   refused(
       "nn::clip_by_global_norm", {"one of the tensors refers to nothing"},
       [&] {
