@@ -2,6 +2,8 @@
 // that is replaced keeps its old content until the new one is complete.
 #pragma once
 
+#include "gradus/core/language.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -1,6 +1,7 @@
 // x to a power that is a whole number >= 0, by squaring; wraps around at the borders of its type.
 #pragma once
 
+#include "gradus/core/language.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus {

@@ -1,6 +1,8 @@
 // "Did you mean ...?": the known names that a mistyped one is nearest to.
 #pragma once
 
+#include "gradus/core/language.h"
+
 #include <span>
 #include <string>
 #include <string_view>

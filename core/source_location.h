@@ -1,6 +1,8 @@
 // The user's file and line, captured as a default argument. std::source_location would do, but clang 14 does not have it.
 #pragma once
 
+#include "gradus/core/language.h"
+
 namespace gradus {
 
 struct SourceLocation {
