@@ -62,21 +62,29 @@ class PlanBuilder {
   }
 
   void number_outputs(const std::vector<const Node*>& nodes) {
-    const auto count = static_cast<std::size_t>(r_.graph.num_nodes());
+    // Only as long as the ids in use reach: an initial value's plan must not cost as much as the graph is large.
+    if (nodes.empty()) return;
+    first_id_ = nodes.front()->id();
+    const auto count = static_cast<std::size_t>(nodes.back()->id() - first_id_ + 1);
     first_output_.assign(count, 0);
     step_of_.assign(count, -1);
     std::size_t outputs = 0;
     for (const Node* node : nodes) {
-      first_output_[static_cast<std::size_t>(node->id())] = outputs;
+      first_output_[at(*node)] = outputs;
       outputs += static_cast<std::size_t>(node->num_outputs());
     }
     values_.assign(outputs, -1);
   }
 
   int& value_of(const Node& node, int output) {
-    return values_[first_output_[static_cast<std::size_t>(node.id())] + static_cast<std::size_t>(output)];
+    return values_[first_output_[at(node)] + static_cast<std::size_t>(output)];
   }
-  int& step_of(const Node& node) { return step_of_[static_cast<std::size_t>(node.id())]; }
+  int& step_of(const Node& node) { return step_of_[at(node)]; }
+  // -1 too for what the run does not need, such as a target that is fed.
+  int step_if_any(const Node& node) {
+    return node.id() >= first_id_ && at(node) < step_of_.size() ? step_of(node) : -1;
+  }
+  std::size_t at(const Node& node) const { return static_cast<std::size_t>(node.id() - first_id_); }
 
   // --- one node ---
 
@@ -105,7 +113,7 @@ class PlanBuilder {
     std::vector<int> steps;
     for (Node* control : node.control_inputs()) {
       if (!waits_for(r_, inference_, *control)) continue;
-      if (const int step = step_of(*control); step >= 0) steps.push_back(step);
+      if (const int step = step_if_any(*control); step >= 0) steps.push_back(step);
     }
     return steps;
   }
@@ -364,7 +372,7 @@ class PlanBuilder {
       if (value(id).producer >= 0) steps.push_back(value(id).producer);
     }
     for (const Operation& target : r_.targets) {
-      if (const int step = step_of(target.node()); step >= 0) steps.push_back(step);
+      if (const int step = step_if_any(target.node()); step >= 0) steps.push_back(step);
     }
     return steps;
   }
@@ -375,9 +383,10 @@ class PlanBuilder {
   std::unique_ptr<Plan> plan_;
   PlanInference inference_;
   VariableVersions versions_;
-  std::vector<std::size_t> first_output_;     // per node id: where its outputs begin in values_
+  int first_id_ = 0;                          // of the needed nodes; the next three are indexed from it
+  std::vector<std::size_t> first_output_;     // per node: where its outputs begin in values_
   std::vector<int> values_;                   // per output of a needed node: its value in the plan
-  std::vector<int> step_of_;                  // per node id: the step that runs it, or -1
+  std::vector<int> step_of_;                  // per node: the step that runs it, or -1
   std::unordered_map<int, int> ready_after_;  // per value that no step computes: the step that must have run before
   std::map<std::pair<int, Device*>, int> copies_;
   PlanSharing shared_;

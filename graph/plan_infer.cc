@@ -87,9 +87,10 @@ void PlanInference::infer(const Node& node) {
   } catch (const Error& error) {
     throw Error(error.code(), node.where() + " " + error.what());
   }
-  const auto id = static_cast<std::size_t>(node.id());
-  if (infos_.size() <= id) infos_.resize(static_cast<std::size_t>(node.graph().num_nodes()));
-  infos_[id] = std::move(outputs);
+  if (infos_.empty()) first_id_ = node.id();
+  const auto i = static_cast<std::size_t>(node.id() - first_id_);
+  if (infos_.size() <= i) infos_.resize(i + 1);
+  infos_[i] = std::move(outputs);
 }
 
 TensorInfo PlanInference::info(const Output& output) const {

@@ -25,7 +25,8 @@ class PlanInference {
   TensorInfo info(const Output& output) const;
   // What the node itself computes there.
   const TensorInfo& info_of_node(const Output& output) const {
-    return infos_.at(static_cast<std::size_t>(output.node().id())).at(static_cast<std::size_t>(output.index()));
+    return infos_.at(static_cast<std::size_t>(output.node().id() - first_id_))
+        .at(static_cast<std::size_t>(output.index()));
   }
   // The output's integer values, where they follow from constants, shapes and feeds (over kMaxValueDepth nodes at most).
   std::optional<IntValues> value(const Output& output);
@@ -37,12 +38,13 @@ class PlanInference {
  private:
   std::vector<TensorInfo> inputs_of(const Node& node) const;
   bool is_inferred(const Node& node) const {
-    const auto id = static_cast<std::size_t>(node.id());
-    return id < infos_.size() && !infos_[id].empty();
+    const auto i = static_cast<std::size_t>(node.id() - first_id_);
+    return node.id() >= first_id_ && i < infos_.size() && !infos_[i].empty();
   }
   const Feeds& feeds_;
   std::unordered_map<Output, std::size_t> feed_index_;
-  std::vector<std::vector<TensorInfo>> infos_;  // by node id; empty where nothing was inferred
+  int first_id_ = 0;                            // of the first node that was inferred; ids grow
+  std::vector<std::vector<TensorInfo>> infos_;  // by node id from first_id_ on; empty where nothing was inferred
   std::unordered_map<Output, std::optional<IntValues>> values_;
   std::set<std::size_t> value_feeds_;
   int value_depth_ = 0;
