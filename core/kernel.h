@@ -37,7 +37,6 @@ class KernelContext {
   const T& attrs() const {
     return attrs_->get<T>();
   }
-  const Attrs& raw_attrs() const { return *attrs_; }
 
   Device& device() { return *device_; }
   // Splits work over the device's threads; runs inline where the device has none.

@@ -225,7 +225,7 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
 }
 
 std::string Graph::unique_name(std::string_view base) const {
-  const std::string wanted(base);
+  std::string wanted(base);
   if (!by_name_.contains(wanted)) return wanted;
   int& count = name_counts_[wanted];
   std::string candidate;
@@ -236,7 +236,7 @@ std::string Graph::unique_name(std::string_view base) const {
 }
 
 Node* Graph::find_node(std::string_view name) const {
-  const auto found = by_name_.find(std::string(name));
+  const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : found->second;
 }
 
@@ -251,12 +251,19 @@ Output Graph::find_output(std::string_view name) const {
       return node->output(std::stoi(digits));
   }
   std::vector<std::string> known;
-  for (const auto& [node_name, node] : by_name_) known.push_back(node_name);
+  for (const auto& [node_name, node] : by_name_) known.emplace_back(node_name);
   throw not_found(fmt::format("the graph has no output '{}'{}", name, did_you_mean(name, known)));
 }
 
 void Graph::add_to_collection(const std::string& collection, const Output& item) {
-  if (&item.graph() != this) throw invalid_argument("'" + item.name() + "' belongs to another graph");
+  if (!item.valid()) {
+    throw invalid_argument(
+        fmt::format("add_to_collection: the item for '{}' refers to nothing: {}", collection, item.absence()));
+  }
+  if (&item.graph() != this) {
+    throw invalid_argument(
+        fmt::format("add_to_collection: the item '{}' for '{}' belongs to another graph", item.name(), collection));
+  }
   const std::unique_lock lock(*mutex_);
   collections_[collection].push_back(item);
 }

@@ -81,7 +81,7 @@ class Graph {
 
   const OpRegistry* ops_;
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::unordered_map<std::string, Node*> by_name_;
+  std::unordered_map<std::string_view, Node*> by_name_;  // the names are those of the nodes
   mutable std::unordered_map<std::string, int> name_counts_;
   std::map<std::string, std::vector<Output>> collections_;
   std::vector<std::unique_ptr<const std::string>> absences_;

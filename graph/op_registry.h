@@ -51,7 +51,6 @@ class ShapeContext {
   const T& attrs() const {
     return attrs_->get<T>();
   }
-  const Attrs& raw_attrs() const { return *attrs_; }
 
   // Outputs are set in order 0, 1, ...; their number is the node's number of outputs.
   void set_output(int i, DType dtype, const Shape& shape);

@@ -49,8 +49,12 @@ std::ostream& operator<<(std::ostream& out, const Output& output) {
                             output.shape().to_string(), node.op(), node.file(), node.line());
 }
 
+std::string Operation::absence() const {
+  return absence_ != nullptr ? *absence_ : "it is default-made; give it what group() or a builder function returned";
+}
+
 Node& Operation::node() const {
-  if (node_ == nullptr) throw invalid_argument("this Operation refers to nothing");
+  if (node_ == nullptr) throw invalid_argument("this Operation refers to nothing: " + absence());
   return *node_;
 }
 std::string Operation::name() const { return node().name(); }

@@ -40,6 +40,7 @@ class Output {
 
  private:
   friend class Graph;
+  friend class Operation;
   explicit Output(const std::string* absence) : absence_(absence) {}
   Node* node_ = nullptr;
   int index_ = 0;
@@ -53,15 +54,19 @@ class Operation {
  public:
   Operation() = default;
   explicit Operation(Node* node) : node_(node) {}
-  Operation(const Output& output) : node_(&output.node()) {}  // NOLINT: every output can be run for its effect
+  // Every output can be run for its effect. One that refers to nothing makes an Operation that does not either.
+  Operation(const Output& output)  // NOLINT: implicit by design
+      : node_(output.valid() ? &output.node() : nullptr), absence_(output.absence_) {}
 
   bool valid() const { return node_ != nullptr; }
-  Node& node() const;  // throws InvalidArgument when it refers to nothing
+  Node& node() const;           // throws InvalidArgument when it refers to nothing
+  std::string absence() const;  // why it refers to nothing, for error texts
   std::string name() const;
   friend bool operator==(const Operation& a, const Operation& b) { return a.node_ == b.node_; }
 
  private:
   Node* node_ = nullptr;
+  const std::string* absence_ = nullptr;  // kept by the graph
 };
 
 // "'train', NoOp at train.cc:40"

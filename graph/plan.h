@@ -160,6 +160,7 @@ struct CompileRequest {
 std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
 
 // The phases of compile_plan that have files of their own.
+void check_signature(const CompileRequest& request);  // plan_signature.cc: what is asked for exists, in this graph
 void mark_needed_steps(Plan& plan, std::vector<int> roots);       // plan_order.cc: `roots` and what they need
 void fuse_steps(Plan& plan, const std::vector<int>& wanted);      // plan_fuse.cc: `wanted` must keep their results
 void order_steps(Plan& plan);                                     // plan_order.cc

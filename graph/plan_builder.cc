@@ -40,25 +40,12 @@ class PlanBuilder {
  private:
   void write_signature() {
     for (const auto& [output, tensor] : r_.feeds) {
-      check_output(output);
       plan_->feeds.push_back(output);
       plan_->feed_shapes.push_back(tensor.shape());
     }
-    for (const Output& fetch : r_.fetches) check_output(fetch);
-    for (const Operation& target : r_.targets) check_owner(target.node());
     plan_->fetches = r_.fetches;
     plan_->targets = r_.targets;
     plan_->feed_values.assign(r_.feeds.size(), -1);
-  }
-
-  void check_owner(const Node& node) const {
-    if (&node.graph() != &r_.graph)
-      throw invalid_argument(node.where() + " belongs to another graph than this session's");
-  }
-
-  void check_output(const Output& output) const {
-    check_owner(output.node());
-    (void)output.dtype();  // throws when the node has no such output
   }
 
   void number_outputs(const std::vector<const Node*>& nodes) {
@@ -74,6 +61,8 @@ class PlanBuilder {
       outputs += static_cast<std::size_t>(node->num_outputs());
     }
     values_.assign(outputs, -1);
+    plan_->values.reserve(outputs);
+    plan_->steps.reserve(nodes.size());
   }
 
   int& value_of(const Node& node, int output) {
@@ -394,6 +383,9 @@ class PlanBuilder {
 
 }  // namespace
 
-std::unique_ptr<Plan> compile_plan(const CompileRequest& request) { return PlanBuilder(request).build(); }
+std::unique_ptr<Plan> compile_plan(const CompileRequest& request) {
+  check_signature(request);
+  return PlanBuilder(request).build();
+}
 
 }  // namespace gradus

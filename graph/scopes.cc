@@ -1,5 +1,7 @@
 #include "gradus/graph/scopes.h"
 
+#include <fmt/format.h>
+
 #include "gradus/core/device.h"
 
 namespace gradus {
@@ -29,9 +31,13 @@ DeviceScope::DeviceScope(Graph& graph, std::string_view device) : graph_(graph),
 
 ControlScope::ControlScope(Graph& graph, const std::vector<Operation>& operations)
     : graph_(graph), saved_(graph.control_) {
-  for (const Operation& operation : operations) {
-    if (&operation.node().graph() != &graph)
-      throw invalid_argument("'" + operation.name() + "' belongs to another graph");
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    if (!operations[i].valid()) {
+      throw invalid_argument(fmt::format("ControlScope: operation {} of {} refers to nothing: {}", i + 1,
+                                         operations.size(), operations[i].absence()));
+    }
+    if (&operations[i].node().graph() != &graph)
+      throw invalid_argument("ControlScope: '" + operations[i].name() + "' belongs to another graph");
   }
   for (const Operation& operation : operations) graph.control_.push_back(&operation.node());
 }

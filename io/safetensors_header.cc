@@ -134,6 +134,9 @@ SafeTensorsHeader parse_safetensors_header(const std::string& text, std::uint64_
     }
     next = entry.end;
   }
+  if (next > data_bytes) {
+    throw data_loss(fmt::format("truncated: the tensors take {} bytes of data, the file has {}", next, data_bytes));
+  }
   if (next != data_bytes) {
     throw invalid_argument(fmt::format("the tensors take {} bytes of data, the file has {}", next, data_bytes));
   }

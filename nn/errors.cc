@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "gradus/core/caller.h"
+
 namespace gradus::nn {
 namespace {
 
@@ -11,9 +13,8 @@ thread_local const Place* innermost_place = nullptr;
 
 std::string prefix_of(std::string_view function, std::string_view name, SourceLocation location) {
   const SourceLocation line = LocationScope::outermost(location);
-  const std::string_view file = line.file;
   const std::string quoted = name.empty() ? std::string() : fmt::format(" '{}'", name);
-  return fmt::format("[nn::{}{} at {}:{}] ", function, quoted, file.substr(file.find_last_of('/') + 1), line.line);
+  return fmt::format("[nn::{}{} at {}] ", function, quoted, file_and_line(line));
 }
 
 }  // namespace

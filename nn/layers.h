@@ -75,10 +75,12 @@ struct DropoutOptions {
   double rate = 0.5;  // of elements set to 0; the others are scaled by 1 / (1 - rate)
   bool training = true;
 };
+// x of any shape -> the same shape; floating. In training each run draws other elements; otherwise the result is x itself. The
+// mean of the result is x (Srivastava et al., JMLR 2014, in the inverted form).
 Output dropout(const Output& x, const DropoutOptions& options, std::string_view name = "dropout",
                SourceLocation location = SourceLocation::current());
 
-// [N, ...] -> [N, product of the rest]; the rest must be known.
+// x [N, ...] of any dtype -> [N, product of the rest], in row-major order. The rest must be known; N need not be.
 Output flatten(const Output& x, std::string_view name = "flatten", SourceLocation location = SourceLocation::current());
 
 struct PoolOptions {
@@ -87,6 +89,8 @@ struct PoolOptions {
   Padding padding = Padding::kValid;
   DataFormat data_format = DataFormat::kNHWC;
 };
+// x [N, H, W, C] -> [N, OH, OW, C], the largest element or the mean of every window; OH and OW as conv2d's with a kernel of this
+// size. Padding takes no part: the mean is over the elements that are there. No variables.
 Output max_pool2d(const Output& x, const PoolOptions& options = {}, std::string_view name = "max_pool2d",
                   SourceLocation location = SourceLocation::current());
 Output avg_pool2d(const Output& x, const PoolOptions& options = {}, std::string_view name = "avg_pool2d",

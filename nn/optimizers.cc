@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "gradus/autodiff/gradients.h"
+#include "gradus/core/caller.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/variables.h"
@@ -67,10 +68,9 @@ std::invoke_result_t<F> at_line(std::string_view function, std::string_view name
   try {
     return build();
   } catch (const Error& error) {
-    const std::string_view text = error.what(), file = location.file;
+    const std::string_view text = error.what();
     if (text.starts_with("[")) throw;
-    throw Error(error.code(), fmt::format("[{} '{}' at {}:{}] {}", function, name,
-                                          file.substr(file.find_last_of('/') + 1), location.line, text));
+    throw Error(error.code(), fmt::format("[{} '{}' at {}] {}", function, name, file_and_line(location), text));
   }
 }
 

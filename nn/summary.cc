@@ -180,7 +180,7 @@ ModelSummary summary(const Graph& graph) {
 }
 
 ModelSummary summary(const Output& output) {
-  if (!output.valid()) throw invalid_argument("nn::summary: the output refers to nothing");
+  if (!output.valid()) throw invalid_argument("nn::summary: the output refers to nothing: " + output.absence());
   const Graph& graph = output.graph();
   std::vector<bool> needed(static_cast<std::size_t>(graph.num_nodes()), false);
   needed[static_cast<std::size_t>(output.node().id())] = true;

@@ -25,7 +25,8 @@ struct BiasAddAttrs {
 Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs = {}, std::string_view name = "",
                 SourceLocation location = SourceLocation::current());
 
-// The gradient of bias_add with respect to bias: the sum of out_backprop over everything but the channels; a vector.
+// The gradient of bias_add with respect to bias: the sum of out_backprop over everything but the channels; a
+// vector of its dtype. Throws InvalidArgument for a rank below 2 or another dtype.
 Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs = {}, std::string_view name = "",
                      SourceLocation location = SourceLocation::current());
 

@@ -41,7 +41,8 @@ Output gather(const Output& params, const Output& indices, std::int64_t axis = 0
               SourceLocation location = SourceLocation::current());
 
 // The adjoint of gather: zeros of `shape` (an int32 or int64 vector), to which every slice of dy is added at its index. An
-// index that occurs several times receives the sum.
+// index that occurs several times receives the sum. Throws InvalidArgument unless dy's shape is that of gather(params of `shape`,
+// indices, axis); an index outside is OutOfRange when the graph runs.
 Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis = 0,
                    std::string_view name = "", SourceLocation location = SourceLocation::current());
 

@@ -93,8 +93,9 @@ std::vector<Output> split(const Output& x, std::int64_t num_splits, std::int64_t
 std::vector<Output> split_sizes(const Output& x, const std::vector<std::int64_t>& sizes, std::int64_t axis,
                                 std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// Values of one shape as the slices of a tensor with one more dimension, `axis`; and back. `num` is needed only where the
-// size of x's axis is unknown.
+// Values of one shape and dtype as the slices of a tensor with one more dimension, `axis`; and back. `num` is needed only where
+// the size of x's axis is unknown. Throws InvalidArgument for other shapes or dtypes among the values, an axis outside the result's
+// (stack) or x's dimensions (unstack), and a num that is not the axis' size.
 Output stack(const std::vector<Output>& values, std::int64_t axis = 0, std::string_view name = "",
              SourceLocation location = SourceLocation::current());
 std::vector<Output> unstack(const Output& x, std::int64_t axis = 0, std::int64_t num = -1, std::string_view name = "",
@@ -123,7 +124,8 @@ Output strided_slice(const Output& x, const std::vector<std::int64_t>& begin, co
 Output pad(const Output& x, const std::vector<std::int64_t>& paddings, PadMode mode = PadMode::kConstant,
            Number constant_value = 0, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// x repeated multiples[i] times along dimension i. `multiples` is an int32 or int64 vector, one element >= 0 per dimension.
+// x repeated multiples[i] times along dimension i. `multiples` is an int32 or int64 vector, one element >= 0 per dimension
+// (InvalidArgument otherwise). The gradient is tile_grad.
 Output tile(const Output& x, const Output& multiples, std::string_view name = "",
             SourceLocation location = SourceLocation::current());
 Output tile(const Output& x, const std::vector<std::int64_t>& multiples, std::string_view name = "",

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "gradus/graph/graph.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
@@ -13,33 +11,26 @@
 namespace gradus {
 namespace {
 
-// The number as a scalar tensor of `dtype`; a tensor without value where an integer dtype does not have that number.
-Tensor exactly(std::int64_t value, DType dtype) {
-  const Tensor tensor = Tensor::scalar(value).cast(dtype);
-  return is_floating(dtype) || tensor.cast(DType::kInt64).item<std::int64_t>() == value ? tensor : Tensor();
-}
-Tensor exactly(double value, DType dtype) {
-  if (is_floating(dtype)) return Tensor::scalar(value).cast(dtype);
-  const bool whole = value == std::trunc(value) && value >= -0x1p63 && value < 0x1p63;
-  return whole ? exactly(static_cast<std::int64_t>(value), dtype) : Tensor();
+// What to write instead of a number that `x` has no element for.
+std::string cure(const Output& x, const Number& number) {
+  if (!number.is_integer()) return fmt::format("write cast({}, DType::kFloat32) to calculate with fractions", x.name());
+  if (x.dtype() == DType::kInt64) return "";  // nothing holds more
+  const bool int32_has_it = number.as<std::int32_t>().has_value();
+  return fmt::format("write cast({}, {}) to calculate with such integers", x.name(),
+                     int32_has_it ? "DType::kInt32" : "DType::kInt64");
 }
 
 }  // namespace
 
-std::string Operand::number_text() const { return is_integer_ ? std::to_string(integer_) : fmt::format("{}", value_); }
-
 Output Operand::beside(const Output& other, const Caller& caller) const {
-  if (!is_number_) return output_;
-  if (!other.valid()) require_valid(caller, ("the operand beside " + number_text()).c_str(), other);
-  const DType dtype = other.dtype();
-  const Tensor number = is_integer_ ? exactly(integer_, dtype) : exactly(value_, dtype);
-  if (!number.defined()) {
-    caller.fail(
-        fmt::format("the number {} beside '{}' is no {}; write cast({}, DType::kFloat32) to calculate with fractions, "
-                    "or a number that {} has",
-                    number_text(), other.name(), dtype_name(dtype), other.name(), dtype_name(dtype)));
+  if (!is_number()) return output_;
+  if (!other.valid()) require_valid(caller, ("the operand beside " + number_->to_string()).c_str(), other);
+  if (!fits(*number_, other.dtype())) {
+    const std::string what = fmt::format("the number beside '{}'", other.name());
+    const std::string instead = cure(other, *number_);
+    caller.fail(misfit_text(what.c_str(), *number_, other.dtype()) + (instead.empty() ? "" : "; " + instead));
   }
-  return constant(other.graph(), number, "", caller.location);
+  return scalar(other.graph(), *number_, other.dtype(), "", caller.location);
 }
 
 std::pair<Output, Output> resolve(const Operand& a, const Operand& b, const Caller& caller) {

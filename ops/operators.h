@@ -2,12 +2,12 @@
 // which carries the user's file and line; operands broadcast as in NumPy. Pages: docs/ops/binary.md, docs/ops/compare.md.
 #pragma once
 
-#include <cstdint>
-#include <string>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "gradus/core/caller.h"
+#include "gradus/core/number.h"
 #include "gradus/graph/output.h"
 
 namespace gradus {
@@ -18,32 +18,20 @@ class Operand {
  public:
   Operand(const Output& output, SourceLocation location = SourceLocation::current())  // NOLINT: implicit by design
       : output_(output), location_(location) {}
-  Operand(double value, SourceLocation location = SourceLocation::current())  // NOLINT: implicit by design
-      : value_(value), is_number_(true), location_(location) {}
-  // Integers keep all their digits.
   template <class T>
-  requires std::is_integral_v<T> Operand(T value, SourceLocation location = SourceLocation::current())  // NOLINT
-      : value_(static_cast<double>(value)),
-        integer_(static_cast<std::int64_t>(value)),
-        is_number_(true),
-        is_integer_(std::is_signed_v<T> || sizeof(T) < 8 || static_cast<std::uint64_t>(value) <= INT64_MAX),
-        location_(location) {}
+  requires std::is_arithmetic_v<T> Operand(T value, SourceLocation location = SourceLocation::current())  // NOLINT
+      : number_(value), location_(location) {}
 
-  bool is_number() const { return is_number_; }
+  bool is_number() const { return number_.has_value(); }
   const Output& output() const { return output_; }  // refers to nothing when is_number()
-  double value() const { return value_; }
   SourceLocation location() const { return location_; }
   // The Output, or a constant beside `other` with its dtype. Throws InvalidArgument, in the caller's name, for a number that
   // an integer dtype does not have.
   Output beside(const Output& other, const Caller& caller) const;
 
  private:
-  std::string number_text() const;
   Output output_;
-  double value_ = 0;
-  std::int64_t integer_ = 0;
-  bool is_number_ = false;
-  bool is_integer_ = false;  // then integer_ is the value, exactly
+  std::optional<Number> number_;
   SourceLocation location_;
 };
 

@@ -57,7 +57,8 @@ Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs = {},
 Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, const RandomUniformAttrs& attrs = {},
                       std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// Normal with this mean and standard deviation (Box and Muller), both finite.
+// Normal with this mean and standard deviation (Box and Muller). `shape` as above. Throws InvalidArgument unless both are finite,
+// stddev is not negative and dtype is floating.
 Output random_normal(const Output& shape, const RandomNormalAttrs& attrs = {}, std::string_view name = "",
                      SourceLocation location = SourceLocation::current());
 Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs = {},

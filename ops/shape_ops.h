@@ -42,11 +42,13 @@ Output reshape(const Output& x, const Output& target, std::string_view name = ""
                SourceLocation location = SourceLocation::current());
 Output reshape(const Output& x, const std::vector<std::int64_t>& target, std::string_view name = "",
                SourceLocation location = SourceLocation::current());
-// x under the shape of `like`, which has as many elements; x itself where the shapes are known to be equal.
+// x under the shape of `like`, which has as many elements (InvalidArgument otherwise) and may be of another dtype; x itself where
+// the shapes are known to be equal.
 Output reshape_like(const Output& x, const Output& like, std::string_view name = "",
                     SourceLocation location = SourceLocation::current());
 
-// x with a dimension of size 1 put before dimension `axis` (negative: counted from the end of the result).
+// x, any dtype, with a dimension of size 1 put before dimension `axis` (negative: counted from the end of the result). Throws
+// InvalidArgument unless axis is -rank-1 to rank, and for a result of more than 8 dimensions.
 Output expand_dims(const Output& x, std::int64_t axis, std::string_view name = "",
                    SourceLocation location = SourceLocation::current());
 // x without the given dimensions, which must have size 1 (InvalidArgument otherwise); without `axes`, without all
@@ -58,7 +60,8 @@ Output squeeze(const Output& x, const std::vector<std::int64_t>& axes = {}, std:
 Output zeros_like(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 Output ones_like(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
 
-// A tensor of shape `dims` (int32 or int64 vector), every element the scalar `value`. d value = the sum of dy.
+// A tensor of shape `dims` (int32 or int64 vector), every element the scalar `value`, of its dtype. d value = the sum of dy. Throws
+// InvalidArgument for negative sizes or a value that is no scalar.
 Output fill(const Output& dims, const Output& value, std::string_view name = "",
             SourceLocation location = SourceLocation::current());
 Output fill(const std::vector<std::int64_t>& dims, const Output& value, std::string_view name = "",

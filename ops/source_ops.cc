@@ -64,10 +64,7 @@ Output constant(Graph& graph, const Tensor& value, std::string_view name, Source
 
 Output scalar(Graph& graph, Number value, DType dtype, std::string_view name, SourceLocation location) {
   if (!fits(value, dtype)) {
-    const std::string_view file = location.file;
-    throw invalid_argument(fmt::format("[scalar '{}' at {}:{}] {}", name.empty() ? "Constant" : name,
-                                       file.substr(file.find_last_of('/') + 1), location.line,
-                                       misfit_text("the value", value, dtype)));
+    Caller{"scalar", name.empty() ? "Constant" : name, location}.fail(misfit_text("the value", value, dtype));
   }
   Tensor tensor(dtype, Shape{});
   visit_dtype(dtype, [&]<class T>(TypeTag<T>) { *tensor.data<T>() = *value.as<T>(); });
@@ -103,7 +100,9 @@ Operation group(const std::vector<Operation>& operations, std::string_view name,
   const Caller caller{"group", name, location};
   if (operations.empty()) caller.fail("group needs at least one operation; no_op(graph) does nothing");
   for (std::size_t i = 0; i < operations.size(); ++i) {
-    if (!operations[i].valid()) caller.fail(fmt::format("operation {} refers to nothing", i));
+    if (!operations[i].valid())
+      caller.fail(
+          fmt::format("operation {} of {} refers to nothing: {}", i + 1, operations.size(), operations[i].absence()));
   }
   Graph& graph = operations[0].node().graph();
   for (const Operation& operation : operations) {

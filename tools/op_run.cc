@@ -57,13 +57,17 @@ Node& add_op(Graph& graph, const OpRun& run, Feeds* feeds) {
     return add_op(graph, run, 0, feeds);
   } catch (const Error& first) {
     if (first.code() != Code::kInvalidArgument) throw;
+    std::string as_scalars;
     for (unsigned scalars = 1; scalars < readings; ++scalars) {
       try {
         return add_op(graph, run, scalars, feeds);
-      } catch (const Error&) {  // another reading may fit
+      } catch (const Error& error) {  // another reading may fit
+        as_scalars = error.what();
       }
     }
-    throw;  // none does: the vector is what was written
+    // None does. Which one was meant only the user knows.
+    if (as_scalars.empty() || as_scalars == first.what()) throw;
+    throw invalid_argument(fmt::format("{}\nor, with the lone integers as scalars: {}", first.what(), as_scalars));
   }
 }
 

@@ -142,11 +142,13 @@ class Options {
   static std::string default_text(const std::string& value) { return value.empty() ? "" : " [" + value + "]"; }
 
   Option& find(const std::string& name) {
-    std::string names;
+    std::string names, nearest;
     for (Option& option : options_) {
       if (option.name == name) return option;
       names += (names.empty() ? "" : ", ") + option.name;
+      if (option.name.compare(0, name.size(), name) == 0 && name.size() > 2) nearest = option.name;
     }
+    if (!nearest.empty()) throw UsageError("no option '" + name + "'; did you mean " + nearest + "?");
     throw UsageError("no option '" + name + "'" + (names.empty() ? "" : "; the options are " + names));
   }
 

@@ -64,7 +64,6 @@ class Program {
 
   int run() {
     if (!o_.checkpoint.empty()) start_from_checkpoint();
-    if (!o_.json.empty()) const gd::io::AtomicFile noticed_now(o_.json);  // rather than after the first pass
     while (progress_.epoch < o_.epochs) {
       if (!train_epoch()) return 128 + interrupted;
       const double accuracy = test();
@@ -161,13 +160,17 @@ class Program {
   void check_identity(const std::string& saved_text) const {
     const nlohmann::json saved = nlohmann::json::parse(saved_text);
     const nlohmann::json own = identity();
+    std::string differences;
     for (const auto& [key, value] : own.items()) {
       const std::string before = saved.contains(key) ? saved.at(key).dump() : "nothing";
-      if (before != value.dump()) {
-        throw gd::invalid_argument(
-            fmt::format("the checkpoint was made with {} = {}, this run has {}", key, before, value.dump()));
-      }
+      if (before == value.dump()) continue;
+      differences += fmt::format("{}{} was {} and is {}", differences.empty() ? "" : ", ", key, before, value.dump());
     }
+    if (differences.empty()) return;
+    throw gd::invalid_argument(
+        fmt::format("the checkpoint in '{}' is of another run: {}; give the options of that run, or begin a new one in "
+                    "another folder (--checkpoint)",
+                    o_.checkpoint, differences));
   }
 
   // Tells data sets of the same size apart, such as MNIST and Fashion-MNIST.
@@ -199,7 +202,6 @@ class Program {
   }
 
   void start_from_checkpoint() {
-    check_checkpoint_folder(o_.checkpoint);
     const std::optional<gd::io::Checkpoint> found = gd::io::load_latest_checkpoint(o_.checkpoint);
     if (!o_.resume) {
       if (found)
@@ -275,6 +277,9 @@ int run(int argc, char** argv, const Setup& setup) {
     action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends the program at once
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    // Noticed now rather than when images are drawn and a pass is done.
+    if (!options.checkpoint.empty()) check_checkpoint_folder(options.checkpoint);
+    if (!options.json.empty()) const gd::io::AtomicFile noticed_now(options.json);
     return Program(options, setup).run();
   });
 }

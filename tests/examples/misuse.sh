@@ -41,6 +41,7 @@ expect "InvalidArgument: --resume takes no value; got '--resume=yes'" --resume=y
 expect "InvalidArgument: 'MNIST' is not an option; values follow their option, like --data DIR" MNIST
 expect "InvalidArgument: no option '-x'; the options are --data, --model, " -x
 expect "InvalidArgument: no option '--colour'; the options are --data, --model, --epochs, .*, --quiet " --colour
+expect "InvalidArgument: no option '--epoch'; did you mean --epochs\? " --epoch 3
 expect 'InvalidArgument: --resume needs --checkpoint DIR' --resume
 expect "NotFound: .*$dir/nowhere" --data "$dir/nowhere"
 expect 'Unavailable: .*cuda:0.* no CUDA backend' --device cuda:0
@@ -66,24 +67,24 @@ expect 'InvalidArgument: the data set holds no images' --data "$dir/none"
 expect 'OutOfRange: the loss became' --learning-rate 1e20
 "$train" --quiet --limit 100 --epochs 1 --checkpoint "$dir/ck" >/dev/null
 expect 'InvalidArgument: .*holds checkpoints already' --checkpoint "$dir/ck"
-expect 'InvalidArgument: the checkpoint was made with batch = 64, this run has 32' --checkpoint "$dir/ck" --resume --batch 32
-expect 'InvalidArgument: the checkpoint was made with seed = 1, this run has 2' --checkpoint "$dir/ck" --resume --seed 2
-expect 'InvalidArgument: the checkpoint was made with model = "lenet5", this run has "deep_mnist"' \
+expect "InvalidArgument: the checkpoint in '$dir/ck' is of another run: batch was 64 and is 32; give the options of that run" --checkpoint "$dir/ck" --resume --batch 32
+expect 'InvalidArgument: .* is of another run: batch was 64 and is 8, seed was 1 and is 2; ' --checkpoint "$dir/ck" --resume --seed 2 --batch 8
+expect 'InvalidArgument: .* is of another run: model was "lenet5" and is "deep_mnist"; ' \
   --checkpoint "$dir/ck" --resume --model deep_mnist
-expect 'InvalidArgument: the checkpoint was made with device = ' --checkpoint "$dir/ck" --resume --device ref:0
+expect 'InvalidArgument: .* is of another run: device was ' --checkpoint "$dir/ck" --resume --device ref:0
 # As many images of the same size, with other labels.
 mkdir -p "$dir/other"
 for split in train t10k; do
   { printf '\0\0\010\003\0\0\0\144\0\0\0\034\0\0\0\034'; head -c 78400 /dev/zero; } >"$dir/other/$split-images-idx3-ubyte"
   { printf '\0\0\010\001\0\0\0\144'; head -c 100 /dev/zero; } >"$dir/other/$split-labels-idx1-ubyte"
 done
-expect 'InvalidArgument: the checkpoint was made with labels_hash = ' --checkpoint "$dir/ck" --resume --data "$dir/other"
+expect 'InvalidArgument: .* is of another run: labels_hash was ' --checkpoint "$dir/ck" --resume --data "$dir/other"
 # A failed run leaves an earlier --json as it was.
 echo "earlier results" >"$dir/earlier.json"
 expect 'OutOfRange: the loss became' --learning-rate 1e20 --json "$dir/earlier.json"
 [[ $(cat "$dir/earlier.json") == "earlier results" ]] || { echo "a failed run replaced --json" >&2; failures=$((failures + 1)); }
 for file in "$dir"/ck/checkpoint-*; do truncate -s -1 "$file"; done
-expect "DataLoss: .*$dir/ck/checkpoint-.*offset" --checkpoint "$dir/ck" --resume
+expect "DataLoss: .*$dir/ck/checkpoint-.*offset 8: truncated: the tensors take [0-9]* bytes of data, the file has " --checkpoint "$dir/ck" --resume
 
 expect_of() {  # expect_of PROGRAM PATTERN ARGUMENT...
   local program=$1 pattern=$2 status=0
@@ -114,7 +115,7 @@ for program in bench_concurrent bench_conv bench_plan bench_train; do
   [[ ! -x "$BIN/$program" ]] || benchmarks+=("$program")
 done
 for program in "${benchmarks[@]}"; do
-  expect_of "$program" "InvalidArgument: no option '--thread'; the options are --" --thread 2
+  expect_of "$program" "InvalidArgument: no option '--thread'; (did you mean --threads\?|the options are --)" --thread 2
   expect_of "$program" "InvalidArgument: 'lenet5' is not an option" lenet5
 done
 

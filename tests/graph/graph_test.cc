@@ -115,6 +115,11 @@ TEST(GraphScopes, ControlDependenciesAddUp) {
   expect_error(Code::kInvalidArgument, "refers to nothing", [&] { ControlScope after(graph, {Operation()}); });
   Graph other;
   expect_error(Code::kInvalidArgument, "belongs to another graph", [&] { ControlScope after(other, {a}); });
+  expect_error(Code::kInvalidArgument, "ControlScope: operation 2 of 2 refers to nothing: it is default-made", [&] {
+    ControlScope after(graph, {a, Operation()});
+  });
+  expect_error(Code::kInvalidArgument, "add_to_collection: the item for 'mine' refers to nothing: it is a default-made",
+               [&] { graph.add_to_collection("mine", Output()); });
 }
 
 TEST(GraphScopes, GradientNodesPointAtTheForwardLineAndDevice) {
@@ -148,7 +153,8 @@ TEST(GraphCollections, KeepOrderAndKnowVariables) {
   graph.add_to_collection("mine", w);
   EXPECT_EQ(graph.collection("mine"), (std::vector<Output>{step, w}));
   Graph other;
-  expect_error(Code::kInvalidArgument, "'w' belongs to another graph", [&] { other.add_to_collection("mine", w); });
+  expect_error(Code::kInvalidArgument, "item 'w' for 'mine' belongs to another graph",
+               [&] { other.add_to_collection("mine", w); });
 }
 
 TEST(GraphNodes, KeepIdsInputsAndTheUsersLine) {

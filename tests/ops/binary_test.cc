@@ -43,9 +43,17 @@ TEST_F(Binary, ANumberTakesTheOtherOperandsDtype) {
   const Output half = placeholder(graph, DType::kFloat16, {3});
   EXPECT_EQ((half * 0.5).dtype(), DType::kFloat16);
   EXPECT_EQ(elements(run_both(ints({1, 2}) * 3.0)), (Values{3, 6}));
-  expect_error(Code::kInvalidArgument, "the number 0.5 beside 'sizes' is no int32", [&] {
-    constant(graph, std::vector<std::int32_t>{1, 2}, "sizes") * 0.5;
+  expect_error(Code::kInvalidArgument,
+               "the number beside 'sizes' must be an integer from -2147483648 to 2147483647 for int32; got 0.5; write "
+               "cast(sizes, DType::kFloat32)",
+               [&] {
+                 constant(graph, std::vector<std::int32_t>{1, 2}, "sizes") * 0.5;
+               });
+  expect_error(Code::kInvalidArgument, "got 3000000000; write cast(lengths, DType::kInt64)", [&] {
+    constant(graph, std::vector<std::int32_t>{1, 2}, "lengths") + 3000000000;
   });
+  expect_error(Code::kInvalidArgument, "integer from 0 to 255 for uint8; got 300; write cast(pixels, DType::kInt32)",
+               [&] { placeholder(graph, DType::kUInt8, {2}, "pixels") + 300; });
   expect_error(Code::kInvalidArgument, "two numbers", [&] { add(1.0, 2.0); });
 }
 

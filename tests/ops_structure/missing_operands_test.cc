@@ -159,7 +159,7 @@ TEST_F(BadArguments, NothingBesideAnotherOperand) {
       BAD_CALL("ApplyMomentum", "input 1 refers to nothing", apply_momentum(x, none, s, x, s)),
       BAD_CALL("ApplyRMSProp", "input 2 refers to nothing", apply_rms_prop(x, x, none, s, x, s)),
       BAD_CALL("ApplyAdam", "input 5 refers to nothing (operand 'step')", apply_adam(x, x, x, s, x, none)),
-      BAD_CALL("group", "operation 1 refers to nothing", group({no_op(graph), Operation()})),
+      BAD_CALL("group", "operation 2 of 2 refers to nothing: it is default-made", group({no_op(graph), Operation()})),
       BAD_CALL("custom_gradient", "an input refers to nothing",
                custom_gradient(
                    {none}, [](const auto& in) { return in; }, [](auto&, auto&, const auto& dy) { return dy; })),

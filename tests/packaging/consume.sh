@@ -131,7 +131,7 @@ case "$1" in
     # Whichever header comes first, g++ 12's own standard is refused by name before anything else goes wrong.
     find "$prefix/include/gradus" -name '*.h' | while read -r header; do
       echo "#include <gradus/${header#"$prefix/include/gradus/"}>" >"$GRADUS_WORK/old.cc"
-      if "$CXX" -std=c++17 -fsyntax-only -I "$prefix/include" "$GRADUS_WORK/old.cc" 2>"$GRADUS_WORK/old.txt"; then
+      if "$CXX" -std=c++17 -Wfatal-errors -fsyntax-only -I "$prefix/include" "$GRADUS_WORK/old.cc" 2>"$GRADUS_WORK/old.txt"; then
         ! grep -q '#include "gradus/' "$header" || fail "$header compiles under C++17"  # others use nothing that is newer
         continue
       fi

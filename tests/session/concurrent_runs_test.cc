@@ -99,7 +99,7 @@ TEST(ConcurrentRuns, SeeAssignmentsAsAWhole) {
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(torn, 0);
   EXPECT_EQ(session.value(variables[0]).item<double>(), 300.0);
-  EXPECT_EQ(session.run_number() >= 300, true);
+  EXPECT_GE(session.run_number(), 300u);
 }
 
 TEST(ConcurrentRuns, RunNumbersAreEachGivenOnceAndFailedRunsDoNotCount) {

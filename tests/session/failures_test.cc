@@ -55,6 +55,26 @@ TEST(Feeds, OutputsThatTheirNodeDoesNotHaveAreRefused) {
 }
 
 // A scalar placeholder has the shape of a tensor without value: a plan that exists already must not take it.
+// Which of them, and why there is none.
+TEST(Feeds, WhatRefersToNothingIsNamed) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat32, {}, "x"),
+               other = placeholder(graph, DType::kFloat32, {}, "other");
+  const Output none = gradients(square(x), {other}).at(0);
+  Session session(graph);
+  const Feeds feeds = {{x, Tensor::scalar(1.0f)}};
+  const std::string why = "refers to nothing: it is the gradient that gradients() at failures_test.cc:";
+  expect_error(Code::kInvalidArgument, "fetch 2 of 2 " + why, [&] { session.run(feeds, {x, none}); });
+  expect_error(Code::kInvalidArgument, "feed 2 of 2 " + why, [&] {
+    session.run({feeds[0], {none, Tensor::scalar(1.0f)}}, {x});
+  });
+  expect_error(Code::kInvalidArgument, "target 1 of 1 " + why, [&] { session.run(feeds, {x}, {none}); });
+  expect_error(Code::kInvalidArgument, "target 1 of 1 refers to nothing: it is default-made",
+               [&] { session.run(feeds, {x}, {Operation()}); });
+  expect_error(Code::kInvalidArgument, "fetch 1 of 1 " + why, [&] { session.explain(none); });
+  expect_error(Code::kInvalidArgument, "operation 2 of 2 " + why, [&] { group({x, none}); });
+}
+
 TEST(Feeds, ATensorWithoutValueIsRefusedInEveryRun) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat32, {}, "x");
