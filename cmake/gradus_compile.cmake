@@ -11,10 +11,18 @@ if(GRADUS_WERROR)
   target_compile_options(gradus_warnings INTERFACE -Werror)
 endif()
 
-# The library: warnings, -O2, and this machine's instructions unless portable code is asked for.
+# ccache must see which precompiled header a file reads.
+add_library(gradus_precompiled INTERFACE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(gradus_precompiled INTERFACE -fpch-preprocess)
+elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(gradus_precompiled INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+endif()
+
+# The library: warnings, optimisation, and this machine's instructions unless portable code is asked for.
 add_library(gradus_library_flags INTERFACE)
-target_link_libraries(gradus_library_flags INTERFACE gradus_warnings)
-target_compile_options(gradus_library_flags INTERFACE "$<${optimised}:-O2>")
+target_link_libraries(gradus_library_flags INTERFACE gradus_warnings gradus_precompiled)
+target_compile_options(gradus_library_flags INTERFACE "$<${optimised}:${GRADUS_OPTIMIZATION}>")
 if(GRADUS_NATIVE AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(gradus_library_flags INTERFACE -march=native)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -39,7 +47,7 @@ target_compile_definitions(gradus_eigen_flags INTERFACE Eigen=gradus_eigen EIGEN
 
 # Tests and programs: -O1 compiles quickest, and their own code is never what takes the time.
 add_library(gradus_program_flags INTERFACE)
-target_link_libraries(gradus_program_flags INTERFACE gradus_warnings)
+target_link_libraries(gradus_program_flags INTERFACE gradus_warnings gradus_precompiled)
 target_compile_options(gradus_program_flags INTERFACE "$<${optimised}:-O1>")
 
 if(GRADUS_SANITIZE STREQUAL "address")
