@@ -8,6 +8,7 @@
 #include "gradus/autodiff/gradient_blame.h"
 #include "gradus/autodiff/gradients.h"
 #include "gradus/autodiff/jacobian_check.h"
+#include "gradus/core/caller.h"
 #include "gradus/core/philox.h"
 #include "gradus/graph/graph_roles.h"
 #include "gradus/ops/source_ops.h"
@@ -23,35 +24,32 @@ struct Point {
   int feed;     // position in the feeds; -1 for an inner output, which is fed only while it is itself moved
 };
 
-void check_arguments(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options) {
-  if (!loss.valid()) throw invalid_argument("check_gradients: the loss refers to nothing");
-  if (xs.empty()) throw invalid_argument("check_gradients needs at least one x");
-  if (options.order < 1)
-    throw invalid_argument(fmt::format("check_gradients: order must be at least 1; got {}", options.order));
+void check_arguments(const Caller& caller, const Output& loss, const std::vector<Output>& xs,
+                     const CheckOptions& options) {
+  require_valid(caller, "the loss", loss);
+  if (xs.empty()) caller.fail("needs at least one x");
+  if (options.order < 1) caller.fail(fmt::format("order must be at least 1; got {}", options.order));
   std::vector<Output> all = xs;
   all.push_back(loss);
+  for (std::size_t i = 0; i < xs.size(); ++i) require_valid(caller, fmt::format("xs[{}]", i).c_str(), xs[i]);
   for (const Output& o : all) {
-    if (!o.valid()) throw invalid_argument("check_gradients: an x refers to nothing");
-    if (&o.graph() != &loss.graph())
-      throw invalid_argument("check_gradients: '" + o.name() + "' belongs to another graph");
+    if (&o.graph() != &loss.graph()) caller.fail("'" + o.name() + "' belongs to another graph");
     if (!is_floating(o.dtype())) {
-      throw invalid_argument(fmt::format("{} check_gradients needs floating outputs; '{}' is {}", o.node().where(),
-                                         o.name(), dtype_name(o.dtype())));
+      caller.fail(
+          fmt::format("needs floating outputs; '{}' is {}, {}", o.name(), dtype_name(o.dtype()), o.node().where()));
     }
   }
   for (const auto& [output, value] : options.feeds) {
-    if (!output.valid() || !value.defined())
-      throw invalid_argument("check_gradients: a feed has no output or no value");
-    if (&output.graph() != &loss.graph())
-      throw invalid_argument("check_gradients: the fed '" + output.name() + "' belongs to another graph");
+    if (!output.valid() || !value.defined()) caller.fail("a feed has no output or no value");
+    if (&output.graph() != &loss.graph()) caller.fail("the fed '" + output.name() + "' belongs to another graph");
     // Floating values are taken as float64 whatever they were.
     if (is_floating(output.dtype()) ? !is_floating(value.dtype()) : value.dtype() != output.dtype()) {
-      throw invalid_argument(fmt::format("check_gradients: the value for '{}' is {}; it needs {}", output.name(),
-                                         dtype_name(value.dtype()), dtype_name(output.dtype())));
+      caller.fail(fmt::format("the value for '{}' is {}; it needs {}", output.name(), dtype_name(value.dtype()),
+                              dtype_name(output.dtype())));
     }
     if (!value.shape().compatible_with(output.shape())) {
-      throw invalid_argument(fmt::format("check_gradients: the value for '{}' has shape {}; it needs {}", output.name(),
-                                         value.shape().to_string(), output.shape().to_string()));
+      caller.fail(fmt::format("the value for '{}' has shape {}; it needs {}", output.name(), value.shape().to_string(),
+                              output.shape().to_string()));
     }
   }
 }
@@ -114,9 +112,11 @@ class Checker {
     for (int id = 0; id < twin_.graph().num_nodes(); ++id) {
       Node& node = twin_.graph().node(id);
       if (node.def().kind == OpKind::kPlaceholder && find_feed(node.output(0)) < 0) {
-        throw invalid_argument(
-            fmt::format("{} check_gradients needs the value of placeholder '{}' ({} {}) in options.feeds", node.where(),
-                        node.name(), dtype_name(node.output_info(0).dtype), node.output_info(0).shape.to_string()));
+        throw invalid_argument(fmt::format(
+            "{} check_gradients needs the value of placeholder '{}' ({} {}) in options.feeds", node.where(),
+            node.name(),
+            is_floating(node.output_info(0).dtype) ? "of any floating dtype," : dtype_name(node.output_info(0).dtype),
+            node.output_info(0).shape.to_string()));
       }
     }
   }
@@ -234,8 +234,9 @@ class Checker {
 
 }  // namespace
 
-GradientReport check_gradients(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options) {
-  check_arguments(loss, xs, options);
+GradientReport check_gradients(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options,
+                               SourceLocation location) {
+  check_arguments({"check_gradients", loss.valid() ? loss.name() : "", location}, loss, xs, options);
   return Checker(loss, xs, options).run(loss);
 }
 

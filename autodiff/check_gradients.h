@@ -100,6 +100,7 @@ std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 //
 // Throws InvalidArgument: loss or xs invalid, not floating, of different graphs; a placeholder without value; a value
 // of a wrong shape or dtype. An op without a gradient is a failed check with gradients()'s text as its reason.
-GradientReport check_gradients(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options = {});
+GradientReport check_gradients(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options = {},
+                               SourceLocation location = SourceLocation::current());
 
 }  // namespace gradus

@@ -46,6 +46,9 @@ class Backward {
     pending.gradients.push_back(gradient);
   }
 
+  // A node at which a path may have ended by mistake: its rule was asked, and set no gradient at all. nullptr: there is none.
+  const Node* silent() const { return silent_; }
+
   // A node's inputs have smaller ids than the node. Going down, all contributions to a node's outputs have therefore
   // arrived when its turn comes: the order of ids does what counting pending contributions does elsewhere.
   void run(Graph& graph) {
@@ -118,6 +121,8 @@ class Backward {
     for (const Output& input : node.inputs()) needed.push_back(depends(input));
     GradientContext context(node, std::move(grads), needed);
     call(*rule, context);
+    if (std::none_of(context.result().begin(), context.result().end(), [](const Output& o) { return o.valid(); }))
+      silent_ = &node;
     for (std::size_t i = 0; i < needed.size(); ++i) {
       const Output& result = context.result()[i];
       if (!needed[i] || !result.valid()) continue;
@@ -195,6 +200,7 @@ class Backward {
   int last_ = -1;
   std::vector<bool> carries_;
   std::unordered_map<Output, Pending> pending_;
+  const Node* silent_ = nullptr;
 };
 
 void check_operands(const Caller& caller, const std::vector<Output>& outputs, const char* which, const Graph& graph) {
@@ -226,7 +232,7 @@ void check_grad_y(const Caller& caller, const Output& y, const Output& grad_y) {
 }
 
 // What an x without a path gets.
-Output unconnected_gradient(const std::vector<Output>& ys, const Output& x, Unconnected unconnected,
+Output unconnected_gradient(const std::vector<Output>& ys, const Output& x, Unconnected unconnected, const Node* silent,
                             SourceLocation location) {
   if (unconnected == Unconnected::kZeros) {
     const MirrorScope scope(x.graph(), x.node(), x.node().op());
@@ -236,9 +242,14 @@ Output unconnected_gradient(const std::vector<Output>& ys, const Output& x, Unco
   return x.graph().absent(fmt::format(
       "it is the gradient that gradients() at {} was asked for by x '{}', {}, and no differentiable path leads "
       "from that x to y '{}'{} (integers, stop_gradient and ops without derivative end a path); connect "
-      "them, leave that x out, or ask for zeros with Unconnected::kZeros",
+      "them, leave that x out, or ask for zeros with Unconnected::kZeros{}",
       file_and_line(location), x.name(), x.node().where(), ys[0].name(),
-      ys.size() > 1 ? fmt::format(" or the {} other ys", ys.size() - 1) : ""));
+      ys.size() > 1 ? fmt::format(" or the {} other ys", ys.size() - 1) : "",
+      silent == nullptr
+          ? ""
+          : fmt::format(". The gradient rule of {} set no gradient for any operand of {}: if that is where the "
+                        "path ends, it must call set(i, ...)",
+                        silent->op(), silent->where())));
 }
 
 }  // namespace
@@ -266,7 +277,8 @@ std::vector<Output> gradients(const std::vector<Output>& ys, const std::vector<O
   std::vector<Output> result;
   for (const Output& x : xs) {
     const Output gradient = backward.result(x);
-    result.push_back(gradient.valid() ? gradient : unconnected_gradient(ys, x, unconnected, location));
+    result.push_back(gradient.valid() ? gradient
+                                      : unconnected_gradient(ys, x, unconnected, backward.silent(), location));
   }
   return result;
 }

@@ -57,7 +57,7 @@ std::unique_ptr<Device> BackendRegistry::create(const DeviceName& name, const De
   }
   const auto devices = backend->list();
   if (std::none_of(devices.begin(), devices.end(), [&](const DeviceInfo& d) { return d.name == name; })) {
-    throw not_found(fmt::format("no device '{}' on this machine; there are {} of type {}", name.to_string(),
+    throw not_found(fmt::format("no device '{}' on this machine; it has {} of type {}", name.to_string(),
                                 devices.size(), name.type));
   }
   return backend->create(name.index, options);

@@ -40,7 +40,8 @@ void KernelContext::fail_index(int i, std::size_t count, const char* what) const
 }
 
 void KernelRegistry::add(KernelDef def, SourceLocation location) {
-  const Caller caller{"kernel_registry().add", def.op, location};
+  const Caller caller{"kernel_registry().add",
+                      def.op.empty() ? std::string_view("(no name)") : std::string_view(def.op), location};
   if (def.op.empty() || def.device_type.empty()) caller.fail("a kernel needs the names of an op and of a device type");
   if (def.compute == nullptr) caller.fail("a kernel needs a function, void(KernelContext&), that writes the outputs");
   for (const auto& k : kernels_) {
@@ -80,6 +81,14 @@ std::vector<const KernelDef*> KernelRegistry::for_op(const std::string& op) cons
     if (k->op == op) result.push_back(k.get());
   }
   return result;
+}
+
+std::vector<std::string> KernelRegistry::ops() const {
+  std::vector<std::string> names;
+  for (const auto& k : kernels_) names.push_back(k->op);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
 }
 
 std::string KernelRegistry::describe(const std::string& op) const {

@@ -115,6 +115,8 @@ class KernelRegistry {
   const KernelDef* find(const std::string& op, const std::string& device_type, DType dtype) const;
   const std::string* cpu_only_reason(const std::string& op, const std::string& device_type) const;
   std::vector<const KernelDef*> for_op(const std::string& op) const;
+  // The names that have kernels, each once.
+  std::vector<std::string> ops() const;
   // "ref: float16, float32; cpu: float32" or "none", for error texts.
   std::string describe(const std::string& op) const;
 

@@ -21,7 +21,7 @@ std::string element_text(const Tensor& t, std::int64_t index, int precision) {
     case DType::kInt32: return std::to_string(t.data<std::int32_t>()[index]);
     case DType::kInt64: return std::to_string(t.data<std::int64_t>()[index]);
     case DType::kUInt8: return std::to_string(t.data<std::uint8_t>()[index]);
-    default: return fmt::format("{:.{}g}", value, precision);
+    default: return std::isnan(value) ? "nan" : fmt::format("{:.{}g}", value, precision);
   }
 }
 

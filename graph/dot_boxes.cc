@@ -24,6 +24,15 @@ class Selection {
 
   bool operator[](std::size_t id) const { return selected_[id]; }
 
+  // Throws NotFound unless some node is in the scope, or has that name.
+  void require_scope(std::string_view scope) const {
+    if (scope.ends_with('/')) scope.remove_suffix(1);
+    for (std::size_t id = 0; id < selected_.size(); ++id) {
+      if (is_in_scope(node(id).name(), scope)) return;
+    }
+    throw no_scope(scope);
+  }
+
  private:
   const Node& node(std::size_t id) const { return graph_.node(static_cast<int>(id)); }
 
@@ -111,6 +120,7 @@ class Boxes {
       : graph_(graph), options_(options), roles_(roles), selected_(graph, options, roles) {}
 
   DotBoxes run() {
+    for (const std::string& scope : options_.unfold) selected_.require_scope(scope);
     if (options_.depth != DotOptions::kAutomatic) return result_with(options_.depth);
     int deepest = 1;
     for (int id = 0; id < graph_.num_nodes(); ++id) deepest = std::max(deepest, count_levels(graph_.node(id).name()));

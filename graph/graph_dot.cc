@@ -68,6 +68,9 @@ class Writer {
     for (int id = 0; id < graph_.num_nodes(); ++id) {
       if (const int to = box_of(graph_.node(id)); to >= 0 && !box(to).outside) write_edges(graph_.node(id));
     }
+    for (int id = 0; id < graph_.num_nodes(); ++id) {
+      if (const int to = box_of(graph_.node(id)); to >= 0 && !box(to).outside) write_shared_weights(graph_.node(id));
+    }
     write_edges_into_parts();
     if (options_.forward_links) write_forward_links();
     return text_ + "}\n";
@@ -249,9 +252,23 @@ class Writer {
     }
   }
 
+  // A variable that was made in another folded box, such as that of the layer whose weights this one uses as well.
+  bool is_shared_weight(const Output& input, const Node& node) const {
+    const int from = box_of(input.node()), to = box_of(node);
+    return from >= 0 && from != to && !boxes_.every_node && input.node().def().kind == OpKind::kVariable &&
+           box(from).folded && box(from).order == 0 && box(to).order == 0 && !box(to).is_update;
+  }
+  void write_shared_weights(const Node& node) {
+    for (const Output& input : node.inputs()) {
+      if (is_shared_weight(input, node))
+        write_edge(box_of(input.node()), box_of(node), "style=dashed, label=\"weights\", ");
+    }
+  }
+
   void write_edges(const Node& node) {
     for (std::size_t i = 0; i < node.inputs().size(); ++i) {
       const Output& input = node.inputs()[i];
+      if (is_shared_weight(input, node)) continue;
       const bool tell_index = boxes_.every_node && input.index() > 0;
       write_edge(box_of(input.node()), box_of(node), tell_index ? fmt::format("label=\"{}\", ", input.index()) : "");
     }

@@ -94,7 +94,8 @@ void ShapeContext::require_floating(int i, const char* name) const {
 }
 
 void OpRegistry::add(OpDef def, SourceLocation location) {
-  const Caller caller{"op_registry().add", def.name, location};
+  const Caller caller{"op_registry().add",
+                      def.name.empty() ? std::string_view("(no name)") : std::string_view(def.name), location};
   if (const std::string wrong = mistake(def); !wrong.empty()) caller.fail(wrong);
   if (const OpDef* other = find(def.name)) {
     caller.fail(fmt::format("op '{}' is registered already, at {}; choose another name", def.name,

@@ -1,9 +1,25 @@
 // Placement: on which device a node of a plan runs, by which kernel, and why.
 #include <fmt/format.h>
 
+#include "gradus/core/nearest_names.h"
 #include "gradus/graph/plan.h"
 
 namespace gradus {
+
+namespace {
+
+// Where an op has no kernel at all: kernels of a name like its own that is no op's.
+std::string mistyped_name(const std::string& op) {
+  if (!kernel_registry().for_op(op).empty()) return "";
+  std::vector<std::string> strays;
+  for (const std::string& name : kernel_registry().ops()) {
+    if (op_registry().find(name) == nullptr && name.find('+') == std::string::npos) strays.push_back(name);
+  }
+  const std::vector<std::string> near = nearest_names(op, strays, 1);
+  return near.empty() ? "" : fmt::format("; there are kernels for '{}', which is no op", near[0]);
+}
+
+}  // namespace
 
 Placement asked_device(const Node& node, const SessionOptions& options, DeviceSet& devices) {
   if (node.device().empty()) {
@@ -47,8 +63,9 @@ Placement place(const Node& node, const SessionOptions& options, DeviceSet& devi
               "no " + name.type + " kernel: " + *why};
   }
   if (result.kernel == nullptr) {
-    throw unimplemented(fmt::format("{} has no kernel for {} on {}; kernels that exist: {}", node.where(),
-                                    dtype_name(dtype), name.to_string(), kernel_registry().describe(node.op())));
+    throw unimplemented(fmt::format("{} has no kernel for {} on {}; kernels that exist: {}{}", node.where(),
+                                    dtype_name(dtype), name.to_string(), kernel_registry().describe(node.op()),
+                                    mistyped_name(node.op())));
   }
   return result;
 }

@@ -55,6 +55,12 @@ void Place::check_floating(const char* what, const Output& x) const {
                    dtype_name(x.dtype())));
 }
 
+void Place::check_labels_first(const Output& labels, const Output& logits) const {
+  if (!is_floating(labels.dtype()) || is_floating(logits.dtype())) return;
+  fail(fmt::format("takes the labels first, then the logits; got '{}' {} as labels and '{}' {} as logits",
+                   labels.name(), dtype_name(labels.dtype()), logits.name(), dtype_name(logits.dtype())));
+}
+
 void Place::check_not_negative(const char* what, double value) const {
   if (!(value >= 0.0 && std::isfinite(value)))
     fail(fmt::format("{} must be finite and not negative; got {}", what, value));

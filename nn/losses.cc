@@ -18,6 +18,7 @@ void check_logits(const Place& place, const Output& labels, const Output& logits
   place.check_defined("labels", labels);
   place.check_defined("logits", logits);
   place.check_same_graph(labels, logits);
+  place.check_labels_first(labels, logits);
   place.check_floating("logits", logits);
   if (logits.shape().rank() != 2)
     place.fail("logits must be [batch, classes]; got shape " + logits.shape().to_string());

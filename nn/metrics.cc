@@ -17,6 +17,7 @@ Output accuracy(const Output& labels, const Output& logits, std::string_view nam
   place.check_defined("labels", labels);
   place.check_defined("logits", logits);
   place.check_same_graph(labels, logits);
+  place.check_labels_first(labels, logits);
   place.check_floating("logits", logits);
   if (labels.dtype() != DType::kInt32 && labels.dtype() != DType::kInt64) {
     fail("accuracy", name, location,
@@ -43,6 +44,7 @@ Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k
   place.check_defined("labels", labels);
   place.check_defined("logits", logits);
   place.check_same_graph(labels, logits);
+  place.check_labels_first(labels, logits);
   if (k < 1) place.fail(fmt::format("k must be at least 1; got {}", k));
   const NameScope scope(logits.graph(), name);
   return reduce_mean(cast(in_top_k(logits, labels, k, "in_top_k", location), DType::kFloat32), {}, false, "mean",

@@ -156,13 +156,13 @@ Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipp
 }
 
 Operation Optimizer::minimize(const Output& loss, const std::vector<Output>& variables, SourceLocation location) const {
-  return at_line("minimize", loss.valid() ? loss.name() : "", location,
+  return at_line("minimize", loss.valid() ? loss.name() : "(no loss)", location,
                  [&] { return apply(clipped_gradients(loss, variables, location)); });
 }
 
 GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables,
                                                    SourceLocation location) const {
-  return at_line("compute_gradients", loss.valid() ? loss.name() : "", location,
+  return at_line("compute_gradients", loss.valid() ? loss.name() : "(no loss)", location,
                  [&] { return clipped_gradients(loss, variables, location); });
 }
 
@@ -183,8 +183,8 @@ GradientsAndVariables Optimizer::clipped_gradients(const Output& loss, const std
     if (!gradients[i].valid()) {
       throw invalid_argument(
           fmt::format("the loss does not depend on the variable {}; pass the variables to train, or make it "
-                      "trainable = false",
-                      xs[i].node().where()));
+                      "trainable = false. More exactly: {}",
+                      xs[i].node().where(), gradients[i].absence()));
     }
   }
   const NameScope scope(loss.graph(), "clipping");

@@ -47,19 +47,23 @@ std::string nearest_paths(const Graph& graph, const std::string& path) {
   return fmt::format("; did you mean {}?", fmt::join(alike, ", "));
 }
 
+// With a full stop unless it ends in a question.
+std::string sentence(std::string text) {
+  if (!text.ends_with('?')) text += '.';
+  return text;
+}
+
 // Why a ReuseVariables has no variable for `path`, and what to do. `made`: those of that path.
 std::string nothing_to_reuse(const Graph& graph, const std::string& path, const std::vector<Output>& made) {
   if (made.empty()) {
     return fmt::format(
-        "there is no variable '{}' to reuse{}. A ReuseVariables is alive: build the layer once before it, in the same "
-        "name "
-        "scopes, or end it where new variables are wanted",
-        path, nearest_paths(graph, path));
+        "a ReuseVariables is alive, and there is no variable '{}' to reuse{} Build the layer once before it, in the "
+        "same name scopes, or end it where new variables are wanted",
+        path, sentence(nearest_paths(graph, path)));
   }
   return fmt::format(
       "no variable '{}' is left to reuse: {} made under that name ({}{}), and this ReuseVariables has given {} out. "
-      "Open "
-      "another ReuseVariables for another build, or give the layer another name",
+      "Open another ReuseVariables for another build, or give the layer another name",
       path, made.size() == 1 ? "one was" : fmt::format("{} were", made.size()),
       made.size() == 1 ? "" : "the last: ", made.back().node().where(), made.size() == 1 ? "it" : "them all");
 }

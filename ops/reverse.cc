@@ -34,7 +34,7 @@ std::optional<IntValues> reverse_value(ShapeContext& c) {
 }  // namespace
 
 Output reverse(const Output& x, const std::vector<std::int64_t>& axes, std::string_view name, SourceLocation location) {
-  return x.graph().add("Reverse", {x}, ReverseAttrs{axes}, name, location);
+  return add_op("Reverse", {x}, ReverseAttrs{axes}, name, location);
 }
 
 void register_reverse_ops(OpRegistry& registry) {

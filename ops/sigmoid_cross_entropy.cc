@@ -19,7 +19,7 @@ void sigmoid_cross_entropy_shape(ShapeContext& c) {
 
 Output sigmoid_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
                                          SourceLocation location) {
-  return logits.graph().add("SigmoidCrossEntropyWithLogits", {labels, logits}, {}, name, location);
+  return add_op("SigmoidCrossEntropyWithLogits", {labels, logits}, {}, name, location);
 }
 
 void register_sigmoid_cross_entropy_ops(OpRegistry& registry) {

@@ -146,10 +146,27 @@ class Options {
     for (Option& option : options_) {
       if (option.name == name) return option;
       names += (names.empty() ? "" : ", ") + option.name;
-      if (option.name.compare(0, name.size(), name) == 0 && name.size() > 2) nearest = option.name;
+      if (is_near(name, option.name)) nearest = option.name;
     }
     if (!nearest.empty()) throw UsageError("no option '" + name + "'; did you mean " + nearest + "?");
     throw UsageError("no option '" + name + "'" + (names.empty() ? "" : "; the options are " + names));
+  }
+
+  // One begins with the other, or two letters at most are wrong, missing or too many (Levenshtein's distance).
+  static bool is_near(const std::string& given, const std::string& name) {
+    if (given.size() < 5) return false;
+    if (name.compare(0, given.size(), given) == 0) return true;
+    std::vector<std::size_t> row(name.size() + 1);
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      std::size_t diagonal = row[0]++;
+      for (std::size_t j = 0; j < name.size(); ++j) {
+        const std::size_t changed = diagonal + (given[i] == name[j] ? 0 : 1);
+        diagonal = row[j + 1];
+        row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+      }
+    }
+    return row.back() <= 2;
   }
 
   void take_word(const std::string& given) {

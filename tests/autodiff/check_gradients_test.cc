@@ -297,6 +297,12 @@ TEST_F(CheckGradients, RefusesWhatItCannotCheck) {
   expect_error(Code::kInvalidArgument, "'label' is int32", [&] { check_gradients(sin(x), {label}); });
   expect_error(Code::kInvalidArgument, "at least one x", [&] { check_gradients(sin(x), {}); });
   expect_error(Code::kInvalidArgument, "order must be at least 1", [&] { check_gradients(sin(x), {x}, {.order = 0}); });
+  expect_error(Code::kInvalidArgument, "[check_gradients 'Sin", [&] { check_gradients(sin(x), {x}, {.order = 0}); });
+  expect_error(Code::kInvalidArgument, "check_gradients_test.cc:" + std::to_string(__LINE__ + 1),
+               [&] { check_gradients(sin(x), {}); });
+  expect_error(Code::kInvalidArgument, "xs[1] refers to nothing: it is a default-made", [&] {
+    check_gradients(sin(x), {x, Output()});
+  });
   expect_error(Code::kInvalidArgument, "the value for 'label' is float32; it needs int32", [&] {
     check_gradients(x * cast(label, DType::kFloat64), {x}, {.feeds = {{label, Tensor::zeros(DType::kFloat32, {2})}}});
   });

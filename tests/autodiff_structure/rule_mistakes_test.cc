@@ -101,6 +101,23 @@ TEST(GradientRegistryMistakes, AnEmptyRuleIsRefused) {
                [] { gradient_registry().add("", [](GradientContext&) {}); });
 }
 
+// Nor is one that sets nothing a missing path through the model.
+TEST(GradientRegistryMistakes, ARuleThatSetsNothingIsNamed) {
+  if (op_registry().find("SetsNothing") == nullptr) {
+    op_registry().add({.name = "SetsNothing", .inputs = {"x"}, .outputs = {"y"}, .shape = [](ShapeContext& c) {
+                         c.set_output(0, c.input_dtype(0), c.input_shape(0));
+                       }});
+    gradient_registry().add("SetsNothing", [](GradientContext&) {});
+  }
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat32, {2}, "x");
+  const Output y = graph.add("SetsNothing", {x}, {}, "y");
+  EXPECT_NE(
+      gradients(y, {x}).at(0).absence().find("The gradient rule of SetsNothing set no gradient for any operand of "
+                                             "[SetsNothing 'y' at rule_mistakes_test.cc:"),
+      std::string::npos);
+}
+
 TEST(GradientRegistryMistakes, ASecondRuleNamesTheFirst) {
   GradientRegistry registry;
   registry.add("Mine", [](GradientContext&) {});

@@ -42,6 +42,7 @@ expect "InvalidArgument: 'MNIST' is not an option; values follow their option, l
 expect "InvalidArgument: no option '-x'; the options are --data, --model, " -x
 expect "InvalidArgument: no option '--colour'; the options are --data, --model, --epochs, .*, --quiet " --colour
 expect "InvalidArgument: no option '--epoch'; did you mean --epochs\? " --epoch 3
+expect "InvalidArgument: no option '--bacth'; did you mean --batch\? " --bacth 3
 expect 'InvalidArgument: --resume needs --checkpoint DIR' --resume
 expect "NotFound: .*$dir/nowhere" --data "$dir/nowhere"
 expect 'Unavailable: .*cuda:0.* no CUDA backend' --device cuda:0

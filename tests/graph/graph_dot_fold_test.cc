@@ -151,6 +151,21 @@ TEST(GraphDotFold, UnfoldDrawsOneScopeByItsNodes) {
   EXPECT_EQ(p.gradients.count("resnet20/stage2_block1/a/conv/conv|Conv2DBackpropInput,|Conv2DBackpropFilter"), 1u)
       << p.text;
   EXPECT_TRUE(p.edges.contains("resnet20/stage1_block3 -> resnet20/stage2_block1/shortcut/conv/conv")) << p.text;
+  expect_error(Code::kNotFound, "no name scope 'resnet20/stage2_blck1'; did you mean resnet20/stage2_block1",
+               [&] { to_dot(resnet.graph, {.unfold = {"resnet20/stage2_blck1"}}); });
+}
+
+// Weights that two builds of a model share are no data that flow from one to the other.
+TEST(GraphDotFold, SharedWeightsAreDashed) {
+  Training lenet("lenet5");
+  const nn::ReuseVariables reuse(lenet.graph);
+  nn::lenet5(lenet.images, {.training = false});
+  const std::string text =
+      to_dot(lenet.graph, {.depth = 2, .gradients = DotPart::kHidden, .updates = DotPart::kHidden});
+  const Picture p(text);
+  EXPECT_FALSE(p.edges.contains("lenet5/conv1 -> lenet5_1/conv1")) << text;
+  const std::regex dashed("style=dashed, label=\"weights\"");
+  EXPECT_EQ(std::distance(std::sregex_iterator(text.begin(), text.end(), dashed), std::sregex_iterator()), 5) << text;
 }
 
 TEST(GraphDotFold, GradientsAndUpdatesAreFoldedOrLeftOut) {

@@ -43,10 +43,10 @@ TEST_F(ReuseErrors, ALayerThatWasNeverBuiltNamesThoseOfOtherScopes) {
     dense(x, {.units = 2}, "d");
   }
   const ReuseVariables reuse(graph);
-  expect(
-      error_of([&] { dense(x, {.units = 2}, "d"); }),
-      {"[nn::dense 'd' at reuse_test.cc:", "there is no variable 'd/kernel' to reuse; did you mean teacher/d/kernel?",
-       "build the layer once before it, in the same name scopes"});
+  expect(error_of([&] { dense(x, {.units = 2}, "d"); }),
+         {"[nn::dense 'd' at reuse_test.cc:",
+          "there is no variable 'd/kernel' to reuse; did you mean teacher/d/kernel? Build",
+          "Build the layer once before it, in the same name scopes"});
   const NameScope scope(graph, "teacher");
   expect(error_of([&] { dense(x, {.units = 2}, "dd"); }),
          {"no variable 'teacher/dd/kernel' to reuse; did you mean teacher/d/kernel"});

@@ -53,6 +53,14 @@ TEST_F(Mistakes, OfLosses) {
       [&] { sparse_softmax_loss(logits, logits, {}, "s"); }, &graph);
   refused(
       sparse, {"'labels' is int32"}, [&] { sparse_softmax_loss(labels, labels, {}, "s"); }, &graph);
+  const std::string swapped =
+      "takes the labels first, then the logits; got 'logits' float32 as labels and 'labels' int32";
+  refused(
+      sparse, {swapped}, [&] { sparse_softmax_loss(logits, labels, {}, "s"); }, &graph);
+  refused(
+      "nn::accuracy 'a'", {swapped}, [&] { accuracy(logits, labels, "a"); }, &graph);
+  refused(
+      "nn::top_k_accuracy 't'", {swapped}, [&] { top_k_accuracy(logits, labels, 2, "t"); }, &graph);
   refused(
       sparse, {"label_smoothing must be in [0, 1); got 1"},
       [&] { sparse_softmax_loss(labels, logits, {.label_smoothing = 1.0}, "s"); }, &graph);
@@ -191,7 +199,7 @@ TEST_F(Mistakes, OfOptimizers) {
       },
       &graph);
 
-  refused("minimize ''", {"the loss refers to nothing"}, [&] { sgd().minimize(none); });
+  refused("minimize '(no loss)'", {"the loss refers to nothing"}, [&] { sgd().minimize(none); });
   refused(
       "minimize 'step'", {"the graph has no trainable variables"}, [&] { sgd().minimize(step); }, &graph);
   refused(

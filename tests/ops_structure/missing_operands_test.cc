@@ -47,6 +47,7 @@ TEST_F(BadArguments, NothingForTheOnlyOperand) {
       BAD_CALL("OnesLike", part, ones_like(none)),
       BAD_CALL("BroadcastTo", "x refers to nothing", broadcast_to(none, {2, 3})),
       BAD_CALL("Transpose", part, transpose(none)),
+      BAD_CALL("Reverse", part, reverse(none, {0})),
       BAD_CALL("Concat", part, concat({none, none}, 0)),
       BAD_CALL("Split", part, split(none, 2, 0)),
       BAD_CALL("Split", part, split_sizes(none, {1, 1}, 0)),
