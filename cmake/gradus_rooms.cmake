@@ -1,5 +1,18 @@
 # Source folders ("rooms") and how they see each other.
 
+# gradus_library(name OBJECTS objects... DEFINITIONS definitions...): the rooms' objects as one library, joined by gradus.cc.
+function(gradus_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 library "" "" "OBJECTS;DEFINITIONS")
+  add_library(${name} STATIC "${PROJECT_SOURCE_DIR}/gradus.cc" ${library_OBJECTS})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_compile_definitions(${name} PRIVATE ${library_DEFINITIONS})
+  target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
+                                            "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+  target_link_libraries(${name} PRIVATE "$<BUILD_INTERFACE:gradus_library_flags>" fmt::fmt spdlog::spdlog ZLIB::ZLIB
+                                        Threads::Threads)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
+
 # Headers are included as "gradus/core/tensor.h"; <build>/include/gradus holds links to the source folders, so that the
 # spelling is the same before and after installation.
 function(gradus_link_include_tree)

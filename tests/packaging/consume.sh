@@ -7,11 +7,12 @@ mkdir -p "$GRADUS_WORK"
 
 fail() { echo "$*" >&2; exit 1; }
 
-# build NAME CMAKE_ARGUMENTS...: configures and builds the project in this folder's NAME, or in `source`, in a fresh folder.
+# build NAME CMAKE_ARGUMENTS...: configures and builds the project in this folder's NAME, or in `source`, in a fresh folder (unless
+# `keep` is set).
 build() {
   local name=$1 project=${source:-$here/$1}
   shift
-  rm -rf -- "${GRADUS_WORK:?}/$name"
+  [[ -n "${keep:-}" ]] || rm -rf -- "${GRADUS_WORK:?}/$name"
   "$CMAKE" -S "$project" -B "$GRADUS_WORK/$name" -G Ninja -DCMAKE_CXX_COMPILER="$CXX" -DGRADUS_SOURCE="$GRADUS_SOURCE" "$@"
   "$CMAKE" --build "$GRADUS_WORK/$name"
 }
@@ -106,10 +107,12 @@ case "$1" in
     check_programs "$GRADUS_WORK/consumer"
     ;;
   add_subdirectory | fetch_content)
-    # Unoptimised, because that compiles in half the time; the same folders for both, so that ccache can help the second.
+    # Unoptimised, because that compiles in half the time; both in one folder with the library at the same place, so that the second
+    # finds all of it built.
     launcher=$(command -v ccache || true)
-    build consumer -DCONSUMER_MODE="$1" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"
-    check_programs "$GRADUS_WORK/consumer"
+    keep=yes source="$here/consumer" build embedded -DCONSUMER_MODE="$1" -DCMAKE_BUILD_TYPE=Debug \
+      -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"
+    check_programs "$GRADUS_WORK/embedded"
     ;;
   pkg_config)
     command -v pkg-config >/dev/null || { echo "skipped: pkg-config is not installed"; exit 77; }
