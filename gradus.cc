@@ -20,6 +20,7 @@ struct Backends {
     // A stand-in, so that asking for a GPU says what is missing instead of "unknown device".
     devices.add({.type = "cuda",
                  .description = "GPU through CUDA and cuDNN",
+                 .rank = 20,
                  .list = [] { return std::vector<DeviceInfo>(); },
                  .missing = [] { return std::string("this build of Gradus has no CUDA backend; use cpu:0 or ref:0"); },
                  .create = [](int, const DeviceOptions&) { return std::unique_ptr<Device>(); }});

@@ -32,6 +32,24 @@ void HostDevice::copy_to_host(void* host, const void* device_memory, std::size_t
   if (bytes > 0) std::memcpy(host, device_memory, bytes);
 }
 
+void Device::fill(void* device_memory, unsigned char byte, std::size_t bytes) {
+  const std::vector<unsigned char> source(bytes, byte);
+  copy_from_host(device_memory, source.data(), bytes);
+}
+
+void HostDevice::fill(void* device_memory, unsigned char byte, std::size_t bytes) {
+  if (bytes > 0) std::memset(device_memory, byte, bytes);
+}
+
+std::vector<const Backend*> BackendRegistry::usable() const {
+  std::vector<const Backend*> result;
+  for (const auto& backend : backends_) {
+    if (backend->rank >= 0 && backend->missing().empty() && !backend->list().empty()) result.push_back(backend.get());
+  }
+  std::stable_sort(result.begin(), result.end(), [](const Backend* a, const Backend* b) { return a->rank > b->rank; });
+  return result;
+}
+
 void BackendRegistry::add(Backend backend) {
   if (find(backend.type) != nullptr) throw invalid_argument("a backend '" + backend.type + "' is registered already");
   backends_.push_back(std::make_unique<Backend>(std::move(backend)));

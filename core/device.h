@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,8 +36,16 @@ class Device {
   virtual Buffer allocate(std::size_t bytes) = 0;
   // Copies between this device's memory and host memory, ordered after all work submitted so far.
   virtual void copy_from_host(void* device_memory, const void* host, std::size_t bytes) = 0;
+  // Also throws what kernels have found wrong since the last synchronisation (see below).
   virtual void copy_to_host(void* host, const void* device_memory, std::size_t bytes) = 0;
-  // Waits for all submitted work.
+  // Sets every byte, ordered like a kernel. The default copies them from the host.
+  virtual void fill(void* device_memory, unsigned char byte, std::size_t bytes);
+  // Writes a number of the run for kernels to read, ordered like a kernel: no copy that anybody counts or waits for.
+  virtual void store_number(void* device_memory, std::uint64_t number) {
+    copy_from_host(device_memory, &number, sizeof(number));
+  }
+  // Waits for all submitted work. A device that computes while the host goes on cannot throw from a kernel: what a kernel finds wrong
+  // (a label that is no class) is thrown here, the first of it, with the Error's text beginning with the kernel's where().
   virtual void synchronize() {}
   // True when kernels and the host may use each other's pointers, so that feeds and fetches need no copy.
   virtual bool uses_host_memory() const { return true; }
@@ -54,6 +63,7 @@ class HostDevice final : public Device {
   Buffer allocate(std::size_t bytes) override { return allocate_host(bytes); }
   void copy_from_host(void* device_memory, const void* host, std::size_t bytes) override;
   void copy_to_host(void* host, const void* device_memory, std::size_t bytes) override;
+  void fill(void* device_memory, unsigned char byte, std::size_t bytes) override;
   ThreadPool* thread_pool() override { return pool_.get(); }
 
  private:
@@ -65,13 +75,17 @@ struct DeviceInfo {
   std::string description;  // "x86-64, AVX2, 2 threads"
 };
 
+// What a session's options mean for its devices; each takes what concerns it.
 struct DeviceOptions {
-  int num_threads = 0;  // 0: one per processor
+  int num_threads = 0;        // 0: one per processor
+  bool allow_tf32 = false;    // float32 products may be rounded to 10 bits of mantissa where that is faster
+  bool deterministic = true;  // the same bits in every run
 };
 
 struct Backend {
   std::string type;
   std::string description;
+  int rank = 0;  // the usable backend of the highest rank is where graphs run by default; one below 0 never is
   // The devices of this type on this machine.
   std::function<std::vector<DeviceInfo>()> list;
   // Empty when usable; otherwise the first missing link (build option, library, driver, device).
@@ -86,6 +100,8 @@ class BackendRegistry {
   // nullptr when there is no such type.
   const Backend* find(std::string_view type) const;
   const std::vector<std::unique_ptr<Backend>>& all() const { return backends_; }
+  // Those that can be used here and have devices, the highest rank first.
+  std::vector<const Backend*> usable() const;
   // Throws NotFound (unknown type, listing those that exist) or Unavailable (naming what is missing).
   std::unique_ptr<Device> create(const DeviceName& name, const DeviceOptions& options) const;
 

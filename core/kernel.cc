@@ -29,7 +29,17 @@ int KernelContext::num_workers() const {
   return pool != nullptr ? pool->num_threads() : 1;
 }
 
-PhiloxStream KernelContext::random() const { return {random_seed_, run_number_}; }
+PhiloxStream KernelContext::random() const { return {random_seed_, *run_number_}; }
+
+std::span<const std::int64_t> KernelContext::host_values(int i) const {
+  for (const auto& [operand, values] : host_values_) {
+    if (operand == i) return values;
+  }
+  throw invalid_argument(
+      fmt::format("{} the kernel asks for the values of operand {}, which its op does not declare in "
+                  "host_operands, or before they are known",
+                  *where_, i));
+}
 
 void KernelContext::fail(Code code, const std::string& message) const { throw Error(code, *where_ + " " + message); }
 
@@ -39,7 +49,7 @@ void KernelContext::fail_index(int i, std::size_t count, const char* what) const
                                      count));
 }
 
-void KernelRegistry::add(KernelDef def, SourceLocation location) {
+const KernelDef& KernelRegistry::add(KernelDef def, SourceLocation location) {
   const Caller caller{"kernel_registry().add",
                       def.op.empty() ? std::string_view("(no name)") : std::string_view(def.op), location};
   if (def.op.empty() || def.device_type.empty()) caller.fail("a kernel needs the names of an op and of a device type");
@@ -55,6 +65,7 @@ void KernelRegistry::add(KernelDef def, SourceLocation location) {
     }
   }
   kernels_.push_back(std::make_unique<KernelDef>(std::move(def)));
+  return *kernels_.back();
 }
 
 void KernelRegistry::add_cpu_only(const std::string& op, const std::string& device_type, const std::string& reason) {
@@ -79,6 +90,14 @@ std::vector<const KernelDef*> KernelRegistry::for_op(const std::string& op) cons
   std::vector<const KernelDef*> result;
   for (const auto& k : kernels_) {
     if (k->op == op) result.push_back(k.get());
+  }
+  return result;
+}
+
+std::vector<const KernelDef*> KernelRegistry::of_device(const std::string& device_type) const {
+  std::vector<const KernelDef*> result;
+  for (const auto& k : kernels_) {
+    if (k->device_type == device_type) result.push_back(k.get());
   }
   return result;
 }

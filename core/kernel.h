@@ -1,14 +1,19 @@
 // Kernels: how one op computes on one device type. The contract:
 //   - Outputs are preallocated, uninitialised, and must be fully overwritten. Kernels never allocate outputs, never accumulate.
-//   - All shapes are concrete and were checked by the op's shape function; `sizes` and `shape` operands need not be read again.
+//   - All shapes are concrete and were checked by the op's shape function.
+//   - Operands that the op declares as host operands (OpDef::host_operands: sizes, axes, begins) have no memory that a kernel could
+//     read, wherever it runs: prepare() gets their values by host_values().
 //   - An output may share memory with an input only where the op's definition declares it (OpDef::inplace_inputs).
-//   - prepare() runs once per plan (choose an algorithm, ask for scratch); compute() runs once per step and allocates nothing.
+//   - prepare() runs once per plan (choose an algorithm, ask for scratch); compute() runs once per step and allocates nothing. Where
+//     host operands are only known while the plan runs, prepare() is called again, with them, before every compute().
 //   - Results do not depend on the number of threads: split work by shape (see ThreadPool), add partial sums in a fixed order.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gradus/core/attrs.h"
@@ -20,6 +25,7 @@
 namespace gradus {
 
 class PhiloxStream;
+struct KernelDef;
 
 // What a kernel sees of its node, both when prepared and when run.
 class KernelContext {
@@ -38,6 +44,13 @@ class KernelContext {
     return attrs_->get<T>();
   }
 
+  // prepare() only: whether the values of host operands are known, and those of operand i, an int32 or int64 tensor, in row-major
+  // order. Throws InvalidArgument for an operand that is none.
+  bool knows_host_values() const { return knows_host_values_; }
+  std::span<const std::int64_t> host_values(int i) const;
+
+  // The definition by which this kernel was found: one function may serve several ops.
+  const KernelDef& kernel() const { return *kernel_; }
   Device& device() { return *device_; }
   // Splits work over the device's threads; runs inline where the device has none.
   void parallel_for(std::int64_t total, std::int64_t chunk, FunctionRef<void(std::int64_t, std::int64_t)> body);
@@ -55,12 +68,28 @@ class KernelContext {
   }
   std::size_t scratch_bytes() const { return scratch_bytes_; }
 
+  // prepare() only: what was chosen, for explain ("depthwise, 8 channels at a time"), in place of KernelDef::description.
+  void chose(std::string text) { choice_ = std::move(text); }
+  const std::string& choice() const { return choice_; }
+
   // Whatever prepare() wants to keep for compute().
   std::shared_ptr<void> state;
+  // The same for one value of type T, which takes the place of an earlier one.
+  template <class T>
+  void keep(T value) {
+    if (state == nullptr) state = std::make_shared<T>();
+    *static_cast<T*>(state.get()) = std::move(value);
+  }
+  template <class T>
+  const T& kept() const {
+    return *static_cast<const T*>(state.get());
+  }
 
   // Random ops: the stream of this node in this run (include gradus/core/philox.h). Same session seed, node and run
-  // number: same bits on every device.
+  // number: same bits on every device. For kernels that run where the host's pointers hold; others read *run_number().
   PhiloxStream random() const;
+  // The number of the run, in the device's memory, so that the same launches may be repeated for another run.
+  const std::uint64_t* run_number() const { return run_number_; }
 
   // "[Conv2D 'block1/conv' at train.cc:31]", for errors found while running.
   const std::string& where() const { return *where_; }
@@ -71,12 +100,15 @@ class KernelContext {
   std::vector<const Tensor*> inputs_;
   std::vector<Tensor> outputs_;
   const Attrs* attrs_ = nullptr;
+  const KernelDef* kernel_ = nullptr;
   Device* device_ = nullptr;
   const std::string* where_ = nullptr;
   void* scratch_ = nullptr;
   std::size_t scratch_bytes_ = 0;
   std::uint64_t random_seed_ = 0;
-  std::uint64_t run_number_ = 0;
+  const std::uint64_t* run_number_ = nullptr;
+  bool knows_host_values_ = false;
+  std::vector<std::pair<int, std::vector<std::int64_t>>> host_values_;  // by operand
 
  private:
   std::size_t checked(int i, std::size_t count, const char* what) const {
@@ -84,6 +116,7 @@ class KernelContext {
     return static_cast<std::size_t>(i);
   }
   [[noreturn]] void fail_index(int i, std::size_t count, const char* what) const;
+  std::string choice_;
 };
 
 using KernelFn = void (*)(KernelContext&);
@@ -103,7 +136,7 @@ class KernelRegistry {
  public:
   // Throws InvalidArgument when op, device and one of the dtypes are registered already, for a kernel without a function,
   // and for an empty name.
-  void add(KernelDef def, SourceLocation location = SourceLocation::current());
+  const KernelDef& add(KernelDef def, SourceLocation location = SourceLocation::current());
   void add(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute, KernelFn prepare = nullptr,
            SourceLocation location = SourceLocation::current()) {
     add(KernelDef{std::move(op), std::move(device_type), dtypes, compute, prepare, ""}, location);
@@ -115,6 +148,7 @@ class KernelRegistry {
   const KernelDef* find(const std::string& op, const std::string& device_type, DType dtype) const;
   const std::string* cpu_only_reason(const std::string& op, const std::string& device_type) const;
   std::vector<const KernelDef*> for_op(const std::string& op) const;
+  std::vector<const KernelDef*> of_device(const std::string& device_type) const;
   // The names that have kernels, each once.
   std::vector<std::string> ops() const;
   // "ref: float16, float32; cpu: float32" or "none", for error texts.

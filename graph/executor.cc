@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -12,10 +13,17 @@ namespace {
 constexpr std::size_t kMaxTraceEvents = 200000;
 
 // Makes reading an output before writing it visible: NaN for floats, 0xA5 bytes for integers, true for bools.
-void poison(Tensor& tensor) {
-  if (tensor.bytes() == 0) return;
-  const int byte = is_floating(tensor.dtype()) ? 0xFF : tensor.dtype() == DType::kBool ? 1 : 0xA5;
-  std::memset(tensor.raw(), byte, tensor.bytes());
+void poison(Device& device, Tensor& tensor) {
+  const unsigned char byte = is_floating(tensor.dtype()) ? 0xFF : tensor.dtype() == DType::kBool ? 1 : 0xA5;
+  if (tensor.bytes() > 0) device.fill(tensor.raw(), byte, tensor.bytes());
+}
+
+// The tensor as the host can read it: itself, or a copy.
+Tensor on_host(Device& device, const Tensor& tensor) {
+  if (device.uses_host_memory() || tensor.raw() == nullptr) return tensor;
+  Tensor copy(tensor.dtype(), tensor.shape());
+  device.copy_to_host(copy.raw(), tensor.raw(), tensor.bytes());
+  return copy;
 }
 
 // A view on memory that something else keeps alive: the session its arenas and variables, the plan its constants, the caller
@@ -66,6 +74,7 @@ void Executor::bind(Plan& plan) {
   if (plan.generation == generation_) return;
   for (const int s : plan.order) {
     PlanStep& step = plan.step(s);
+    step.context.run_number_ = run_number_of(step);
     if (step.context.scratch_bytes_ > 0) step.context.scratch_ = scratch_[step.device].get();
     for (std::size_t i = 0; i < step.outputs.size(); ++i) {
       const PlanValue& v = plan.value(step.outputs[i]);
@@ -82,6 +91,14 @@ void Executor::bind(Plan& plan) {
     }
   }
   plan.generation = generation_;
+}
+
+const std::uint64_t* Executor::run_number_of(const PlanStep& step) {
+  if (step.device->uses_host_memory()) return &run_number_;
+  if (step.is_copy || step.node->def().effect != Effect::kRandom) return nullptr;
+  Buffer& number = run_numbers_[step.device];
+  if (number == nullptr) number = step.device->allocate(sizeof(std::uint64_t));
+  return static_cast<const std::uint64_t*>(number.get());
 }
 
 void Executor::bind_feeds(Plan& plan, const Feeds& feeds) {
@@ -102,7 +119,9 @@ void Executor::bind_feeds(Plan& plan, const Feeds& feeds) {
 std::vector<Tensor> Executor::run(Plan& plan, const Feeds& feeds, std::uint64_t run_number) {
   bind(plan);
   bind_feeds(plan, feeds);
-  for (const int s : plan.order) run_step(plan, plan.step(s), run_number);
+  run_number_ = run_number;
+  for (auto& [device, number] : run_numbers_) device->store_number(number.get(), run_number);
+  for (const int s : plan.order) run_step(plan, plan.step(s));
   std::vector<Tensor> results;
   results.reserve(plan.fetch_values.size());
   for (const int value : plan.fetch_values) results.push_back(fetch(plan, value));
@@ -110,31 +129,35 @@ std::vector<Tensor> Executor::run(Plan& plan, const Feeds& feeds, std::uint64_t 
   return results;
 }
 
-void Executor::run_kernel(PlanStep& step, std::uint64_t run_number) const {
+void Executor::run_kernel(PlanStep& step) const {
   KernelContext& c = step.context;
   std::vector<Tensor> before;  // what the step overwrites, for the report
-  if (options_.check_numerics && step.device->uses_host_memory()) {
-    for (int i = 0; i < mutated_inputs(step); ++i) before.push_back(c.input(i).clone());
+  if (options_.check_numerics) {
+    for (int i = 0; i < mutated_inputs(step); ++i) before.push_back(on_host(*step.device, c.input(i)).clone());
   }
-  c.run_number_ = run_number;
+  if (step.prepare_in_each_run) {
+    for (const HostOperand& h : step.host_operands) set_host_values(c, h.operand, *h.source);
+    c.knows_host_values_ = true;
+    call_kernel(step.kernel->prepare, c);
+  }
   call_kernel(step.kernel->compute, c);
   if (options_.check_numerics) check_numerics(step, before);
 }
 
-void Executor::run_step(Plan& plan, PlanStep& step, std::uint64_t run_number) {
+void Executor::run_step(Plan& plan, PlanStep& step) {
   if (step.aliased || (step.kernel == nullptr && !step.is_copy)) return;
   std::chrono::steady_clock::time_point begin;
   if (options_.profile) begin = std::chrono::steady_clock::now();
   KernelContext& c = step.context;
   if (options_.poison_outputs) {
     for (std::size_t i = 0; i < step.outputs.size(); ++i) {
-      if (plan.value(step.outputs[i]).alias_of < 0) poison(c.outputs_[i]);
+      if (plan.value(step.outputs[i]).alias_of < 0) poison(*step.device, c.outputs_[i]);
     }
   }
   if (step.is_copy) {
     copy_between_devices(plan, step);
   } else {
-    run_kernel(step, run_number);
+    run_kernel(step);
   }
   if (options_.profile) {
     step.device->synchronize();
@@ -166,15 +189,19 @@ void Executor::copy_between_devices(const Plan& plan, PlanStep& step) {
 }
 
 void Executor::check_numerics(const PlanStep& step, const std::vector<Tensor>& before) const {
-  if (!step.device->uses_host_memory()) return;
-  for (const Tensor& output : step.context.outputs_) {
-    if (!is_floating(output.dtype())) continue;
+  for (const Tensor& computed : step.context.outputs_) {
+    if (!is_floating(computed.dtype())) continue;
+    const Tensor output = on_host(*step.device, computed);
     for (std::int64_t i = 0; i < output.num_elements(); ++i) {
       const double value = output.at(i);
       if (std::isfinite(value)) continue;
       std::string inputs;
       for (std::size_t k = 0; k < step.context.inputs_.size(); ++k) {
-        const Tensor& input = k < before.size() ? before[k] : *step.context.inputs_[k];
+        const auto host = std::find_if(step.host_operands.begin(), step.host_operands.end(),
+                                       [&](const HostOperand& h) { return h.operand == static_cast<int>(k); });
+        const Tensor input = k < before.size()                  ? before[k]
+                             : host != step.host_operands.end() ? *host->source
+                                                                : on_host(*step.device, *step.context.inputs_[k]);
         inputs +=
             fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node->input(static_cast<int>(k)).name(),
                         dtype_name(input.dtype()), input.shape().to_string(), range_text(input));

@@ -23,16 +23,19 @@ class Executor {
  private:
   // One arena per device, shared by all plans of this executor, which runs one at a time.
   void bind(Plan& plan);
+  const std::uint64_t* run_number_of(const PlanStep& step);
   void bind_feeds(Plan& plan, const Feeds& feeds);
-  void run_step(Plan& plan, PlanStep& step, std::uint64_t run_number);
+  void run_step(Plan& plan, PlanStep& step);
   void copy_between_devices(const Plan& plan, PlanStep& step);
-  void run_kernel(PlanStep& step, std::uint64_t run_number) const;
+  void run_kernel(PlanStep& step) const;
   void check_numerics(const PlanStep& step, const std::vector<Tensor>& before) const;
   Tensor fetch(Plan& plan, int value) const;
   const Tensor& tensor_of(const Plan& plan, int value) const;
 
   const SessionOptions& options_;
   std::map<Device*, Buffer> arenas_, scratch_;
+  std::uint64_t run_number_ = 0;
+  std::map<Device*, Buffer> run_numbers_;  // the same in the memory of devices that cannot read it here
   std::map<Device*, std::size_t> arena_sizes_, scratch_sizes_;
   std::uint64_t generation_ = 1;  // grows when an arena moves
   std::vector<TraceEvent> trace_;

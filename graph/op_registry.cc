@@ -1,7 +1,9 @@
 #include "gradus/graph/op_registry.h"
 
 #include <fmt/format.h>
+
 #include <fmt/ranges.h>
+#include <algorithm>
 
 #include <climits>
 
@@ -35,6 +37,11 @@ std::string mistake(const OpDef& def) {
         "and {} outputs",
         i, inputs, fmt::join(def.inputs, ", "), def.outputs.size());
   }
+  for (const int i : def.host_operands) {
+    if (i >= 0 && i < inputs) continue;
+    return fmt::format("host_operands names operand {}; the op has {} operands ({})", i, inputs,
+                       fmt::join(def.inputs, ", "));
+  }
   const int k = def.kernel_dtype;
   const bool chosen = k == kDTypeOfOutput ? !def.outputs.empty() : k >= 0 && (def.variadic_inputs() || k < inputs);
   if (def.kind == OpKind::kCompute && !chosen) {
@@ -50,6 +57,10 @@ std::string mistake(const OpDef& def) {
 
 bool OpDef::variadic_inputs() const { return ends_with_dots(inputs); }
 bool OpDef::variadic_outputs() const { return ends_with_dots(outputs); }
+bool OpDef::is_host_operand(std::size_t i) const {
+  const std::size_t declared = variadic_inputs() ? std::min(i, inputs.size() - 1) : i;
+  return std::find(host_operands.begin(), host_operands.end(), static_cast<int>(declared)) != host_operands.end();
+}
 
 void ShapeContext::set_output(int i, DType dtype, const Shape& shape) {
   if (static_cast<std::size_t>(i) != outputs_.size()) {

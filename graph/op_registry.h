@@ -109,10 +109,14 @@ struct OpDef {
   int mutable_inputs = 1;
   // Inputs whose memory output 0 may take over when nobody needs them any more and the sizes agree (element-wise ops).
   std::vector<int> inplace_inputs = {};
+  // Inputs that stay in host memory wherever the op runs: int32 or int64 sizes, axes, begins. Kernels get their values when they are
+  // prepared (KernelContext::host_values). The number of the variadic operand means all of it.
+  std::vector<int> host_operands = {};
   SourceLocation registered_at = {};  // set by OpRegistry::add
 
   bool variadic_inputs() const;
   bool variadic_outputs() const;
+  bool is_host_operand(std::size_t i) const;
 };
 
 class OpRegistry {

@@ -26,12 +26,15 @@ struct VariableState {
 // The devices of one session, created when first needed.
 class DeviceSet {
  public:
-  explicit DeviceSet(int num_threads) { options_.num_threads = num_threads; }
+  explicit DeviceSet(const DeviceOptions& options) : options_(options) {}
   Device& get(const DeviceName& name);
+  // Memory of the host for values that devices have computed: nothing runs on it.
+  Device& host() { return host_; }
 
  private:
   DeviceOptions options_;
   std::vector<std::unique_ptr<Device>> devices_;
+  HostDevice host_{DeviceName{"host", 0}, nullptr};
 };
 
 enum class Storage {
@@ -54,8 +57,15 @@ struct PlanValue {
   int last_use = -1;
   std::size_t offset = 0;        // in the arena
   const Node* source = nullptr;  // the node it comes from (placeholder, constant, variable or computing node)
-  Tensor tensor = {};            // feeds and constants
+  Tensor tensor = {};            // feeds, and constants: in the memory of `device` where there is one
   VariableState* variable = nullptr;
+};
+
+// An operand whose values the host reads when the kernel is prepared; the kernel itself sees its shape alone.
+struct HostOperand {
+  int operand;
+  const Tensor* source;  // in host memory
+  Tensor shape_only;
 };
 
 struct PlanStep {
@@ -75,6 +85,8 @@ struct PlanStep {
   // attributes.
   std::vector<const Node*> fused = {};
   std::string where = {};
+  std::vector<HostOperand> host_operands = {};
+  bool prepare_in_each_run = false;  // since a host operand is computed or fed
   KernelContext context = {};
   double total_ms = 0.0;  // profiling
   std::int64_t runs = 0;
@@ -169,6 +181,8 @@ void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernel
 std::string explain_plan(const Plan& plan, const SessionOptions& session,
                          const ExplainOptions& options);  // plan_explain.cc
 
+// Gives the kernel the values of a host operand.
+void set_host_values(KernelContext& context, int operand, const Tensor& tensor);
 // Calls a kernel's prepare or compute. Whatever it throws becomes an Error that names the node (plan_kernels.cc).
 void call_kernel(KernelFn function, KernelContext& context);
 

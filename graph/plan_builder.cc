@@ -126,8 +126,8 @@ class PlanBuilder {
 
   static Output output_of(const Node& node, int i) { return {const_cast<Node*>(&node), i}; }
 
-  int add_constant(const Node& node, const Tensor& tensor) {
-    PlanValue value{.dtype = tensor.dtype(), .shape = tensor.shape(), .storage = Storage::kConstant};
+  int add_constant(const Node& node, const Tensor& tensor, Device* device = nullptr) {
+    PlanValue value{.dtype = tensor.dtype(), .shape = tensor.shape(), .storage = Storage::kConstant, .device = device};
     value.source = &node;
     value.tensor = tensor;
     return add_value(*plan_, std::move(value));
@@ -188,7 +188,7 @@ class PlanBuilder {
     const Placement placement = place(node, r_.options, r_.devices, changed_device(*plan_, node, inputs));
     add_ready_steps(inputs, after);
     PlanStep step{.node = &node, .device = placement.device, .reason = placement.reason, .kernel = placement.kernel};
-    step.inputs = on_device(inputs, placement.device);
+    step.inputs = on_device(node.def(), inputs, placement.device);
     step.after = std::move(after);
     if (share(node, step.inputs, placement.device)) return;
     if (fold_kernel(node, step.inputs, placement)) return;
@@ -254,13 +254,19 @@ class PlanBuilder {
 
   // --- devices ---
 
-  // The values on `device`, by copy steps where they live elsewhere: one copy serves all. Feeds and constants are host memory.
-  std::vector<int> on_device(const std::vector<int>& inputs, Device* device) {
+  // The operands where the node reads them: on `device`, or, host operands, in host memory. What lives elsewhere is copied, once for
+  // all that want it there. Feeds and constants of the graph are host memory, which `device` nullptr stands for.
+  std::vector<int> on_device(const OpDef& def, const std::vector<int>& inputs, Device* device) {
     std::vector<int> result;
-    for (const int id : inputs) {
-      const PlanValue& from = value(id);
-      const bool here = from.device == device || (from.device == nullptr && device->uses_host_memory());
-      result.push_back(here ? id : copy_to(id, device));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      Device* const from = value(inputs[i]).device;
+      const bool on_host = from == nullptr || from->uses_host_memory();
+      if (def.is_host_operand(i)) {
+        result.push_back(on_host ? inputs[i] : copy_to(inputs[i], &r_.devices.host()));
+      } else {
+        const bool here = from == device || (from == nullptr && device->uses_host_memory());
+        result.push_back(here ? inputs[i] : copy_to(inputs[i], device));
+      }
     }
     return result;
   }
@@ -268,6 +274,8 @@ class PlanBuilder {
   int copy_to(int id, Device* device) {
     const auto [found, is_new] = copies_.try_emplace({id, device}, -1);
     if (!is_new) return found->second;
+    if (value(id).storage == Storage::kConstant && value(id).device == nullptr)
+      return found->second = uploaded(id, device);
     const Device* from = value(id).device;
     const std::string reason = "copy from " + (from != nullptr ? from->name().to_string() : "the host");
     std::vector<int> after;
@@ -275,6 +283,16 @@ class PlanBuilder {
     found->second = add_copy_step(*plan_, id, device, reason, std::move(after));
     versions_.add_step();
     return found->second;
+  }
+
+  // A constant goes up once, when the plan is made.
+  int uploaded(int id, Device* device) {
+    const Tensor tensor = value(id).tensor;
+    Tensor there(device->allocate(tensor.bytes()), 0, tensor.dtype(), tensor.shape());
+    if (tensor.bytes() > 0) device->copy_from_host(there.raw(), tensor.raw(), tensor.bytes());
+    const int copy = add_constant(*value(id).source, there, device);
+    if (const auto ready = ready_after_.find(id); ready != ready_after_.end()) ready_after_[copy] = ready->second;
+    return copy;
   }
 
   // --- folding and sharing ---
@@ -288,10 +306,12 @@ class PlanBuilder {
     plan_->notes.push_back({&node, value, std::move(text)});
   }
 
-  std::vector<const Tensor*> constants_of(const std::vector<int>& inputs) {
+  // The operands that are constants; nullptr for others, and for those that only `device` can read unless that is wanted.
+  std::vector<const Tensor*> constants_of(const std::vector<int>& inputs, const Device* device) {
     std::vector<const Tensor*> tensors;
     for (int i : inputs) {
-      const bool known = value(i).storage == Storage::kConstant && !ready_after_.contains(i);
+      const bool readable = value(i).device == nullptr || value(i).device == device;
+      const bool known = value(i).storage == Storage::kConstant && readable && !ready_after_.contains(i);
       tensors.push_back(known ? &value(i).tensor : nullptr);
     }
     return tensors;
@@ -302,7 +322,8 @@ class PlanBuilder {
     std::vector<TensorInfo> infos;
     for (int i : inputs) infos.push_back({value(i).dtype, value(i).shape});
     const Output output = output_of(node, 0);
-    const auto folded = fold_by_value(node, inference_.info_of_node(output), std::move(infos), constants_of(inputs));
+    const auto folded =
+        fold_by_value(node, inference_.info_of_node(output), std::move(infos), constants_of(inputs, nullptr));
     if (!folded) return false;
     const int id = add_constant(node, *folded);
     value_of(node, 0) = id;
@@ -320,15 +341,16 @@ class PlanBuilder {
 
   // check_numerics looks at every node while the plan runs.
   bool fold_kernel(const Node& node, const std::vector<int>& inputs, const Placement& placement) {
-    if (!is_pure(node) || r_.options.check_numerics || !placement.device->uses_host_memory()) return false;
-    const std::vector<const Tensor*> constants = constants_of(inputs);
+    if (!is_pure(node) || r_.options.check_numerics) return false;
+    const std::vector<const Tensor*> constants = constants_of(inputs, placement.device);
     if (std::find(constants.begin(), constants.end(), nullptr) != constants.end()) return false;
     std::vector<TensorInfo> infos;
     for (int i = 0; i < node.num_outputs(); ++i) infos.push_back(inference_.info_of_node(output_of(node, i)));
     const auto folded = fold_by_kernel(node, placement, infos, constants);
     if (!folded) return false;
     for (int i = 0; i < node.num_outputs(); ++i) {
-      value_of(node, i) = add_constant(node, (*folded)[static_cast<std::size_t>(i)]);
+      value_of(node, i) = add_constant(node, (*folded)[static_cast<std::size_t>(i)],
+                                       placement.device->uses_host_memory() ? nullptr : placement.device);
     }
     add_note(node, value_of(node, 0), "folded: computed once from constants");
     return true;

@@ -227,7 +227,9 @@ class Printer {
       for (std::size_t i = 0; i < count; ++i) {
         const PlanReport::Source& source = *rows[i];
         table.add({source.name, type_text(source.value), std::to_string(source.value.bytes),
-                   kind == Kind::kConstant ? "in host memory" : placement(source)});
+                   kind != Kind::kConstant ? placement(source)
+                   : source.device.empty() ? "in host memory"
+                                           : "on " + source.device + ", copied once"});
       }
       text_ += "\n" + table.to_string();
       if (count < rows.size()) text_ += fmt::format("... and {} more\n", rows.size() - count);

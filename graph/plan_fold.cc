@@ -32,20 +32,30 @@ std::optional<std::vector<Tensor>> fold_by_kernel(const Node& node, const Placem
     bytes += static_cast<std::size_t>(info.shape.num_elements()) * dtype_size(info.dtype);
   }
   if (bytes > kMaxFoldedBytes) return std::nullopt;
+  Device& device = *placement.device;
   KernelContext context;
   context.inputs_ = constants;
-  for (const TensorInfo& info : results) context.outputs_.emplace_back(info.dtype, info.shape);
+  context.knows_host_values_ = true;
+  for (std::size_t i = 0; i < constants.size(); ++i) {
+    if (node.def().is_host_operand(i)) set_host_values(context, static_cast<int>(i), *constants[i]);
+  }
+  for (const TensorInfo& info : results) {
+    const Tensor shape_only(Buffer(), 0, info.dtype, info.shape);
+    context.outputs_.emplace_back(device.allocate(shape_only.bytes()), 0, info.dtype, info.shape);
+  }
   const std::string where = node.where();
   context.where_ = &where;
   context.attrs_ = &node.attrs();
-  context.device_ = placement.device;
+  context.kernel_ = placement.kernel;
+  context.device_ = &device;
   if (placement.kernel->prepare != nullptr) call_kernel(placement.kernel->prepare, context);
   Buffer scratch;
   if (context.scratch_bytes_ > 0) {
-    scratch = allocate_host(context.scratch_bytes_);
+    scratch = device.allocate(context.scratch_bytes_);
     context.scratch_ = scratch.get();
   }
   call_kernel(placement.kernel->compute, context);
+  device.synchronize();
   return context.outputs_;
 }
 

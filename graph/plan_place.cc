@@ -59,8 +59,12 @@ Placement place(const Node& node, const SessionOptions& options, DeviceSet& devi
   result.kernel = kernel_registry().find(node.op(), name.type, dtype);
   if (const std::string* why = kernel_registry().cpu_only_reason(node.op(), name.type);
       result.kernel == nullptr && why != nullptr) {
-    result = {&devices.get({"cpu", 0}), kernel_registry().find(node.op(), "cpu", dtype),
-              "no " + name.type + " kernel: " + *why};
+    for (const Backend* backend : backend_registry().usable()) {
+      const KernelDef* kernel = kernel_registry().find(node.op(), backend->type, dtype);
+      if (kernel == nullptr) continue;
+      result = {&devices.get(backend->list()[0].name), kernel, "no " + name.type + " kernel: " + *why};
+      break;
+    }
   }
   if (result.kernel == nullptr) {
     throw unimplemented(fmt::format("{} has no kernel for {} on {}; kernels that exist: {}{}", node.where(),

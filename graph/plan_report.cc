@@ -35,7 +35,9 @@ PlanReport::Step report_step(const Plan& plan, const PlanStep& step, const std::
   result.device = step.device->name().to_string();
   result.reason = step.reason;
   if (!step.aliased && step.kernel != nullptr)
-    result.kernel = step.kernel->description.empty() ? step.kernel->op : step.kernel->description;
+    result.kernel = !step.context.choice().empty()      ? step.context.choice()
+                    : !step.kernel->description.empty() ? step.kernel->description
+                                                        : step.kernel->op;
   result.scratch_bytes = step.aliased ? 0 : step.context.scratch_bytes_;
   for (const int id : step.outputs) result.results.push_back(value_of(plan.value(id), place_of(plan, id)));
   for (const Node* node : step.fused) result.fused.push_back(node->name());
@@ -59,7 +61,8 @@ void add_sources(const Plan& plan, PlanReport& report) {
       report.sources.push_back(
           {Kind::kVariable, v.source->name(), value_of(v), v.device->name().to_string(), v.variable->reason});
     } else if (v.storage == Storage::kConstant && v.source->def().kind == OpKind::kConstant) {
-      report.sources.push_back({Kind::kConstant, v.source->name(), value_of(v), "", ""});
+      report.sources.push_back({Kind::kConstant, v.source->name(), value_of(v),
+                                v.device != nullptr ? v.device->name().to_string() : "", ""});
     }
   }
 }
@@ -69,10 +72,11 @@ void add_memory(const Plan& plan, PlanReport& report) {
   for (const auto& source : report.sources) {
     if (source.kind == PlanReport::Source::Kind::kVariable) memory[source.device].variables += source.value.bytes;
   }
-  // Constants and folded results stay in host memory; steps elsewhere read copies.
+  // Constants and folded results stay in host memory; steps elsewhere read copies that were made with the plan.
   std::size_t constants = 0;
   for (const PlanValue& v : plan.values) {
-    if (v.storage == Storage::kConstant && v.alias_of < 0) constants += v.bytes;
+    if (v.storage != Storage::kConstant || v.alias_of >= 0) continue;
+    (v.device != nullptr ? memory[v.device->name().to_string()].constants : constants) += v.bytes;
   }
   for (const auto& [device, bytes] : plan.arena_bytes) memory[device->name().to_string()].arena = bytes;
   for (const auto& [device, bytes] : plan.scratch_bytes) memory[device->name().to_string()].scratch = bytes;

@@ -26,10 +26,7 @@ constexpr std::size_t kMaxPlans = 64;
 }  // namespace
 
 std::string best_device() {
-  for (const char* type : {"cuda", "cpu", "ref"}) {
-    const Backend* backend = backend_registry().find(type);
-    if (backend != nullptr && backend->missing().empty() && !backend->list().empty()) return std::string(type) + ":0";
-  }
+  if (const auto usable = backend_registry().usable(); !usable.empty()) return usable[0]->list()[0].name.to_string();
   throw unavailable("this build has no backend to run graphs with; build with GRADUS_BACKENDS=ON");
 }
 
@@ -46,7 +43,7 @@ struct Lane {
 class Session::Impl {
  public:
   Impl(const Graph& graph, SessionOptions options)
-      : graph_(graph), options_(std::move(options)), devices_(checked_threads(options_.num_threads)) {
+      : graph_(graph), options_(std::move(options)), devices_(device_options(options_)) {
     if (options_.concurrent_runs < 1 || options_.concurrent_runs > 1024) {
       throw invalid_argument(fmt::format("concurrent_runs must be 1 to 1024; got {}", options_.concurrent_runs));
     }
@@ -210,11 +207,11 @@ class Session::Impl {
     free_lanes_.reserve(lanes_.size());  // so that giving one back cannot fail
   }
 
-  static int checked_threads(int threads) {
-    if (threads < 0 || threads > 1024) {
-      throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", threads));
+  static DeviceOptions device_options(const SessionOptions& o) {
+    if (o.num_threads < 0 || o.num_threads > 1024) {
+      throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", o.num_threads));
     }
-    return threads;
+    return {.num_threads = o.num_threads, .allow_tf32 = o.allow_tf32, .deterministic = o.deterministic};
   }
 
   Plan& plan_for(Lane& lane, const Feeds& feeds, const std::vector<Output>& fetches,

@@ -25,6 +25,9 @@ struct SessionOptions {
   // assign variables are carried out alone. Each concurrent call compiles plans and has an arena of its own. With 1, which is
   // the default, calls are carried out one after the other.
   int concurrent_runs = 1;
+  // For devices that have a choice; CPUs compute float32 in full and the same bits in every run, whatever is said here.
+  bool allow_tf32 = false;      // products of float32 may be rounded to 10 bits of mantissa where that is faster
+  bool deterministic = true;    // only kernels that give the same bits in every run
   bool check_numerics = false;  // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
   bool profile = false;         // measure the time of every node, for explain() and write_trace()
   bool optimize = true;         // fold constants, share equal subexpressions, reuse and alias memory
@@ -46,7 +49,7 @@ struct ExplainOptions {
   ExplainOrder sort_by = ExplainOrder::kAutomatic;  // of the steps
 };
 
-// The fastest device of this build and machine: "cpu:0" until a GPU backend is there. Throws Unavailable without any backend.
+// The fastest device of this build and machine: the first of the usable backend of the highest rank. Throws Unavailable without any backend.
 std::string best_device();
 
 class Session {

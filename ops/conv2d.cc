@@ -242,13 +242,15 @@ void register_conv2d_ops(OpRegistry& registry) {
                 .shape = conv2d_backprop_input_shape,
                 .attrs = Conv2DAttrs{},
                 .summary = "The gradient of Conv2D with respect to its input.",
-                .kernel_dtype = 1});
+                .kernel_dtype = 1,
+                .host_operands = {0}});
   registry.add({.name = "Conv2DBackpropFilter",
                 .inputs = {"input", "filter_sizes", "out_backprop"},
                 .outputs = {"output"},
                 .shape = conv2d_backprop_filter_shape,
                 .attrs = Conv2DAttrs{},
-                .summary = "The gradient of Conv2D with respect to its filter."});
+                .summary = "The gradient of Conv2D with respect to its filter.",
+                .host_operands = {1}});
 }
 
 }  // namespace gradus

@@ -97,7 +97,8 @@ void register_indexing_ops(OpRegistry& registry) {
                 .outputs = {"dparams"},
                 .shape = gather_grad_shape,
                 .attrs = GatherAttrs{},
-                .summary = "Zeros to which every slice of dy is added at its index."});
+                .summary = "Zeros to which every slice of dy is added at its index.",
+                .host_operands = {2}});
   registry.add({.name = "OneHot",
                 .inputs = {"indices"},
                 .outputs = {"y"},

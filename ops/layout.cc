@@ -321,7 +321,8 @@ void register_layout_ops(OpRegistry& registry) {
                 .outputs = {"pieces..."},
                 .shape = concat_grad_shape,
                 .attrs = ConcatAttrs{},
-                .summary = "dy cut along one dimension into pieces of the given shapes."});
+                .summary = "dy cut along one dimension into pieces of the given shapes.",
+                .host_operands = {1}});
   registry.add({.name = "Split",
                 .inputs = {"x"},
                 .outputs = {"pieces..."},
@@ -346,25 +347,29 @@ void register_layout_ops(OpRegistry& registry) {
                 .outputs = {"y"},
                 .shape = slice_shape,
                 .summary = "x[begin : begin + size] per dimension.",
-                .value = slice_value});
+                .value = slice_value,
+                .host_operands = {1, 2}});
   registry.add({.name = "SliceGrad",
                 .inputs = {"dy", "begin", "shape"},
                 .outputs = {"dx"},
                 .shape = slice_grad_shape,
-                .summary = "Zeros of the given shape with dy where the slice was taken."});
+                .summary = "Zeros of the given shape with dy where the slice was taken.",
+                .host_operands = {1, 2}});
   registry.add({.name = "StridedSlice",
                 .inputs = {"x", "begin", "end", "strides"},
                 .outputs = {"y"},
                 .shape = strided_slice_shape,
                 .attrs = StridedSliceAttrs{},
                 .summary = "x[begin : end : strides] per dimension, with masks.",
-                .value = strided_slice_value});
+                .value = strided_slice_value,
+                .host_operands = {1, 2, 3}});
   registry.add({.name = "StridedSliceGrad",
                 .inputs = {"dy", "shape", "begin", "end", "strides"},
                 .outputs = {"dx"},
                 .shape = strided_slice_grad_shape,
                 .attrs = StridedSliceAttrs{},
-                .summary = "Zeros of the given shape with dy where the strided slice was taken."});
+                .summary = "Zeros of the given shape with dy where the strided slice was taken.",
+                .host_operands = {1, 2, 3, 4}});
   registry.add({.name = "Pad",
                 .inputs = {"x"},
                 .outputs = {"y"},
@@ -387,12 +392,14 @@ void register_layout_ops(OpRegistry& registry) {
                 .inputs = {"x", "multiples"},
                 .outputs = {"y"},
                 .shape = tile_shape,
-                .summary = "x repeated along each dimension."});
+                .summary = "x repeated along each dimension.",
+                .host_operands = {1}});
   registry.add({.name = "TileGrad",
                 .inputs = {"dy", "multiples", "shape"},
                 .outputs = {"dx"},
                 .shape = tile_grad_shape,
-                .summary = "The sum of dy's tiles, each of the given shape."});
+                .summary = "The sum of dy's tiles, each of the given shape.",
+                .host_operands = {1, 2}});
 }
 
 }  // namespace gradus

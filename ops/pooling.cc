@@ -158,7 +158,8 @@ void register_pooling_ops(OpRegistry& registry) {
                 .shape = avg_pool_grad_shape,
                 .attrs = PoolAttrs{},
                 .summary = "Spreads out_backprop of each window evenly over its real pixels.",
-                .kernel_dtype = 1});
+                .kernel_dtype = 1,
+                .host_operands = {0}});
 }
 
 }  // namespace gradus

@@ -84,7 +84,8 @@ void register_random_ops(OpRegistry& registry) {
                 .attrs = RandomUniformAttrs{},
                 .summary = "Independent uniform values in [low, high).",
                 .effect = Effect::kRandom,
-                .kernel_dtype = kDTypeOfOutput});
+                .kernel_dtype = kDTypeOfOutput,
+                .host_operands = {0}});
   registry.add({.name = "RandomNormal",
                 .inputs = {"shape"},
                 .outputs = {"output"},
@@ -92,7 +93,8 @@ void register_random_ops(OpRegistry& registry) {
                 .attrs = RandomNormalAttrs{},
                 .summary = "Independent normal values.",
                 .effect = Effect::kRandom,
-                .kernel_dtype = kDTypeOfOutput});
+                .kernel_dtype = kDTypeOfOutput,
+                .host_operands = {0}});
   registry.add({.name = "TruncatedNormal",
                 .inputs = {"shape"},
                 .outputs = {"output"},
@@ -100,7 +102,8 @@ void register_random_ops(OpRegistry& registry) {
                 .attrs = RandomNormalAttrs{},
                 .summary = "Independent normal values, redrawn where they are 2 or more standard deviations off.",
                 .effect = Effect::kRandom,
-                .kernel_dtype = kDTypeOfOutput});
+                .kernel_dtype = kDTypeOfOutput,
+                .host_operands = {0}});
   registry.add({.name = "Dropout",
                 .inputs = {"x"},
                 .outputs = {"y", "mask"},

@@ -19,7 +19,7 @@ void fill(KernelContext& c, std::int64_t begin, std::int64_t end, Draw draw) {
 
 PhiloxStream random_stream(const KernelContext& c, std::int64_t seed) {
   if (seed == 0) return c.random();
-  return {mix64(static_cast<std::uint64_t>(seed)), c.run_number_};
+  return {mix64(static_cast<std::uint64_t>(seed)), *c.run_number()};
 }
 
 void sample_uniform(KernelContext& c, std::int64_t begin, std::int64_t end) {

@@ -156,7 +156,8 @@ void register_reduction_ops(OpRegistry& registry) {
                 .outputs = {"y"},
                 .shape = sum_to_shape_shape,
                 .summary = "y = x summed over the dimensions in which `shape` was broadcast",
-                .kind = OpKind::kView});  // x itself where nothing was
+                .kind = OpKind::kView,  // x itself where nothing was
+                .host_operands = {1}});
 }
 
 }  // namespace gradus

@@ -347,7 +347,8 @@ void register_shape_ops(OpRegistry& registry) {
                 .shape = reshape_shape,
                 .summary = "The elements of x in row-major order under another shape.",
                 .value = same_value,
-                .kind = OpKind::kView});
+                .kind = OpKind::kView,
+                .host_operands = {1}});
   registry.add({.name = "ExpandDims",
                 .inputs = {"x"},
                 .outputs = {"y"},
@@ -382,19 +383,22 @@ void register_shape_ops(OpRegistry& registry) {
                 .shape = fill_shape,
                 .summary = "A tensor of shape dims, every element the scalar value.",
                 .value = fill_value,
-                .kernel_dtype = 1});
+                .kernel_dtype = 1,
+                .host_operands = {0}});
   registry.add({.name = "BroadcastTo",
                 .inputs = {"x", "target"},
                 .outputs = {"y"},
                 .shape = broadcast_to_shape,
                 .summary = "x repeated to the shape target by NumPy's broadcasting rule.",
-                .kind = OpKind::kView});  // x itself where nothing is repeated
+                .kind = OpKind::kView,
+                .host_operands = {1}});  // x itself where nothing is repeated
   registry.add({.name = "Range",
                 .inputs = {"start", "limit", "delta"},
                 .outputs = {"y"},
                 .shape = range_shape,
                 .summary = "start, start + delta, ... before limit.",
-                .value = range_value});
+                .value = range_value,
+                .host_operands = {0, 1, 2}});
 }
 
 }  // namespace gradus

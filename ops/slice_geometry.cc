@@ -51,16 +51,6 @@ AxisSlice strided_elements(std::int64_t dim, const std::int64_t* begin, const st
 
 }  // namespace
 
-SizeList::SizeList(const Tensor& operand) : count_(operand.num_elements()) {
-  if (count_ > kMaxSliceEntries) {
-    throw invalid_argument(fmt::format("at most {} sizes are possible; got {}", kMaxSliceEntries, count_));
-  }
-  for (std::int64_t i = 0; i < count_; ++i) {
-    values_[static_cast<std::size_t>(i)] =
-        operand.dtype() == DType::kInt32 ? operand.data<std::int32_t>()[i] : operand.data<std::int64_t>()[i];
-  }
-}
-
 SliceWindow slice_window(const Shape& x, std::span<const std::int64_t> begin, std::span<const std::int64_t> size) {
   const auto rank = static_cast<std::size_t>(x.rank());
   if (begin.size() != rank || size.size() != rank) {

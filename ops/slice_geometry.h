@@ -44,19 +44,6 @@ struct SliceWindow {
 // Up to this many entries in begin, end and strides: every axis of an operand and of a result.
 inline constexpr int kMaxSliceEntries = 2 * Shape::kMaxRank;
 
-// Small integer operands as a kernel reads them; no heap memory.
-class SizeList {
- public:
-  // Throws InvalidArgument for more than 16 elements.
-  explicit SizeList(const Tensor& operand);
-  operator std::span<const std::int64_t>() const { return {values_.data(), static_cast<std::size_t>(count_)}; }
-  std::int64_t operator[](int i) const { return values_[static_cast<std::size_t>(i)]; }
-
- private:
-  std::array<std::int64_t, kMaxSliceEntries> values_{};
-  std::int64_t count_ = 0;
-};
-
 // x[begin : begin + size] per axis; size -1 goes to the end. Values may be kUnknownValue. Throws InvalidArgument (lengths,
 // negative values) or OutOfRange (beyond x).
 SliceWindow slice_window(const Shape& x, std::span<const std::int64_t> begin, std::span<const std::int64_t> size);

@@ -25,6 +25,7 @@ constexpr const char* kInstructions = "every processor of this architecture";
 void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   backends.add({.type = "cpu",
                 .description = std::string("Eigen and own kernels on a thread pool, compiled for ") + kInstructions,
+                .rank = 10,
                 .list =
                     [] {
                       const std::string threads = std::to_string(std::thread::hardware_concurrency());

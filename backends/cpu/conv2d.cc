@@ -38,6 +38,7 @@ void prepare(KernelContext& c) {
   if (image.num_elements() == 0 || filter.num_elements() == 0 || out.num_elements() == 0) return;
   const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), image.shape(), filter.shape());
   auto state = std::make_shared<State>(State{make_kernel<S, direction>(g), ZeroProducts(g, direction)});
+  if (g.group_in() == 1 && g.groups > 1) c.chose("direct depthwise convolution, vectors of channels");
   c.request_scratch(state->kernel->scratch_bytes(c.num_workers()));
   c.state = std::move(state);
 }

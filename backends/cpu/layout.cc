@@ -3,6 +3,7 @@
 
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
+#include "gradus/backends/host/host_operands.h"
 
 namespace gradus::cpu {
 namespace {
@@ -116,22 +117,9 @@ void put_window(KernelContext& c, const SliceWindow& window) {
     copy.run(c, element(c.output(0), offset), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 
-std::span<const std::int64_t> sizes(const Shape& shape) { return {shape.begin(), shape.end()}; }
-
-void slice(KernelContext& c) {
-  take_window(c, slice_window(c.input(0).shape(), SizeList(c.input(1)), sizes(c.output(0).shape())));
-}
-void slice_grad(KernelContext& c) {
-  put_window(c, slice_window(c.output(0).shape(), SizeList(c.input(1)), sizes(c.input(0).shape())));
-}
-void strided_slice(KernelContext& c) {
-  take_window(c, strided_slice_window(c.input(0).shape(), SizeList(c.input(1)), SizeList(c.input(2)),
-                                      SizeList(c.input(3)), c.attrs<StridedSliceAttrs>()));
-}
-void strided_slice_grad(KernelContext& c) {
-  put_window(c, strided_slice_window(c.output(0).shape(), SizeList(c.input(2)), SizeList(c.input(3)),
-                                     SizeList(c.input(4)), c.attrs<StridedSliceAttrs>()));
-}
+// The gradient ops put a window where Slice and StridedSlice take one.
+void take(KernelContext& c) { take_window(c, c.kept<SliceWindow>()); }
+void put(KernelContext& c) { put_window(c, c.kept<SliceWindow>()); }
 
 void pad(KernelContext& c) {
   const auto& attrs = c.attrs<PadAttrs>();
@@ -175,10 +163,10 @@ void register_layout_kernels(KernelRegistry& kernels) {
   kernels.add("Split", kDevice, kAllDTypes, cut<SplitAttrs>);
   kernels.add("Stack", kDevice, kAllDTypes, join<StackAttrs>);
   kernels.add("Unstack", kDevice, kAllDTypes, cut<UnstackAttrs>);
-  kernels.add("Slice", kDevice, kAllDTypes, slice);
-  kernels.add("SliceGrad", kDevice, kAllDTypes, slice_grad);
-  kernels.add("StridedSlice", kDevice, kAllDTypes, strided_slice);
-  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, strided_slice_grad);
+  kernels.add("Slice", kDevice, kAllDTypes, take, host::prepare_slice);
+  kernels.add("SliceGrad", kDevice, kAllDTypes, put, host::prepare_slice_grad);
+  kernels.add("StridedSlice", kDevice, kAllDTypes, take, host::prepare_strided_slice);
+  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, put, host::prepare_strided_slice_grad);
   kernels.add("Pad", kDevice, kAllDTypes, pad);
   kernels.add("Tile", kDevice, kAllDTypes, tile);
   register_layout_sum_kernels(kernels);

@@ -2,6 +2,7 @@
 
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
+#include "gradus/backends/host/host_operands.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus::cpu {
@@ -52,11 +53,11 @@ void broadcast_to(KernelContext& c) {
 
 template <class T>
 void range_of(KernelContext& c) {
-  const T start = *c.input(0).data<T>(), delta = *c.input(2).data<T>();
+  const auto [start, delta] = c.kept<host::Range>();
   T* y = c.output(0).data<T>();
   // i * delta may leave 64 bits where the sum does not: range(INT64_MIN, INT64_MAX, 2^62).
   for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i)
-    y[i] = static_cast<T>(wrapping<std::int64_t>(start) + wrapping(i) * wrapping<std::int64_t>(delta));
+    y[i] = static_cast<T>(wrapping(start) + wrapping(i) * wrapping(delta));
 }
 void range_kernel(KernelContext& c) {
   c.output(0).dtype() == DType::kInt32 ? range_of<std::int32_t>(c) : range_of<std::int64_t>(c);
@@ -73,7 +74,7 @@ void register_shape_kernels(KernelRegistry& kernels) {
   kernels.add("OnesLike", kDevice, kAllDTypes, ones_like);
   kernels.add("Fill", kDevice, kAllDTypes, fill_kernel);
   kernels.add("BroadcastTo", kDevice, kAllDTypes, broadcast_to);
-  kernels.add("Range", kDevice, {DType::kInt32, DType::kInt64}, range_kernel);
+  kernels.add("Range", kDevice, {DType::kInt32, DType::kInt64}, range_kernel, host::prepare_range);
 }
 
 }  // namespace gradus::cpu

@@ -8,6 +8,7 @@ namespace gradus {
 void register_reference_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   backends.add({.type = "ref",
                 .description = "plain loops with float64 accumulation, one thread: the oracle",
+                .rank = 0,
                 .list =
                     [] {
                       return std::vector<DeviceInfo>{{{"ref", 0}, "1 thread"}};

@@ -1,5 +1,6 @@
 #include "gradus/ops/layout.h"
 
+#include "gradus/backends/host/host_operands.h"
 #include "gradus/backends/reference/elementwise.h"
 #include "gradus/backends/reference/index.h"
 #include "gradus/backends/reference/kernels.h"
@@ -86,20 +87,9 @@ void put_window(KernelContext& c, const SliceWindow& window) {
                      [&](std::int64_t in_x, std::int64_t i) { copy_element(c.output(0), in_x, c.input(0), i); });
 }
 
-void slice(KernelContext& c) {
-  take_window(c, slice_window(c.input(0).shape(), SizeList(c.input(1)), c.output(0).shape().dims()));
-}
-void slice_grad(KernelContext& c) {
-  put_window(c, slice_window(c.output(0).shape(), SizeList(c.input(1)), c.input(0).shape().dims()));
-}
-void strided_slice(KernelContext& c) {
-  take_window(c, strided_slice_window(c.input(0).shape(), SizeList(c.input(1)), SizeList(c.input(2)),
-                                      SizeList(c.input(3)), c.attrs<StridedSliceAttrs>()));
-}
-void strided_slice_grad(KernelContext& c) {
-  put_window(c, strided_slice_window(c.output(0).shape(), SizeList(c.input(2)), SizeList(c.input(3)),
-                                     SizeList(c.input(4)), c.attrs<StridedSliceAttrs>()));
-}
+// The gradient ops put a window where Slice and StridedSlice take one.
+void take(KernelContext& c) { take_window(c, c.kept<SliceWindow>()); }
+void put(KernelContext& c) { put_window(c, c.kept<SliceWindow>()); }
 
 void pad(KernelContext& c) {
   const auto& attrs = c.attrs<PadAttrs>();
@@ -170,10 +160,10 @@ void register_layout_kernels(KernelRegistry& kernels) {
   kernels.add("Split", kDevice, kAllDTypes, cut<SplitAttrs, true>);
   kernels.add("Stack", kDevice, kAllDTypes, join<StackAttrs, false>);
   kernels.add("Unstack", kDevice, kAllDTypes, cut<UnstackAttrs, false>);
-  kernels.add("Slice", kDevice, kAllDTypes, slice);
-  kernels.add("SliceGrad", kDevice, kAllDTypes, slice_grad);
-  kernels.add("StridedSlice", kDevice, kAllDTypes, strided_slice);
-  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, strided_slice_grad);
+  kernels.add("Slice", kDevice, kAllDTypes, take, host::prepare_slice);
+  kernels.add("SliceGrad", kDevice, kAllDTypes, put, host::prepare_slice_grad);
+  kernels.add("StridedSlice", kDevice, kAllDTypes, take, host::prepare_strided_slice);
+  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, put, host::prepare_strided_slice_grad);
   kernels.add("Pad", kDevice, kAllDTypes, pad);
   kernels.add("MirrorPad", kDevice, kAllDTypes, mirror_pad);
   kernels.add("MirrorPadGrad", kDevice, kNumeric, mirror_pad_grad);
