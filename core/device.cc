@@ -32,6 +32,12 @@ void HostDevice::copy_to_host(void* host, const void* device_memory, std::size_t
   if (bytes > 0) std::memcpy(host, device_memory, bytes);
 }
 
+void Device::copy(void* to, const void* from, std::size_t bytes) {
+  const Buffer bounce = allocate_host(bytes);
+  copy_to_host(bounce.get(), from, bytes);
+  copy_from_host(to, bounce.get(), bytes);
+}
+
 void Device::fill(void* device_memory, unsigned char byte, std::size_t bytes) {
   const std::vector<unsigned char> source(bytes, byte);
   copy_from_host(device_memory, source.data(), bytes);

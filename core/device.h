@@ -38,6 +38,8 @@ class Device {
   virtual void copy_from_host(void* device_memory, const void* host, std::size_t bytes) = 0;
   // Also throws what kernels have found wrong since the last synchronisation (see below).
   virtual void copy_to_host(void* host, const void* device_memory, std::size_t bytes) = 0;
+  // Within this device's memory, ordered like a kernel; the ranges do not overlap. The default goes by way of the host.
+  virtual void copy(void* to, const void* from, std::size_t bytes);
   // Sets every byte, ordered like a kernel. The default copies them from the host.
   virtual void fill(void* device_memory, unsigned char byte, std::size_t bytes);
   // Writes a number of the run for kernels to read, ordered like a kernel: no copy that anybody counts or waits for.

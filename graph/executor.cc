@@ -145,7 +145,10 @@ void Executor::run_kernel(PlanStep& step) const {
 }
 
 void Executor::run_step(Plan& plan, PlanStep& step) {
-  if (step.aliased || (step.kernel == nullptr && !step.is_copy)) return;
+  if (step.aliased || (step.kernel == nullptr && !step.is_copy)) {
+    if (options_.observer && step.aliased) observe(plan, step);
+    return;
+  }
   std::chrono::steady_clock::time_point begin;
   if (options_.profile) begin = std::chrono::steady_clock::now();
   KernelContext& c = step.context;
@@ -171,13 +174,27 @@ void Executor::run_step(Plan& plan, PlanStep& step) {
                         from.count(), took.count()});
     }
   }
+  if (options_.observer) observe(plan, step);
+}
+
+void Executor::observe(const Plan& plan, const PlanStep& step) const {
+  std::vector<Tensor> results;
+  for (const int id : step.outputs) {
+    Device* device =
+        plan.value(plan.root(id)).device;  // nullptr for views of feeds and constants, which are the host's
+    const Tensor& result = tensor_of(plan, id);
+    results.push_back(device == nullptr ? result : on_host(*device, result));
+  }
+  options_.observer({*step.node, results, step.is_copy});
 }
 
 void Executor::copy_between_devices(const Plan& plan, PlanStep& step) {
   const Tensor& from = *step.context.inputs_[0];
   Tensor& to = step.context.outputs_[0];
   Device* source = plan.value(plan.root(step.inputs[0])).device;
-  if (source == nullptr || source->uses_host_memory()) {
+  if (source == step.device && !source->uses_host_memory()) {
+    source->copy(to.raw(), from.raw(), to.bytes());
+  } else if (source == nullptr || source->uses_host_memory()) {
     step.device->copy_from_host(to.raw(), from.raw(), to.bytes());
   } else if (step.device->uses_host_memory()) {
     source->copy_to_host(to.raw(), from.raw(), to.bytes());

@@ -26,6 +26,7 @@ class Executor {
   const std::uint64_t* run_number_of(const PlanStep& step);
   void bind_feeds(Plan& plan, const Feeds& feeds);
   void run_step(Plan& plan, PlanStep& step);
+  void observe(const Plan& plan, const PlanStep& step) const;
   void copy_between_devices(const Plan& plan, PlanStep& step);
   void run_kernel(PlanStep& step) const;
   void check_numerics(const PlanStep& step, const std::vector<Tensor>& before) const;

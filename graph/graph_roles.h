@@ -1,5 +1,5 @@
-// What the nodes of a training graph are there for. Pictures, plan reports and model summaries tell parts apart by it.
-// Internal to the library.
+// What the nodes of a training graph are there for. Pictures, plan reports and model summaries tell parts apart by it; the functions
+// are theirs.
 #pragma once
 
 #include <string>

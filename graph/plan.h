@@ -178,8 +178,8 @@ void fuse_steps(Plan& plan, const std::vector<int>& wanted);      // plan_fuse.c
 void order_steps(Plan& plan);                                     // plan_order.cc
 void assign_memory(Plan& plan, const SessionOptions& options);    // plan_memory.cc
 void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
-std::string explain_plan(const Plan& plan, const SessionOptions& session,
-                         const ExplainOptions& options);  // plan_explain.cc
+PlanReport report_plan(const Plan& plan, const SessionOptions& options);                // plan_report.cc
+std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);  // plan_explain.cc
 
 // Gives the kernel the values of a host operand.
 void set_host_values(KernelContext& context, int operand, const Tensor& tensor);

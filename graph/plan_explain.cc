@@ -6,7 +6,7 @@
 #include <map>
 #include <string_view>
 
-#include "gradus/graph/plan_report.h"
+#include "gradus/graph/plan.h"
 #include "gradus/graph/text_table.h"
 
 namespace gradus {
@@ -268,12 +268,8 @@ class Printer {
 }  // namespace
 
 std::string plan_report_text(const PlanReport& report, const ExplainOptions& options) {
-  return Printer(report, options).print();
-}
-
-std::string explain_plan(const Plan& plan, const SessionOptions& session, const ExplainOptions& options) {
   if (options.top < 0) throw invalid_argument(fmt::format("explain: top must not be negative; got {}", options.top));
-  return plan_report_text(report_plan(plan, session), options);
+  return Printer(report, options).print();
 }
 
 }  // namespace gradus

@@ -7,6 +7,7 @@
 #include <shared_mutex>
 
 #include "gradus/graph/graph_mutex.h"
+#include "gradus/graph/plan.h"
 
 namespace gradus {
 namespace {
@@ -22,8 +23,22 @@ std::string place_of(const Plan& plan, int id) {
                      root.storage == Storage::kArena ? fmt::format(" @{}", root.offset) : "");
 }
 
-PlanReport::Value value_of(const PlanValue& v, std::string place = "") {
-  return {v.dtype, v.shape, v.bytes, std::move(place)};
+PlanReport::Value value_of(const PlanValue& v) { return {.dtype = v.dtype, .shape = v.shape, .bytes = v.bytes}; }
+
+PlanReport::Value result_of(const Plan& plan, int id) {
+  PlanReport::Value result = value_of(plan.value(id));
+  result.place = place_of(plan, id);
+  const PlanValue& root = plan.value(plan.root(id));
+  if (root.storage == Storage::kArena) result.offset = static_cast<std::int64_t>(root.offset);
+  return result;
+}
+
+// The operands of the first node, and of a copy the node whose value it copies.
+std::vector<std::string> inputs_of(const PlanStep& step) {
+  std::vector<std::string> names;
+  if (step.is_copy) return {step.node->name()};
+  for (const Output& input : first_node(step).inputs()) names.push_back(input.name());
+  return names;
 }
 
 PlanReport::Step report_step(const Plan& plan, const PlanStep& step, const std::vector<NodeRole>& roles) {
@@ -39,7 +54,10 @@ PlanReport::Step report_step(const Plan& plan, const PlanStep& step, const std::
                     : !step.kernel->description.empty() ? step.kernel->description
                                                         : step.kernel->op;
   result.scratch_bytes = step.aliased ? 0 : step.context.scratch_bytes_;
-  for (const int id : step.outputs) result.results.push_back(value_of(plan.value(id), place_of(plan, id)));
+  result.file = step.node->file();
+  result.line = step.node->line();
+  result.inputs = inputs_of(step);
+  for (const int id : step.outputs) result.results.push_back(result_of(plan, id));
   for (const Node* node : step.fused) result.fused.push_back(node->name());
   result.view = step.aliased;
   result.copy = step.is_copy;

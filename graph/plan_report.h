@@ -1,13 +1,14 @@
-// What a plan does, as plain data: what Session::explain prints. Internal to graph/.
+// What a compiled plan does, as plain data: what Session::report() returns and Session::explain() prints.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "gradus/core/dtype.h"
+#include "gradus/core/shape.h"
 #include "gradus/graph/graph_roles.h"
-#include "gradus/graph/plan.h"
 
 namespace gradus {
 
@@ -16,7 +17,8 @@ struct PlanReport {
     DType dtype = DType::kFloat32;
     Shape shape;
     std::size_t bytes = 0;
-    std::string place;  // "@640" in the arena; "in memory of 'Mul' @640"; "in variable 'v'"; "in feed 'x'"
+    std::string place = "";    // "@640" in the arena; "in memory of 'Mul' @640"; "in variable 'v'"; "in feed 'x'"
+    std::int64_t offset = -1;  // in the arena of the step's device, in bytes; -1 elsewhere
   };
   // What a plan starts from.
   struct Source {
@@ -24,16 +26,19 @@ struct PlanReport {
     Kind kind = Kind::kFed;
     std::string name;
     Value value;
-    std::string device;  // of variables
+    std::string device;  // of variables, and of constants that were copied there; "" for the host
     std::string reason;  // of the placement of variables
   };
   struct Step {
     std::string name, op;  // op "Copy" for copies
-    std::string scope;     // of the forward node; of the first node, where several are fused
+    std::string file;      // of the user's program, and the line
+    int line = 0;
+    std::string scope;  // of the forward node; of the first node, where several are fused
     NodeRole role = NodeRole::kForward;
     std::string device, reason;  // why there, or why a copy
-    std::string kernel;          // empty where nothing runs
+    std::string kernel;          // what it chose, or its description; empty where nothing runs
     std::size_t scratch_bytes = 0;
+    std::vector<std::string> inputs;  // names of the operands, as Output::name() writes them
     std::vector<Value> results;
     std::vector<std::string> fused;  // names of the nodes before this one that its kernel computes as well
     bool view = false;               // shares its operand's memory: nothing runs
@@ -63,9 +68,5 @@ struct PlanReport {
 
   double total_ms() const;  // of the steps, per run
 };
-
-PlanReport report_plan(const Plan& plan, const SessionOptions& options);
-// plan_explain.cc
-std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);
 
 }  // namespace gradus

@@ -135,10 +135,9 @@ class Session::Impl {
     for (const Output& variable : variables) store(variable, state.at(variable.node().name()));
   }
 
-  std::string explain(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets,
-                      const ExplainOptions& options) {
+  PlanReport report(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
     const Alone alone(*this);
-    return explain_plan(plan_for(*lanes_[0], feeds, fetches, targets), options_, options);
+    return report_plan(plan_for(*lanes_[0], feeds, fetches, targets), options_);
   }
 
   int num_plans() const {
@@ -368,11 +367,15 @@ void Session::set_run_number(std::uint64_t number) {
   impl_->run_number_ = number;
 }
 std::string Session::explain(const Output& fetch, const Feeds& feeds, const ExplainOptions& options) {
-  return impl_->explain(feeds, {fetch}, {}, options);
+  return explain(feeds, std::vector<Output>{fetch}, {}, options);
 }
 std::string Session::explain(const Feeds& feeds, const std::vector<Output>& fetches,
                              const std::vector<Operation>& targets, const ExplainOptions& options) {
-  return impl_->explain(feeds, fetches, targets, options);
+  return plan_report_text(impl_->report(feeds, fetches, targets), options);
+}
+PlanReport Session::report(const Feeds& feeds, const std::vector<Output>& fetches,
+                           const std::vector<Operation>& targets) {
+  return impl_->report(feeds, fetches, targets);
 }
 void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }
 int Session::num_plans() const { return impl_->num_plans(); }

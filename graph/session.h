@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,8 +15,16 @@
 
 #include "gradus/core/tensor.h"
 #include "gradus/graph/graph.h"
+#include "gradus/graph/plan_report.h"
 
 namespace gradus {
+
+// What an observer sees of a step that has run.
+struct ObservedStep {
+  const Node& node;                    // the last one, where several were fused
+  const std::vector<Tensor>& results;  // in host memory, until the observer returns; clone() keeps one
+  bool is_copy;                        // of the node's value, from another device
+};
 
 struct SessionOptions {
   std::string device = "";  // for nodes without a DeviceScope, "cpu:0"; empty means best_device()
@@ -29,6 +38,10 @@ struct SessionOptions {
   bool allow_tf32 = false;      // products of float32 may be rounded to 10 bits of mantissa where that is faster
   bool deterministic = true;    // only kernels that give the same bits in every run
   bool check_numerics = false;  // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
+  // Called by run() after each step, in their order, those that compute initial values of variables included; what it throws ends
+  // the run. Views count as steps. Nodes that were folded, shared or fused have none: optimize = false shows every node. The
+  // session must not be used from inside.
+  std::function<void(const ObservedStep&)> observer = {};
   bool profile = false;         // measure the time of every node, for explain() and write_trace()
   bool optimize = true;         // fold constants, share equal subexpressions, reuse and alias memory
   bool poison_outputs = false;  // fill each output with NaN (integers: 0xA5) before its kernel runs; for tests
@@ -107,6 +120,8 @@ class Session {
   std::string explain(const Output& fetch, const Feeds& feeds = {}, const ExplainOptions& options = {});
   std::string explain(const Feeds& feeds, const std::vector<Output>& fetches,
                       const std::vector<Operation>& targets = {}, const ExplainOptions& options = {});
+  // The same as data, for tools that draw or compare plans.
+  PlanReport report(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets = {});
   // The profiled runs (their first 200000 steps) as Chrome trace JSON (chrome://tracing, Perfetto). The file is replaced
   // when all of it is written. Throws InvalidArgument unless options.profile; NotFound (no such directory), InvalidArgument or
   // ResourceExhausted (disk full) when it cannot be written.

@@ -128,6 +128,20 @@ TEST_F(FarDeviceTest, VariablesLiveThere) {
   EXPECT_EQ(session.state().at("v").at(1), 26.0);
 }
 
+// Two variables that change places need a copy of one of them: over there, not by way of the host.
+TEST_F(FarDeviceTest, OldValuesAreCopiedWithinTheDevice) {
+  const Output a = variable(graph, floats({1}), "a"), b = variable(graph, floats({2}), "b");
+  const Operation swap = group({assign(a, b), assign(b, a)});
+  Session session(graph, {.device = "far:0"});
+  session.run(swap);
+  reset_far_copies();
+  session.run(swap);
+  session.run(swap);
+  EXPECT_EQ(far_copies().uploads + far_copies().downloads, 0);
+  EXPECT_EQ(session.value(a).at(0), 2.0);
+  EXPECT_EQ(session.value(b).at(0), 1.0);
+}
+
 // What is computed from constants alone is computed once, over there.
 TEST_F(FarDeviceTest, ConstantsAreFoldedThere) {
   const Output x = placeholder(graph, DType::kFloat32, {2}, "x");
@@ -139,6 +153,16 @@ TEST_F(FarDeviceTest, ConstantsAreFoldedThere) {
   reset_far_copies();
   EXPECT_EQ(session.run({{x, floats({2, 1})}}, y).at(0), 4.0);
   EXPECT_EQ(far_copies().uploads, 1);
+}
+
+TEST_F(FarDeviceTest, ObserversSeeResultsInHostMemory) {
+  const Output x = placeholder(graph, DType::kFloat32, {2}, "x");
+  const Output y = reshape(x + 1.0, {2, 1}, "y");
+  std::vector<double> seen;
+  Session session(graph, {.device = "far:0",
+                          .observer = [&](const ObservedStep& step) { seen.push_back(step.results.at(0).at(1)); }});
+  session.run({{x, floats({1, 2})}}, y);
+  EXPECT_EQ(seen, (std::vector<double>{2, 3, 3}));  // the copy, the sum, its view
 }
 
 TEST_F(FarDeviceTest, GetsTheSessionsOptions) {

@@ -118,6 +118,10 @@ class FarDevice final : public Device {
     ++copies.downloads;
     copies.downloaded_bytes += bytes;
   }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    const Open open;
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
   void fill(void* device_memory, unsigned char byte, std::size_t bytes) override {
     const Open open;
     if (bytes > 0) std::memset(device_memory, byte, bytes);

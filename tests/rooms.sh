@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# scripts/rooms: the tree as it is passes, and a planted include that goes the wrong way is found.
+set -euo pipefail
+fail() { echo "$*" >&2; exit 1; }
+
+"$GRADUS_SOURCE/scripts/rooms" --check || fail "a room includes what it must not see"
+
+tree=$(mktemp -d)
+trap 'rm -rf -- "$tree"' EXIT
+mkdir -p "$tree"/{scripts,core,graph,ops,autodiff,nn,io,backends/cpu}
+cp "$GRADUS_SOURCE/scripts/rooms" "$tree/scripts/"
+echo '#include "gradus/core/tensor.h"' >"$tree/graph/graph.h"
+echo '#include "gradus/ops/conv2d.h"' >"$tree/backends/cpu/conv2d.cc"
+"$tree/scripts/rooms" --check || fail "refuses what is allowed"
+echo '#include "gradus/graph/graph.h"' >"$tree/backends/cpu/conv2d.cc"
+printf '\n#include "gradus/nn/layers.h"\n' >"$tree/ops/relu.h"
+found=$("$tree/scripts/rooms" --check) && fail "a wrong include passes"
+expected='backends/cpu/conv2d.cc:1: backends/cpu must not include graph (graph/graph.h)
+ops/relu.h:2: ops must not include nn (nn/layers.h)'
+[[ "$found" == "$expected" ]] || fail "expected '$expected'; got '$found'"
+"$tree/scripts/rooms" --sizes 2>/dev/null && fail "takes an option that it does not have"
+exit 0
