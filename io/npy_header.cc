@@ -199,9 +199,9 @@ std::string make_npy_header(DType dtype, const std::vector<std::int64_t>& shape)
   // A tuple of one needs a comma: (3,)
   std::string dict = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", npy_descr(dtype),
                                  fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
-  constexpr std::size_t kPrefix = 10;
-  const std::size_t total = (kPrefix + dict.size() + 1 + 63) / 64 * 64;
-  dict.append(total - kPrefix - dict.size() - 1, ' ').push_back('\n');
+  constexpr std::size_t kBeforeDict = 10;  // magic, version, length
+  const std::size_t total = (kBeforeDict + dict.size() + 1 + 63) / 64 * 64;
+  dict.append(total - kBeforeDict - dict.size() - 1, ' ').push_back('\n');
   std::string header(kMagic);
   header += {'\x01', '\x00', static_cast<char>(dict.size() & 0xff), static_cast<char>(dict.size() >> 8)};
   return header + dict;

@@ -122,7 +122,7 @@ Output sum_to_shape_of(const Output& x, const Output& like, std::string_view nam
 }
 
 void register_reduction_ops(OpRegistry& registry) {
-  using Int = std::int64_t;
+  using Size = std::int64_t;
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, ValueFn value = nullptr) {
     registry.add({.name = name,
                   .inputs = {"x"},
@@ -133,18 +133,18 @@ void register_reduction_ops(OpRegistry& registry) {
                   .value = value});
   };
   add("Sum", reduction_shape, "y = sum of x over axes",
-      followed<0>([](Int a, Int b, Int* c) { return !__builtin_add_overflow(a, b, c); }));
+      followed<0>([](Size a, Size b, Size* c) { return !__builtin_add_overflow(a, b, c); }));
   add("Mean", floating_reduction_shape, "y = mean of x over axes");
-  add("Max", reduction_shape, "y = largest x over axes", followed<INT64_MIN>([](Int a, Int b, Int* c) {
+  add("Max", reduction_shape, "y = largest x over axes", followed<INT64_MIN>([](Size a, Size b, Size* c) {
         *c = std::max(a, b);
         return true;
       }));
-  add("Min", reduction_shape, "y = smallest x over axes", followed<INT64_MAX>([](Int a, Int b, Int* c) {
+  add("Min", reduction_shape, "y = smallest x over axes", followed<INT64_MAX>([](Size a, Size b, Size* c) {
         *c = std::min(a, b);
         return true;
       }));
   add("Prod", reduction_shape, "y = product of x over axes",
-      followed<1>([](Int a, Int b, Int* c) { return !__builtin_mul_overflow(a, b, c); }));
+      followed<1>([](Size a, Size b, Size* c) { return !__builtin_mul_overflow(a, b, c); }));
   add("EuclideanNorm", floating_reduction_shape, "y = sqrt(sum of x^2 over axes)");
   registry.add({.name = "L2Loss",
                 .inputs = {"x"},
