@@ -29,7 +29,8 @@ int KernelContext::num_workers() const {
   return pool != nullptr ? pool->num_threads() : 1;
 }
 
-PhiloxStream KernelContext::random() const { return {random_seed_, *run_number_}; }
+// Outside of runs, while constants are folded, the run counts as number 0.
+PhiloxStream KernelContext::random() const { return {random_seed_, run_number_ == nullptr ? 0 : *run_number_}; }
 
 std::span<const std::int64_t> KernelContext::host_values(int i) const {
   for (const auto& [operand, values] : host_values_) {

@@ -390,8 +390,8 @@ void register_shape_ops(OpRegistry& registry) {
                 .outputs = {"y"},
                 .shape = broadcast_to_shape,
                 .summary = "x repeated to the shape target by NumPy's broadcasting rule.",
-                .kind = OpKind::kView,
-                .host_operands = {1}});  // x itself where nothing is repeated
+                .kind = OpKind::kView,  // x itself where nothing is repeated
+                .host_operands = {1}});
   registry.add({.name = "Range",
                 .inputs = {"start", "limit", "delta"},
                 .outputs = {"y"},

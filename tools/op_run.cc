@@ -67,7 +67,7 @@ Node& add_op(Graph& graph, const OpRun& run, Feeds* feeds) {
     }
     // None does. Which one was meant only the user knows.
     if (as_scalars.empty() || as_scalars == first.what()) throw;
-    throw invalid_argument(fmt::format("{}\nor, with the lone integers as scalars: {}", first.what(), as_scalars));
+    throw invalid_argument(fmt::format("{}; or, with lone integers as scalars: {}", first.what(), as_scalars));
   }
 }
 

@@ -1,4 +1,5 @@
 // gradus op: results against hand-written loops, both devices, every kind of operand, and every kind of misuse.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -314,6 +315,17 @@ TEST_F(OpCommand, NumbersKeepAllTheirDigits) {
   for (const std::string value : {"0.5", "nan", "-inf", "9223372036854775808"})
     expect_refused(with(value), "InvalidArgument", "constant_value must be an integer from -9223372036854775808 to");
   expect_refused(with("three"), "InvalidArgument", "--constant-value takes a number; got 'three'");
+}
+
+// Whether `--start 1` is a vector or a scalar only the op knows: where neither reading fits, both errors are told, on one line.
+TEST_F(OpCommand, NeitherReadingOfLoneIntegersFits) {
+  const ToolResult result = run({"op", "range", "--start", "1", "--limit", "5", "--delta", "0", "--out", "y.npy"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(
+      result.err.find("; or, with lone integers as scalars: [Range 'Range' at command line:1] delta must not be 0"),
+      std::string::npos)
+      << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
 }
 
 TEST_F(OpCommand, AFailureLeavesAnEarlierResultAlone) {
