@@ -20,7 +20,7 @@ if(TARGET gradus_tool)
 endif()
 
 set(headers "${CMAKE_INSTALL_INCLUDEDIR}/gradus")
-foreach(room core graph ops autodiff nn io)
+foreach(room core graph ops autodiff nn io exchange)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/${room}" DESTINATION "${headers}" FILES_MATCHING PATTERN "*.h" PATTERN "rules" EXCLUDE)
 endforeach()
 install(FILES "${PROJECT_SOURCE_DIR}/backends/register.h" DESTINATION "${headers}/backends" OPTIONAL)

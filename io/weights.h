@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "gradus/core/tensor.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 
 namespace gradus::io {
 

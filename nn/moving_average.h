@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 
 namespace gradus::nn {
 

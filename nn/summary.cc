@@ -7,8 +7,8 @@
 #include <ostream>
 #include <set>
 
+#include "gradus/core/text_table.h"
 #include "gradus/graph/graph_roles.h"
-#include "gradus/graph/text_table.h"
 
 namespace gradus::nn {
 namespace {

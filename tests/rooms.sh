@@ -7,7 +7,7 @@ fail() { echo "$*" >&2; exit 1; }
 
 tree=$(mktemp -d)
 trap 'rm -rf -- "$tree"' EXIT
-mkdir -p "$tree"/{scripts,core,graph,ops,autodiff,nn,io,backends/cpu}
+mkdir -p "$tree"/{scripts,core,graph,ops,autodiff,nn,io,exchange,backends/cpu}
 cp "$GRADUS_SOURCE/scripts/rooms" "$tree/scripts/"
 echo '#include "gradus/core/tensor.h"' >"$tree/graph/graph.h"
 echo '#include "gradus/ops/conv2d.h"' >"$tree/backends/cpu/conv2d.cc"

@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 
+#include "cases/case_runner.h"
 #include "gradus/core/device.h"
 #include "gradus/io/file.h"
-#include "tests/cases/case_runner.h"
 #include "tools/attr_text.h"
 #include "tools/commands.h"
 #include "tools/npy_outputs.h"

@@ -6,7 +6,7 @@
 
 #include "gradus/core/device.h"
 #include "gradus/graph/op_registry.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "tools/commands.h"
 
 namespace gradus::tools {

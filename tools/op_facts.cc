@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "cases/case_runner.h"
 #include "gradus/autodiff/gradient_registry.h"
-#include "tests/cases/case_runner.h"
 #include "tools/op_pages.h"
 
 namespace gradus::tools {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/source_ops.h"
 #include "tools/op_names.h"
 

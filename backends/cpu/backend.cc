@@ -2,8 +2,8 @@
 #include <string>
 #include <thread>
 
+#include "gradus/backends/common/kernels.h"
 #include "gradus/backends/cpu/kernels.h"
-#include "gradus/backends/host/kernels.h"
 #include "gradus/backends/register.h"
 
 namespace gradus {
@@ -39,14 +39,14 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
                   return std::make_unique<HostDevice>(DeviceName{"cpu", index},
                                                       std::make_shared<ThreadPool>(options.num_threads));
                 }});
-  host::register_source_kernels(kernels, cpu::kDevice);
+  common::register_source_kernels(kernels, cpu::kDevice);
   cpu::register_unary_kernels(kernels);
   cpu::register_binary_kernels(kernels);
   cpu::register_compare_kernels(kernels);
   cpu::register_reduction_kernels(kernels);
   cpu::register_matmul_kernels(kernels);
   cpu::register_argmax_kernels(kernels);
-  host::register_debug_kernels(kernels, cpu::kDevice);
+  common::register_debug_kernels(kernels, cpu::kDevice);
   cpu::register_shape_kernels(kernels);
   cpu::register_layout_kernels(kernels);
   cpu::register_indexing_kernels(kernels);

@@ -1,9 +1,9 @@
 // Everything here is loop nests over strides (strided_copy.h); the sums of the gradient ops are in layout_grad.cc.
 #include "gradus/ops/layout.h"
 
+#include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
-#include "gradus/backends/host/host_operands.h"
 
 namespace gradus::cpu {
 namespace {
@@ -163,10 +163,10 @@ void register_layout_kernels(KernelRegistry& kernels) {
   kernels.add("Split", kDevice, kAllDTypes, cut<SplitAttrs>);
   kernels.add("Stack", kDevice, kAllDTypes, join<StackAttrs>);
   kernels.add("Unstack", kDevice, kAllDTypes, cut<UnstackAttrs>);
-  kernels.add("Slice", kDevice, kAllDTypes, take, host::prepare_slice);
-  kernels.add("SliceGrad", kDevice, kAllDTypes, put, host::prepare_slice_grad);
-  kernels.add("StridedSlice", kDevice, kAllDTypes, take, host::prepare_strided_slice);
-  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, put, host::prepare_strided_slice_grad);
+  kernels.add("Slice", kDevice, kAllDTypes, take, common::prepare_slice);
+  kernels.add("SliceGrad", kDevice, kAllDTypes, put, common::prepare_slice_grad);
+  kernels.add("StridedSlice", kDevice, kAllDTypes, take, common::prepare_strided_slice);
+  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, put, common::prepare_strided_slice_grad);
   kernels.add("Pad", kDevice, kAllDTypes, pad);
   kernels.add("Tile", kDevice, kAllDTypes, tile);
   register_layout_sum_kernels(kernels);

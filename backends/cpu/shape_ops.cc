@@ -1,8 +1,8 @@
 #include <cstring>
 
+#include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
-#include "gradus/backends/host/host_operands.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus::cpu {
@@ -53,7 +53,7 @@ void broadcast_to(KernelContext& c) {
 
 template <class T>
 void range_of(KernelContext& c) {
-  const auto [start, delta] = c.kept<host::Range>();
+  const auto [start, delta] = c.kept<common::Range>();
   T* y = c.output(0).data<T>();
   // i * delta may leave 64 bits where the sum does not: range(INT64_MIN, INT64_MAX, 2^62).
   for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i)
@@ -74,7 +74,7 @@ void register_shape_kernels(KernelRegistry& kernels) {
   kernels.add("OnesLike", kDevice, kAllDTypes, ones_like);
   kernels.add("Fill", kDevice, kAllDTypes, fill_kernel);
   kernels.add("BroadcastTo", kDevice, kAllDTypes, broadcast_to);
-  kernels.add("Range", kDevice, {DType::kInt32, DType::kInt64}, range_kernel, host::prepare_range);
+  kernels.add("Range", kDevice, {DType::kInt32, DType::kInt64}, range_kernel, common::prepare_range);
 }
 
 }  // namespace gradus::cpu

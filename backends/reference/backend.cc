@@ -1,5 +1,5 @@
 // The reference backend: the plainest possible loops, any dtype, float64 accumulation, no threads.
-#include "gradus/backends/host/kernels.h"
+#include "gradus/backends/common/kernels.h"
 #include "gradus/backends/reference/kernels.h"
 #include "gradus/backends/register.h"
 
@@ -17,7 +17,7 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
                 .create = [](int index, const DeviceOptions&) -> std::unique_ptr<Device> {
                   return std::make_unique<HostDevice>(DeviceName{"ref", index}, nullptr);
                 }});
-  host::register_source_kernels(kernels, reference::kDevice);
+  common::register_source_kernels(kernels, reference::kDevice);
   reference::register_shape_kernels(kernels);
   reference::register_layout_kernels(kernels);
   reference::register_indexing_kernels(kernels);
@@ -27,7 +27,7 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
   reference::register_reduction_kernels(kernels);
   reference::register_matmul_kernels(kernels);
   reference::register_argmax_kernels(kernels);
-  host::register_debug_kernels(kernels, reference::kDevice);
+  common::register_debug_kernels(kernels, reference::kDevice);
   reference::register_conv2d_kernels(kernels);
   reference::register_optimizer_update_kernels(kernels);
   reference::register_random_kernels(kernels);

@@ -1,6 +1,6 @@
 #include "gradus/ops/layout.h"
 
-#include "gradus/backends/host/host_operands.h"
+#include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/reference/elementwise.h"
 #include "gradus/backends/reference/index.h"
 #include "gradus/backends/reference/kernels.h"
@@ -160,10 +160,10 @@ void register_layout_kernels(KernelRegistry& kernels) {
   kernels.add("Split", kDevice, kAllDTypes, cut<SplitAttrs, true>);
   kernels.add("Stack", kDevice, kAllDTypes, join<StackAttrs, false>);
   kernels.add("Unstack", kDevice, kAllDTypes, cut<UnstackAttrs, false>);
-  kernels.add("Slice", kDevice, kAllDTypes, take, host::prepare_slice);
-  kernels.add("SliceGrad", kDevice, kAllDTypes, put, host::prepare_slice_grad);
-  kernels.add("StridedSlice", kDevice, kAllDTypes, take, host::prepare_strided_slice);
-  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, put, host::prepare_strided_slice_grad);
+  kernels.add("Slice", kDevice, kAllDTypes, take, common::prepare_slice);
+  kernels.add("SliceGrad", kDevice, kAllDTypes, put, common::prepare_slice_grad);
+  kernels.add("StridedSlice", kDevice, kAllDTypes, take, common::prepare_strided_slice);
+  kernels.add("StridedSliceGrad", kDevice, kAllDTypes, put, common::prepare_strided_slice_grad);
   kernels.add("Pad", kDevice, kAllDTypes, pad);
   kernels.add("MirrorPad", kDevice, kAllDTypes, mirror_pad);
   kernels.add("MirrorPadGrad", kDevice, kNumeric, mirror_pad_grad);

@@ -1,4 +1,4 @@
-#include "gradus/backends/host/host_operands.h"
+#include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/reference/index.h"
 #include "gradus/backends/reference/kernels.h"
 #include "gradus/core/wrapping.h"
@@ -41,8 +41,8 @@ void broadcast_to_kernel(KernelContext& c) {
 
 void range_kernel(KernelContext& c) {
   const auto fill_with = [&]<class T>(TypeTag<T>) {
-    const T delta = static_cast<T>(c.kept<host::Range>().delta);
-    T value = static_cast<T>(c.kept<host::Range>().start);
+    const T delta = static_cast<T>(c.kept<common::Range>().delta);
+    T value = static_cast<T>(c.kept<common::Range>().start);
     for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) {
       c.output(0).data<T>()[i] = value;
       value = static_cast<T>(wrapping(value) + wrapping(delta));
@@ -65,7 +65,7 @@ void register_shape_kernels(KernelRegistry& kernels) {
   kernels.add("OnesLike", kDevice, kAllDTypes, like_kernel<1>);
   kernels.add("Fill", kDevice, kAllDTypes, fill_kernel);
   kernels.add("BroadcastTo", kDevice, kAllDTypes, broadcast_to_kernel);
-  kernels.add("Range", kDevice, {DType::kInt32, DType::kInt64}, range_kernel, host::prepare_range);
+  kernels.add("Range", kDevice, {DType::kInt32, DType::kInt64}, range_kernel, common::prepare_range);
 }
 
 }  // namespace gradus::reference

@@ -1,5 +1,5 @@
 // The case runner, and the logic of `gradus check`: it must catch a planted mistake and point at it.
-#include "tests/cases/case_runner.h"
+#include "cases/case_runner.h"
 
 #include <gtest/gtest.h>
 

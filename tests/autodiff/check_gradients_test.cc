@@ -1,5 +1,5 @@
 // What is right passes, kinks are named, reports are complete. Planted mistakes: planted_mistakes_test.cc.
-#include "gradus/autodiff/check_gradients.h"
+#include "gradus/autodiff/check/check_gradients.h"
 
 #include <gtest/gtest.h>
 

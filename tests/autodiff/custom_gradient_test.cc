@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "gradus/autodiff/check_gradients.h"
+#include "gradus/autodiff/check/check_gradients.h"
 #include "gradus/autodiff/gradients.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/reduction.h"

@@ -6,7 +6,7 @@
 #include <set>
 #include <sstream>
 
-#include "gradus/autodiff/check_gradients.h"
+#include "gradus/autodiff/check/check_gradients.h"
 #include "gradus/autodiff/gradients.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/layers.h"

@@ -1,5 +1,5 @@
 // Numeric slopes against derivatives known from calculus.
-#include "gradus/autodiff/line_slopes.h"
+#include "gradus/autodiff/check/line_slopes.h"
 
 #include <gtest/gtest.h>
 

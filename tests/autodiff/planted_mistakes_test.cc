@@ -1,5 +1,5 @@
 // Mistakes that real frameworks have had, planted: the checker must find and name each.
-#include "gradus/autodiff/check_gradients.h"
+#include "gradus/autodiff/check/check_gradients.h"
 
 #include <gtest/gtest.h>
 

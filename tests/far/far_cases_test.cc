@@ -3,7 +3,7 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
-#include "tests/cases/case_runner.h"
+#include "cases/case_runner.h"
 #include "tests/support/far_device.h"
 
 namespace gradus {

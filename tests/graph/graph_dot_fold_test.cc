@@ -4,7 +4,7 @@
 #include <regex>
 #include <set>
 
-#include "gradus/graph/graph_dot.h"
+#include "gradus/exchange/graph_dot.h"
 #include "gradus/graph/graph_roles.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/layers.h"

@@ -1,4 +1,4 @@
-#include "gradus/graph/graph_dot.h"
+#include "gradus/exchange/graph_dot.h"
 
 #include <gtest/gtest.h>
 

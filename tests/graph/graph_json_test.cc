@@ -1,4 +1,4 @@
-#include "gradus/graph/graph_json.h"
+#include "gradus/exchange/graph_json.h"
 
 #include <gtest/gtest.h>
 

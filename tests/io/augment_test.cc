@@ -1,10 +1,10 @@
 // Augmentation against plain loops over all moves that are allowed.
-#include "gradus/io/augment.h"
+#include "gradus/io/data/augment.h"
 
 #include <cmath>
 #include <set>
 
-#include "gradus/io/batches.h"
+#include "gradus/io/data/batches.h"
 #include "tests/io/io_test_support.h"
 
 namespace gradus::io {

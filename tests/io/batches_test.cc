@@ -1,5 +1,5 @@
 // Batching, shuffling, resuming and prefetching.
-#include "gradus/io/batches.h"
+#include "gradus/io/data/batches.h"
 
 #include <atomic>
 #include <chrono>
@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "gradus/io/dataset.h"
+#include "gradus/io/data/dataset.h"
 #include "tests/io/io_test_support.h"
 
 namespace gradus::io {

@@ -1,5 +1,5 @@
 // The CIFAR loaders, on files of a few records.
-#include "gradus/io/dataset.h"
+#include "gradus/io/data/dataset.h"
 #include "tests/io/io_test_support.h"
 
 namespace gradus::io {

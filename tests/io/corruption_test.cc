@@ -2,8 +2,8 @@
 // flipped in several ways, extended, and mutated at random. A reader may load what is still valid or throw
 // DataLoss or Unimplemented with file and offset; it may not crash, throw anything else, or take much memory.
 #include "gradus/io/checkpoint.h"
-#include "gradus/io/dataset.h"
-#include "gradus/io/idx.h"
+#include "gradus/io/data/dataset.h"
+#include "gradus/io/data/idx.h"
 #include "gradus/io/npy.h"
 #include "gradus/io/safetensors.h"
 #include "tests/io/io_test_support.h"

@@ -1,6 +1,6 @@
 // The idx format and the MNIST loader, on tiny files written out by hand.
-#include "gradus/io/dataset.h"
-#include "gradus/io/idx.h"
+#include "gradus/io/data/dataset.h"
+#include "gradus/io/data/idx.h"
 #include "tests/io/io_test_support.h"
 
 namespace gradus::io {

@@ -1,5 +1,5 @@
 // The progress bar on a file and on a pseudo-terminal.
-#include "gradus/io/progress_bar.h"
+#include "gradus/nn/progress_bar.h"
 
 #include <sys/ioctl.h>
 

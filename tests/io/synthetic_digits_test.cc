@@ -1,4 +1,4 @@
-#include "gradus/io/dataset.h"
+#include "gradus/io/data/dataset.h"
 #include "tests/io/io_test_support.h"
 
 namespace gradus::io {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/batch_norm.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/argmax.h"
 #include "gradus/ops/batch_norm.h"
 #include "gradus/ops/bias_add.h"

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"

@@ -1,9 +1,9 @@
 // Every op case's graph, with its gradients of orders 1 and 2, survives JSON.
 #include <gtest/gtest.h>
 
+#include "cases/case_runner.h"
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/graph_json.h"
-#include "tests/cases/case_runner.h"
+#include "gradus/exchange/graph_json.h"
 #include "tests/support/same_graph.h"
 
 namespace gradus::cases {

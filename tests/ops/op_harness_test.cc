@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "tests/cases/all_cases.h"
-#include "tests/cases/case_runner.h"
+#include "cases/all_cases.h"
+#include "cases/case_runner.h"
 
 namespace gradus::cases {
 namespace {

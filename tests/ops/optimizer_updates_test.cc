@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/optimizer_updates.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/source_ops.h"

@@ -6,10 +6,10 @@
 #include <fstream>
 #include <set>
 
+#include "cases/all_cases.h"
+#include "cases/case_runner.h"
 #include "gradus/autodiff/gradient_registry.h"
 #include "gradus/core/kernel.h"
-#include "tests/cases/all_cases.h"
-#include "tests/cases/case_runner.h"
 
 namespace gradus::cases {
 namespace {
@@ -56,7 +56,7 @@ TEST(RegistryAudit, EveryOpHasAGradientOrAnExplicitNone) {
 TEST(RegistryAudit, EveryOpHasCases) {
   for (const OpDef* def : library_ops()) {
     if (!computes(*def)) continue;
-    EXPECT_FALSE(cases_of(*def).empty()) << def->name << " has no case in tests/cases";
+    EXPECT_FALSE(cases_of(*def).empty()) << def->name << " has no case in cases";
   }
 }
 

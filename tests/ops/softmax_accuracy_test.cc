@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/softmax.h"

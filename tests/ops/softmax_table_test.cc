@@ -8,7 +8,7 @@
 #include <random>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/accuracy_table.h"

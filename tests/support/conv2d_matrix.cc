@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::testing {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "gradus/graph/session.h"
+#include "gradus/graph/run/session.h"
 
 namespace gradus {
 

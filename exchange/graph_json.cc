@@ -1,0 +1,368 @@
+#include "gradus/exchange/graph_json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "gradus/core/printable.h"
+#include "gradus/exchange/base64.h"
+#include "gradus/graph/scopes.h"
+
+static_assert(std::endian::native == std::endian::little, "tensor data in graph files is little-endian");
+
+namespace gradus {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// ---- Values ----
+
+Json shape_to_json(const Shape& shape) { return shape.dims(); }
+
+Json pair_to_json(const Output& output) { return Json::array({output.node().id(), output.index()}); }
+
+// JSON has no NaN and no infinity; their bits are kept as text.
+Json double_to_json(double value) {
+  if (std::isfinite(value)) return value;
+  return fmt::format("0x{:016x}", std::bit_cast<std::uint64_t>(value));
+}
+
+class AttrWriter final : public AttrVisitor {
+ public:
+  void field(const AttrField& f, bool& v) override { json[f.name] = v; }
+  void field(const AttrField& f, std::int64_t& v) override { json[f.name] = v; }
+  void field(const AttrField& f, double& v) override { json[f.name] = double_to_json(v); }
+  void field(const AttrField& f, Number& v) override {
+    if (v.is_integer()) {
+      json[f.name] = v.integer();
+    } else {
+      json[f.name] = double_to_json(v.real());
+    }
+  }
+  void field(const AttrField& f, std::string& v) override { json[f.name] = v; }
+  void field(const AttrField& f, DType& v) override { json[f.name] = dtype_name(v); }
+  void field(const AttrField& f, Shape& v) override { json[f.name] = shape_to_json(v); }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override { json[f.name] = v; }
+  void field(const AttrField& f, EnumValue& v) override { json[f.name] = v.names[static_cast<std::size_t>(v.index)]; }
+  void field(const AttrField& f, Tensor& v) override {
+    if (!v.defined()) {
+      json[f.name] = nullptr;
+    } else {
+      json[f.name] = {{"dtype", dtype_name(v.dtype())},
+                      {"shape", shape_to_json(v.shape())},
+                      {"base64", base64_encode(v.raw(), v.bytes())}};
+    }
+  }
+  Json json = Json::object();
+};
+
+// What a field must be; every getter throws DataLoss with the place in front.
+class Reader {
+ public:
+  explicit Reader(std::string where) : where_(std::move(where)) {}
+
+  [[noreturn]] void fail(const std::string& what) const { throw data_loss(printable(where_ + ": " + what, 400)); }
+  const std::string& where() const { return where_; }
+
+  const Json& member(const Json& object, const char* name) const {
+    const auto found = object.find(name);
+    if (found == object.end()) fail(fmt::format("'{}' is missing", name));
+    return *found;
+  }
+  void allow_only(const Json& object, std::initializer_list<const char*> names) const {
+    if (!object.is_object()) fail("must be an object");
+    for (const auto& [key, value] : object.items()) {
+      if (std::find(names.begin(), names.end(), key) == names.end()) fail(fmt::format("unknown field '{}'", key));
+    }
+  }
+  std::string text(const Json& v, const char* name) const {
+    if (!v.is_string()) fail(fmt::format("'{}' must be a string", name));
+    return v.get<std::string>();
+  }
+  std::int64_t integer(const Json& v, const char* name) const {
+    if (!v.is_number_integer() || (v.is_number_unsigned() && v.get<std::uint64_t>() > INT64_MAX)) {
+      fail(fmt::format("'{}' must be a 64-bit integer", name));
+    }
+    return v.get<std::int64_t>();
+  }
+  std::vector<std::int64_t> integers(const Json& v, const char* name) const {
+    if (!v.is_array()) fail(fmt::format("'{}' must be a list", name));
+    std::vector<std::int64_t> result;
+    for (const Json& element : v) result.push_back(integer(element, name));
+    return result;
+  }
+  DType dtype(const Json& v, const char* name) const {
+    try {
+      return dtype_from_name(text(v, name));
+    } catch (const Error& error) {
+      fail(error.what());
+    }
+  }
+  Shape shape(const Json& v, const char* name) const {
+    try {
+      return Shape(integers(v, name));
+    } catch (const Error& error) {
+      fail(error.what());
+    }
+  }
+
+ private:
+  std::string where_;
+};
+
+class AttrReader final : public AttrVisitor {
+ public:
+  AttrReader(const Json& json, const Reader& read) : json_(json), read_(read) {}
+  void field(const AttrField& f, bool& v) override {
+    if (absent(f)) return;
+    if (!get(f).is_boolean()) read_.fail(fmt::format("'{}' must be true or false", f.name));
+    v = get(f).get<bool>();
+  }
+  void field(const AttrField& f, std::int64_t& v) override {
+    if (!absent(f)) v = read_.integer(get(f), f.name);
+  }
+  void field(const AttrField& f, double& v) override {
+    if (!absent(f)) v = real(get(f), f.name);
+  }
+  void field(const AttrField& f, Number& v) override {
+    if (absent(f)) return;
+    const Json& value = get(f);
+    v = value.is_number_integer() ? Number(read_.integer(value, f.name)) : Number(real(value, f.name));
+  }
+  void field(const AttrField& f, std::string& v) override {
+    if (!absent(f)) v = read_.text(get(f), f.name);
+  }
+  void field(const AttrField& f, DType& v) override {
+    if (!absent(f)) v = read_.dtype(get(f), f.name);
+  }
+  void field(const AttrField& f, Shape& v) override {
+    if (!absent(f)) v = read_.shape(get(f), f.name);
+  }
+  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
+    if (!absent(f)) v = read_.integers(get(f), f.name);
+  }
+  void field(const AttrField& f, EnumValue& v) override {
+    if (absent(f)) return;
+    const std::string name = read_.text(get(f), f.name);
+    for (std::size_t i = 0; i < v.names.size(); ++i) {
+      if (name == v.names[i]) {
+        v.index = static_cast<int>(i);
+        return;
+      }
+    }
+    read_.fail(fmt::format("'{}' has no value '{}'", f.name, name));
+  }
+  void field(const AttrField& f, Tensor& v) override {
+    if (absent(f)) return;
+    const Json& json = get(f);
+    v = Tensor();
+    if (json.is_null()) return;
+    read_.allow_only(json, {"dtype", "shape", "base64"});
+    const DType dtype = read_.dtype(read_.member(json, "dtype"), f.name);
+    const Shape shape = read_.shape(read_.member(json, "shape"), f.name);
+    const std::string text = read_.text(read_.member(json, "base64"), f.name);
+    // The text bounds the size before memory is asked for.
+    std::int64_t bytes = 0;
+    if (!shape.fully_known() ||
+        !checked_multiply(count_of(shape), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
+        static_cast<std::size_t>(bytes) > text.size()) {
+      read_.fail(fmt::format("'{}' has {} characters of data for {} {}", f.name, text.size(), dtype_name(dtype),
+                             shape.to_string()));
+    }
+    Tensor tensor(dtype, shape);
+    if (!base64_decode(text, tensor.raw(), tensor.bytes())) {
+      read_.fail(fmt::format("'{}' does not hold the data of {} {}", f.name, dtype_name(dtype), shape.to_string()));
+    }
+    if (dtype == DType::kBool) {
+      const auto* elements = static_cast<const unsigned char*>(tensor.raw());
+      if (std::any_of(elements, elements + tensor.bytes(), [](unsigned char c) { return c > 1; }))
+        read_.fail(fmt::format("'{}' holds bools other than 0 and 1", f.name));
+    }
+    v = tensor;
+  }
+
+  void refuse_unknown_fields(const std::string& op) const {
+    for (const auto& [key, value] : json_.items()) {
+      if (!seen_.contains(key))
+        throw invalid_argument(fmt::format("{}: {} has no attribute '{}'", read_.where(), op, key));
+    }
+  }
+
+ private:
+  const Json& get(const AttrField& f) {
+    seen_.insert(f.name);
+    return read_.member(json_, f.name);
+  }
+  bool absent(const AttrField& f) const { return f.optional && !json_.contains(f.name); }
+  double real(const Json& value, const char* name) const {
+    if (value.is_number()) return value.get<double>();
+    const std::string bits = read_.text(value, name);
+    if (bits.size() != 18 || bits.rfind("0x", 0) != 0 ||
+        bits.find_first_not_of("0123456789abcdef", 2) != std::string::npos) {
+      read_.fail(fmt::format("'{}' must be a number or its bits; got '{}'", name, bits));
+    }
+    return std::bit_cast<double>(static_cast<std::uint64_t>(std::stoull(bits, nullptr, 16)));
+  }
+  std::int64_t count_of(const Shape& shape) const {
+    try {
+      return shape.num_elements();
+    } catch (const Error& error) {
+      read_.fail(error.what());
+    }
+  }
+  const Json& json_;
+  const Reader& read_;
+  std::set<std::string> seen_;
+};
+
+// ---- Graphs ----
+
+Json node_to_json(const Node& node) {
+  Json json = {{"name", node.name()}, {"op", node.op()}};
+  for (const Output& input : node.inputs()) json["inputs"].push_back(pair_to_json(input));
+  for (const Node* control : node.control_inputs()) json["control"].push_back(control->id());
+  AttrWriter writer;
+  node.attrs().visit(writer);
+  if (!writer.json.empty()) json["attrs"] = std::move(writer.json);
+  if (!node.device().empty()) json["device"] = node.device();
+  json["file"] = node.file();
+  json["line"] = node.line();
+  if (node.forward_node() != nullptr) json["forward"] = node.forward_node()->id();
+  if (!node.gradient_rule().empty()) json["rule"] = node.gradient_rule();
+  for (int i = 0; i < node.num_outputs(); ++i) {
+    json["outputs"].push_back(
+        {{"dtype", dtype_name(node.output_info(i).dtype)}, {"shape", shape_to_json(node.output_info(i).shape)}});
+  }
+  return json;
+}
+
+Node& node_at(const Graph& graph, std::int64_t id, const Reader& read) {
+  if (id < 0 || id >= graph.num_nodes()) read.fail(fmt::format("refers to node {}, which does not come before it", id));
+  return graph.node(static_cast<int>(id));
+}
+
+Output output_at(const Graph& graph, const Json& pair, const Reader& read) {
+  const std::vector<std::int64_t> ids = read.integers(pair, "inputs");
+  if (ids.size() != 2) read.fail("an output is a pair [node, index]");
+  Node& node = node_at(graph, ids[0], read);
+  if (ids[1] < 0 || ids[1] >= node.num_outputs()) read.fail(fmt::format("'{}' has no output {}", node.name(), ids[1]));
+  return node.output(static_cast<int>(ids[1]));
+}
+
+void check_outputs(const Node& node, const Json& json, const Reader& read) {
+  static const Json none = Json::array();
+  const Json& outputs = json.contains("outputs") ? json["outputs"] : none;
+  bool same = outputs.is_array() && outputs.size() == static_cast<std::size_t>(node.num_outputs());
+  for (int i = 0; same && i < node.num_outputs(); ++i) {
+    const Json& output = outputs[static_cast<std::size_t>(i)];
+    read.allow_only(output, {"dtype", "shape"});
+    const TensorInfo& info = node.output_info(i);
+    const DType dtype = read.dtype(read.member(output, "dtype"), "dtype");
+    const Shape shape = read.shape(read.member(output, "shape"), "shape");
+    if (dtype != info.dtype || shape != info.shape) {
+      throw invalid_argument(fmt::format("{}: output {} is stored as {} {}, but inferred as {} {}", read.where(), i,
+                                         dtype_name(dtype), shape.to_string(), dtype_name(info.dtype),
+                                         info.shape.to_string()));
+    }
+  }
+  if (!same) throw invalid_argument(fmt::format("{}: it has {} outputs here", read.where(), node.num_outputs()));
+}
+
+void add_node_from_json(const Json& json, Graph& graph) {
+  Reader place(fmt::format("node {}", graph.num_nodes()));
+  place.allow_only(
+      json, {"name", "op", "inputs", "control", "attrs", "device", "file", "line", "forward", "rule", "outputs"});
+  const std::string name = place.text(place.member(json, "name"), "name");
+  const Reader read(fmt::format("node {} '{}'", graph.num_nodes(), name));
+  if (name.empty() || graph.find_node(name) != nullptr) read.fail("a node needs a name of its own");
+  const OpDef& def = graph.ops().get(read.text(read.member(json, "op"), "op"));
+
+  std::vector<Output> inputs;
+  std::vector<Operation> control;
+  if (json.contains("inputs")) {
+    if (!json["inputs"].is_array()) read.fail("'inputs' must be a list");
+    for (const Json& pair : json["inputs"]) inputs.push_back(output_at(graph, pair, read));
+  }
+  if (json.contains("control")) {
+    for (const std::int64_t id : read.integers(json["control"], "control"))
+      control.emplace_back(&node_at(graph, id, read));
+  }
+  static const Json no_attrs = Json::object();
+  const Json& attrs_json = json.contains("attrs") ? json["attrs"] : no_attrs;
+  if (!attrs_json.is_object()) read.fail("'attrs' must be an object");
+  AttrReader reader(attrs_json, read);
+  const Attrs attrs = def.attrs.edited(reader);
+  reader.refuse_unknown_fields(def.name);
+
+  const std::string file = read.text(read.member(json, "file"), "file");
+  const std::int64_t line = read.integer(read.member(json, "line"), "line");
+  if (line < 0 || line > INT32_MAX) read.fail("'line' is out of range");
+  std::optional<GradientScope> gradient;
+  if (json.contains("forward")) {
+    const std::string rule = json.contains("rule") ? read.text(json["rule"], "rule") : "";
+    gradient.emplace(graph, node_at(graph, read.integer(json["forward"], "forward"), read), rule);
+  }
+  const DeviceScope device(graph, json.contains("device") ? read.text(json["device"], "device") : "");
+  const ControlScope after(graph, control);
+  const Node& node =
+      graph.add_node(def.name, std::move(inputs), attrs, name, SourceLocation{file.c_str(), static_cast<int>(line)});
+  check_outputs(node, json, read);
+}
+
+void load(const Json& document, Graph& graph) {
+  const Reader read("graph");
+  for (const Json& node : document["nodes"]) add_node_from_json(node, graph);
+  if (!document.contains("collections")) return;
+  if (!document["collections"].is_object()) read.fail("'collections' must be an object");
+  for (const auto& [name, items] : document["collections"].items()) {
+    const Reader place(fmt::format("collection '{}'", name));
+    if (!items.is_array()) place.fail("must be a list");
+    for (const Json& item : items) graph.add_to_collection(name, output_at(graph, item, place));
+  }
+}
+
+}  // namespace
+
+std::string to_json(const Graph& graph) {
+  Json document = {{"format", "gradus-graph"}, {"version", kGraphJsonVersion}, {"nodes", Json::array()}};
+  for (int id = 0; id < graph.num_nodes(); ++id) document["nodes"].push_back(node_to_json(graph.node(id)));
+  for (const auto& [name, outputs] : graph.collections()) {
+    for (const Output& output : outputs) document["collections"][name].push_back(pair_to_json(output));
+  }
+  try {
+    return document.dump(1);
+  } catch (const nlohmann::json::exception&) {
+    throw invalid_argument("a name or text in the graph is not UTF-8, which JSON needs");
+  }
+}
+
+void graph_from_json(std::string_view text, Graph& graph) {
+  if (graph.num_nodes() != 0 || !graph.collections().empty())
+    throw invalid_argument("graph_from_json needs an empty graph");
+  Json document;
+  try {
+    document = Json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    throw data_loss(fmt::format("not JSON: {}", printable(error.what(), 300)));
+  }
+  const Reader read("graph");
+  read.allow_only(document, {"format", "version", "nodes", "collections"});
+  if (read.text(read.member(document, "format"), "format") != "gradus-graph")
+    read.fail("'format' must be gradus-graph");
+  if (const std::int64_t version = read.integer(read.member(document, "version"), "version");
+      version != kGraphJsonVersion) {
+    throw invalid_argument(fmt::format("graph format version {} is not known here; this build reads version {}",
+                                       version, kGraphJsonVersion));
+  }
+  if (!read.member(document, "nodes").is_array()) read.fail("'nodes' must be a list");
+  // Nodes cannot be removed from a graph, so a first pass into a graph of its own finds every mistake.
+  Graph trial(graph.ops());
+  load(document, trial);
+  load(document, graph);
+}
+
+}  // namespace gradus

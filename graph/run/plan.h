@@ -1,0 +1,207 @@
+// A compiled plan: what a session runs for one signature (feeds with concrete shapes, fetches, targets). All shapes are known,
+// every step has its kernel and device, and every intermediate tensor has its place in one arena. Internal to graph/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "gradus/core/kernel.h"
+#include "gradus/graph/run/session.h"
+
+namespace gradus {
+
+// A variable's memory, on its device, for the life of the session.
+struct VariableState {
+  Tensor tensor;
+  bool initialized = false;
+  Device* device = nullptr;
+  std::string reason;  // of the placement
+};
+
+// The devices of one session, created when first needed.
+class DeviceSet {
+ public:
+  explicit DeviceSet(const DeviceOptions& options) : options_(options) {}
+  Device& get(const DeviceName& name);
+  // Memory of the host for values that devices have computed: nothing runs on it.
+  Device& host() { return host_; }
+
+ private:
+  DeviceOptions options_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  HostDevice host_{DeviceName{"host", 0}, nullptr};
+};
+
+enum class Storage {
+  kArena,     // intermediate: an offset in the device's arena
+  kFeed,      // the tensor that the caller feeds
+  kConstant,  // held by the plan: constants and folded nodes
+  kVariable,  // the session's
+};
+
+struct PlanValue {
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  std::size_t bytes = 0;
+  Storage storage = Storage::kArena;
+  Device* device = nullptr;
+  int producer = -1;   // step, or -1
+  int output = 0;      // of the producer; -1: no output, but a variable (`alias_of`) that the producer has changed
+  int alias_of = -1;   // value whose memory this one shares (a view, an in-place result, a variable's new value)
+  int first_use = -1;  // in run order, of the memory (roots only)
+  int last_use = -1;
+  std::size_t offset = 0;        // in the arena
+  const Node* source = nullptr;  // the node it comes from (placeholder, constant, variable or computing node)
+  Tensor tensor = {};            // feeds, and constants: in the memory of `device` where there is one
+  VariableState* variable = nullptr;
+};
+
+// An operand whose values the host reads when the kernel is prepared; the kernel itself sees its shape alone.
+struct HostOperand {
+  int operand;
+  const Tensor* source;  // in host memory
+  Tensor shape_only;
+};
+
+struct PlanStep {
+  const Node* node = nullptr;  // of a copy between devices: the node whose value is copied
+  bool is_copy = false;
+  Device* device = nullptr;
+  std::string reason;  // of the placement
+  const KernelDef* kernel = nullptr;
+  std::vector<int> inputs = {};   // values
+  std::vector<int> outputs = {};  // values
+  // Of a step that changes variables: per mutated input the value that stands for the variable's contents from then on.
+  std::vector<int> versions = {};
+  std::vector<int> after = {};  // steps that must come first besides the producers of the inputs
+  bool aliased = false;         // a view that shares its input's memory: nothing runs
+  bool needed = false;
+  // The nodes before `node` that its kernel computes as well, first to last (plan_fuse.cc); the kernel gets the first one's
+  // attributes.
+  std::vector<const Node*> fused = {};
+  std::string where = {};
+  std::vector<HostOperand> host_operands = {};
+  bool prepare_in_each_run = false;  // since a host operand is computed or fed
+  KernelContext context = {};
+  double total_ms = 0.0;  // profiling
+  std::int64_t runs = 0;
+};
+
+struct PlanNote {  // what became of a node that has no step
+  const Node* node;
+  int value;  // where its first result is found
+  std::string text;
+};
+
+struct Plan {
+  // Signature.
+  std::vector<Output> feeds;
+  std::vector<Shape> feed_shapes;
+  std::vector<Output> fetches;
+  std::vector<Operation> targets;
+  // Feeds whose values decided a shape: the plan holds for these values only.
+  std::vector<std::pair<std::size_t, IntValues>> value_feeds;
+
+  std::vector<PlanValue> values;
+  std::vector<PlanStep> steps;
+  std::vector<int> order;         // steps in run order
+  std::vector<int> feed_values;   // value of each feed, -1 when unused
+  std::vector<int> fetch_values;  // value of each fetch
+  std::vector<Node*> variables;   // that must have a value before the first run
+  std::vector<PlanNote> notes;
+  std::map<Device*, std::size_t> arena_bytes;
+  std::map<Device*, std::size_t> scratch_bytes;
+  bool changes_variables = false;  // some step assigns
+  std::uint64_t runs = 0;
+  std::uint64_t generation = 0;  // of the memory that the steps' tensors point into; 0: of none yet
+
+  int root(int value) const;  // follows alias_of
+  PlanStep& step(int i) { return steps[static_cast<std::size_t>(i)]; }
+  const PlanStep& step(int i) const { return steps[static_cast<std::size_t>(i)]; }
+  PlanValue& value(int i) { return values[static_cast<std::size_t>(i)]; }
+  const PlanValue& value(int i) const { return values[static_cast<std::size_t>(i)]; }
+};
+
+// The node that takes the step's inputs: `node` itself, or the first of those it was fused with.
+inline const Node& first_node(const PlanStep& step) { return step.fused.empty() ? *step.node : *step.fused.front(); }
+// True for steps that overwrite variables.
+inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node->def().effect == Effect::kMutates; }
+// The number of the step's first inputs that it overwrites.
+inline int mutated_inputs(const PlanStep& step) { return is_mutator(step) ? step.node->def().mutable_inputs : 0; }
+
+// True when the plan was compiled for this signature: it holds for these feeds.
+bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
+             const std::vector<Operation>& targets);
+
+// Calls visit(step) for every step that must come before: the producers of the inputs, and `after`.
+template <class Visit>
+void for_each_predecessor(const Plan& plan, const PlanStep& step, Visit visit) {
+  for (const int input : step.inputs) {
+    if (plan.value(input).producer >= 0) visit(plan.value(input).producer);
+  }
+  for (const int before : step.after) visit(before);
+}
+
+// A step that copies `value` to `device`, with its result; appended to the plan's steps (plan.cc).
+int add_copy_step(Plan& plan, int value, Device* device, std::string reason, std::vector<int> after);
+// Appends a value, with its size in bytes; returns its number (plan.cc).
+int add_value(Plan& plan, PlanValue value);
+
+// Where a plan's variables live; filled by the session.
+using VariableMap = std::unordered_map<const Node*, std::unique_ptr<VariableState>>;
+
+struct CompileRequest {
+  const Graph& graph;
+  const SessionOptions& options;
+  const Feeds& feeds;
+  const std::vector<Output>& fetches;
+  const std::vector<Operation>& targets;
+  DeviceSet& devices;
+  VariableMap& variables;  // gets an entry (not yet initialized) for every variable of the plan
+  // False for initial values of variables: they are not part of a run, so what their nodes wait for is not run with them.
+  bool follow_control = true;
+};
+
+// Prunes, infers concrete shapes, places, folds constants, shares equal subexpressions, inserts copies, fuses, orders, and lays
+// out memory. Throws as Session::run does.
+std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
+
+// The phases of compile_plan that have files of their own.
+void check_signature(const CompileRequest& request);  // plan_signature.cc: what is asked for exists, in this graph
+void mark_needed_steps(Plan& plan, std::vector<int> roots);       // plan_order.cc: `roots` and what they need
+void fuse_steps(Plan& plan, const std::vector<int>& wanted);      // plan_fuse.cc: `wanted` must keep their results
+void order_steps(Plan& plan);                                     // plan_order.cc
+void assign_memory(Plan& plan, const SessionOptions& options);    // plan_memory.cc
+void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
+PlanReport report_plan(const Plan& plan, const SessionOptions& options);                // plan_report.cc
+std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);  // plan_explain.cc
+
+// Gives the kernel the values of a host operand.
+void set_host_values(KernelContext& context, int operand, const Tensor& tensor);
+// Calls a kernel's prepare or compute. Whatever it throws becomes an Error that names the node (plan_kernels.cc).
+void call_kernel(KernelFn function, KernelContext& context);
+
+// Where a node runs, by which kernel (nullptr: nothing computes), and why there (plan_place.cc).
+struct Placement {
+  Device* device;
+  const KernelDef* kernel;
+  std::string reason;
+};
+// What was asked for the node: its DeviceScope or the session's device.
+Placement asked_device(const Node& node, const SessionOptions& options, DeviceSet& devices);
+// The device of the variables among `inputs` that the node changes, nullptr when it changes none. Throws InvalidArgument for one that
+// the run feeds, and for variables on different devices.
+Device* changed_device(const Plan& plan, const Node& node, const std::vector<int>& inputs);
+// `variable` is the device of the variable that the node changes, nullptr for all other nodes. Throws Unimplemented when
+// there is no kernel.
+Placement place(const Node& node, const SessionOptions& options, DeviceSet& devices, Device* variable);
+
+// The seed of a random node: a function of the session's seed and the node's name.
+std::uint64_t node_seed(std::uint64_t session_seed, const std::string& name);
+
+}  // namespace gradus

@@ -1,0 +1,95 @@
+// The kernels of a plan: their contexts, their prepare(), and what becomes of what they throw.
+#include <algorithm>
+#include <new>
+
+#include "gradus/graph/run/plan.h"
+#include "gradus/graph/run/plan_infer.h"
+
+namespace gradus {
+
+void call_kernel(KernelFn function, KernelContext& context) {
+  const std::string& where = context.where();
+  try {
+    function(context);
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with(where)) throw;
+    throw Error(error.code(), where + " " + error.what());
+  } catch (const std::bad_alloc&) {
+    throw Error(Code::kResourceExhausted, where + " ran out of memory");
+  } catch (const std::exception& error) {
+    throw internal_error(where + " its kernel threw: " + error.what());
+  }
+}
+
+void set_host_values(KernelContext& context, int operand, const Tensor& tensor) {
+  for (auto& [known, values] : context.host_values_) {
+    if (known != operand) continue;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = integer_at(tensor, static_cast<std::int64_t>(i));
+    return;
+  }
+  context.host_values_.emplace_back(operand, integers_of(tensor));
+}
+
+namespace {
+
+const Buffer kNothing;  // of tensors of the right shape, which the executor gives memory
+
+// The tensor that a step reads for the value `id`; it stays where it is.
+const Tensor* source_of(Plan& plan, int id) {
+  PlanValue& v = plan.value(id);
+  if (v.producer >= 0 && v.output >= 0)
+    return &plan.step(v.producer).context.outputs_[static_cast<std::size_t>(v.output)];
+  if (v.storage == Storage::kFeed) v.tensor = Tensor(kNothing, 0, v.dtype, v.shape);
+  const VariableState* variable = plan.value(plan.root(id)).variable;
+  return variable != nullptr ? &variable->tensor : &v.tensor;
+}
+
+// Splits the operands into those that the kernel reads and those that the host reads for it.
+void connect_inputs(Plan& plan, PlanStep& step) {
+  KernelContext& c = step.context;
+  const OpDef& def = first_node(step).def();
+  const bool has_host_operands = !step.is_copy && !def.host_operands.empty();
+  if (has_host_operands) step.host_operands.reserve(step.inputs.size());
+  c.knows_host_values_ = true;
+  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+    const Tensor* source = source_of(plan, step.inputs[i]);
+    if (!has_host_operands || !def.is_host_operand(i)) {
+      c.inputs_.push_back(source);
+      continue;
+    }
+    const PlanValue& v = plan.value(step.inputs[i]);
+    step.host_operands.push_back({static_cast<int>(i), source, Tensor(kNothing, 0, v.dtype, v.shape)});
+    c.inputs_.push_back(&step.host_operands.back().shape_only);
+    c.knows_host_values_ = c.knows_host_values_ && v.storage == Storage::kConstant;
+  }
+  if (!c.knows_host_values_) {
+    step.prepare_in_each_run = step.kernel != nullptr && step.kernel->prepare != nullptr;
+    return;
+  }
+  for (const HostOperand& h : step.host_operands) set_host_values(c, h.operand, *h.source);
+}
+
+}  // namespace
+
+void prepare_kernels(Plan& plan, const SessionOptions& options) {
+  for (const int index : plan.order) {
+    PlanStep& step = plan.step(index);
+    KernelContext& c = step.context;
+    c.device_ = step.device;
+    c.kernel_ = step.kernel;
+    c.where_ = &step.where;
+    c.attrs_ = &first_node(step).attrs();
+    c.random_seed_ = node_seed(options.seed, step.node->name());
+    for (int output : step.outputs) {
+      c.outputs_.emplace_back(kNothing, 0, plan.value(output).dtype, plan.value(output).shape);
+    }
+    connect_inputs(plan, step);
+    if (step.kernel != nullptr && step.kernel->prepare != nullptr && !step.aliased) {
+      call_kernel(step.kernel->prepare, c);
+    }
+    std::size_t& scratch = plan.scratch_bytes[step.device];
+    scratch = std::max(scratch, c.scratch_bytes_);
+  }
+}
+
+}  // namespace gradus

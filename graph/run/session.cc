@@ -1,0 +1,386 @@
+#include "gradus/graph/run/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <iterator>
+#include <mutex>
+#include <shared_mutex>
+
+#include "gradus/core/log.h"
+#include "gradus/core/nearest_names.h"
+#include "gradus/graph/graph_mutex.h"
+#include "gradus/graph/run/chrome_trace.h"
+#include "gradus/graph/run/executor.h"
+#include "gradus/graph/run/plan.h"
+#include "gradus/graph/run/plan_infer.h"
+
+namespace gradus {
+namespace {
+
+// Feeds of ever new shapes would otherwise fill the memory with plans. The one that was not used for longest goes.
+constexpr std::size_t kMaxPlans = 64;
+
+}  // namespace
+
+std::string best_device() {
+  if (const auto usable = backend_registry().usable(); !usable.empty()) return usable[0]->list()[0].name.to_string();
+  throw unavailable("this build has no backend to run graphs with; build with GRADUS_BACKENDS=ON");
+}
+
+// What one call of run() needs for itself: plans hold the tensors that their steps work on, and the arena is theirs.
+struct Lane {
+  explicit Lane(const SessionOptions& options) : executor(options) {}
+  std::vector<std::unique_ptr<Plan>> plans;  // the last used first
+  Executor executor;
+};
+
+// Locks. `mutex_` guards everything but running plans; `variables_mutex_` the values of variables, which runs share that only
+// read them. The second is taken while the first is held, never the other way round: whoever waits for variables lets nobody
+// else in, so that assignments do not starve.
+class Session::Impl {
+ public:
+  Impl(const Graph& graph, SessionOptions options)
+      : graph_(graph), options_(std::move(options)), devices_(device_options(options_)) {
+    if (options_.concurrent_runs < 1 || options_.concurrent_runs > 1024) {
+      throw invalid_argument(fmt::format("concurrent_runs must be 1 to 1024; got {}", options_.concurrent_runs));
+    }
+    if (options_.device.empty()) options_.device = best_device();
+    const DeviceName name = DeviceName::parse(options_.device);
+    options_.device = name.to_string();
+    devices_.get(name);  // fails here, at the user's line, when the device cannot be used
+    add_lane();
+  }
+
+  std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
+                          const std::vector<Operation>& targets) {
+    std::unique_lock lock(mutex_);
+    const LaneInUse in_use(*this, lock);
+    Plan& plan = plan_for(in_use.lane(), feeds, fetches, targets);
+    if (!all_initialized(plan.variables)) {
+      const std::unique_lock alone(variables_mutex_);
+      initialize(in_use.lane(), plan.variables);
+    }
+    std::unique_lock alone(variables_mutex_, std::defer_lock);
+    std::shared_lock reading(variables_mutex_, std::defer_lock);
+    if (plan.changes_variables) {
+      alone.lock();
+    } else {
+      reading.lock();
+    }
+    const std::uint64_t number = ++run_number_;
+    lock.unlock();
+    std::vector<Tensor> results;
+    std::exception_ptr error;
+    try {
+      results = in_use.lane().executor.run(plan, feeds, number);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (alone.owns_lock()) alone.unlock();
+    if (reading.owns_lock()) reading.unlock();
+    lock.lock();
+    if (error != nullptr) {
+      if (run_number_ == number) --run_number_;  // a run that failed does not count, unless others began meanwhile
+      std::rethrow_exception(error);
+    }
+    return results;
+  }
+
+  Tensor value(const Output& variable) {
+    const Alone alone(*this);
+    return copy_of(variable);
+  }
+
+  void set_value(const Output& variable, const Tensor& value) {
+    const Alone alone(*this);
+    check_fits(variable, value);
+    store(variable, value);
+  }
+
+  std::vector<Tensor> values(const std::vector<Output>& variables) {
+    const Alone alone(*this);  // one moment for all, whatever other threads run
+    std::vector<Tensor> values;
+    for (const Output& variable : variables) values.push_back(copy_of(variable));
+    return values;
+  }
+
+  void set_values(const std::vector<std::pair<Output, Tensor>>& values) {
+    const Alone alone(*this);
+    for (const auto& [variable, value] : values) {
+      state_of(variable);  // a device that is not there throws now
+      check_fits(variable, value);
+    }
+    for (const auto& [variable, value] : values) store(variable, value);
+  }
+
+  std::map<std::string, Tensor> state() {
+    const Alone alone(*this);
+    std::map<std::string, Tensor> values;
+    for (const Output& variable : all_variables()) values[variable.node().name()] = copy_of(variable);
+    return values;
+  }
+
+  void restore(const std::map<std::string, Tensor>& state) {
+    const Alone alone(*this);
+    const std::vector<Output> variables = all_variables();
+    check_names(variables, state);
+    for (const Output& variable : variables) {
+      const auto found = state.find(variable.node().name());
+      check_fits(variable, found->second);
+      state_of(variable);  // a device that is not there throws now
+    }
+    for (const Output& variable : variables) store(variable, state.at(variable.node().name()));
+  }
+
+  PlanReport report(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
+    const Alone alone(*this);
+    return report_plan(plan_for(*lanes_[0], feeds, fetches, targets), options_);
+  }
+
+  int num_plans() const {
+    const Alone alone(*this);
+    std::size_t count = 0;
+    for (const auto& lane : lanes_) count += lane->plans.size();
+    return static_cast<int>(count);
+  }
+
+  std::size_t arena_bytes() const {
+    const Alone alone(*this);
+    std::size_t bytes = 0;
+    for (const auto& lane : lanes_) bytes += lane->executor.arena_bytes();
+    return bytes;
+  }
+
+  void write_trace(const std::string& path) const {
+    const Alone alone(*this);
+    if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
+    std::vector<const std::vector<TraceEvent>*> calls;
+    for (const auto& lane : lanes_) calls.push_back(&lane->executor.trace());
+    write_chrome_trace(path, calls);
+  }
+
+  const Graph& graph_;
+  SessionOptions options_;
+  mutable std::mutex mutex_;
+  std::uint64_t run_number_ = 0;
+  DeviceSet devices_;
+  VariableMap variables_;
+
+ private:
+  // Nothing runs while one is alive.
+  struct Alone {
+    explicit Alone(const Impl& impl) : lock(impl.mutex_), variables(impl.variables_mutex_) {}
+    const std::lock_guard<std::mutex> lock;
+    const std::lock_guard<std::shared_mutex> variables;
+  };
+
+  // A lane that nobody else uses while this is alive; waits for one. `lock` holds mutex_ in the constructor and the destructor.
+  class LaneInUse {
+   public:
+    LaneInUse(Impl& impl, std::unique_lock<std::mutex>& lock) : impl_(impl) {
+      if (impl.free_lanes_.empty() && static_cast<int>(impl.lanes_.size()) < impl.options_.concurrent_runs)
+        impl.add_lane();
+      impl.lane_is_free_.wait(lock, [&] { return !impl.free_lanes_.empty(); });
+      lane_ = impl.free_lanes_.back();
+      impl.free_lanes_.pop_back();
+    }
+    ~LaneInUse() {
+      impl_.free_lanes_.push_back(lane_);
+      impl_.lane_is_free_.notify_one();
+    }
+    LaneInUse(const LaneInUse&) = delete;
+    LaneInUse& operator=(const LaneInUse&) = delete;
+    Lane& lane() const { return *lane_; }
+
+   private:
+    Impl& impl_;
+    Lane* lane_ = nullptr;
+  };
+
+  void add_lane() {
+    lanes_.push_back(std::make_unique<Lane>(options_));
+    free_lanes_.push_back(lanes_.back().get());
+    free_lanes_.reserve(lanes_.size());  // so that giving one back cannot fail
+  }
+
+  static DeviceOptions device_options(const SessionOptions& o) {
+    if (o.num_threads < 0 || o.num_threads > 1024) {
+      throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", o.num_threads));
+    }
+    return {.num_threads = o.num_threads, .allow_tf32 = o.allow_tf32, .deterministic = o.deterministic};
+  }
+
+  Plan& plan_for(Lane& lane, const Feeds& feeds, const std::vector<Output>& fetches,
+                 const std::vector<Operation>& targets) {
+    auto& plans = lane.plans;
+    auto found = std::find_if(plans.begin(), plans.end(),
+                              [&](const auto& plan) { return matches(*plan, feeds, fetches, targets); });
+    if (found == plans.end()) {
+      plans.push_back(compile(feeds, fetches, targets));
+      found = plans.end() - 1;
+    }
+    std::rotate(plans.begin(), found, found + 1);
+    if (plans.size() > kMaxPlans) {
+      plans.pop_back();
+      log(LogLevel::kInfo,
+          fmt::format("forgot the plan that was not used for longest: a session keeps {}. Feeds of ever new shapes "
+                      "cost a compilation each",
+                      kMaxPlans));
+    }
+    return *plans.front();
+  }
+
+  std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches,
+                                const std::vector<Operation>& targets, bool follow_control = true) {
+    const auto begin = std::chrono::steady_clock::now();
+    std::unique_ptr<Plan> plan =
+        compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_, follow_control});
+    if (logs(LogLevel::kDebug)) {
+      const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+      std::string text = fmt::format("compiled a plan of {} steps in {:.2f} ms", plan->order.size(), took.count());
+      for (const auto& [device, bytes] : plan->arena_bytes)
+        text += fmt::format(", {} bytes on {}", bytes, device->name().to_string());
+      log(LogLevel::kDebug, text);
+    }
+    return plan;
+  }
+
+  bool all_initialized(const std::vector<Node*>& nodes) const {
+    return std::all_of(nodes.begin(), nodes.end(), [&](Node* node) { return variables_.at(node)->initialized; });
+  }
+
+  // Initial values do not depend on when they are asked for: they are computed as run 0. One variable after the other, so that
+  // the memory for all of them is never needed at once.
+  void initialize(Lane& lane, const std::vector<Node*>& nodes) {
+    for (Node* node : nodes) {
+      if (variables_.at(node)->initialized) continue;
+      const std::unique_ptr<Plan> plan = compile({}, {node->input(0)}, {}, /*follow_control=*/false);
+      initialize(lane, plan->variables);  // an initial value may depend on other variables
+      const std::vector<Tensor> value = lane.executor.run(*plan, {}, 0);
+      store(node->output(0), value[0]);
+    }
+  }
+
+  // Names that only one side has, with the cure: the state is of another graph, such as the one that trains with an optimiser.
+  static void check_names(const std::vector<Output>& variables, const std::map<std::string, Tensor>& state) {
+    std::vector<std::string> here, saved, unknown, missing;
+    for (const auto& entry : state) saved.push_back(entry.first);
+    for (const Output& variable : variables) here.push_back(variable.node().name());
+    std::sort(here.begin(), here.end());
+    std::set_difference(saved.begin(), saved.end(), here.begin(), here.end(), std::back_inserter(unknown));
+    std::set_difference(here.begin(), here.end(), saved.begin(), saved.end(), std::back_inserter(missing));
+    const std::string cure =
+        "; restore() takes the state of the same graph, optimiser and all. For the weights alone, of a graph that "
+        "trains or "
+        "only infers, use io::load_weights()";
+    const auto others = [](const std::vector<std::string>& names) {
+      return names.size() == 1 ? std::string() : fmt::format(" and {} more", names.size() - 1);
+    };
+    if (!unknown.empty()) {
+      throw not_found(fmt::format("the saved state has a variable '{}'{} that this graph does not have{}{}", unknown[0],
+                                  others(unknown), did_you_mean(unknown[0], missing), cure));
+    }
+    if (!missing.empty()) {
+      throw not_found(fmt::format("the saved state lacks the variable '{}'{}{}", missing[0], others(missing), cure));
+    }
+  }
+
+  VariableState& state_of(const Output& variable) {
+    Node& node = variable.node();
+    if (&node.graph() != &graph_)
+      throw invalid_argument(node.where() + " belongs to another graph than this session's");
+    if (node.def().kind != OpKind::kVariable) throw invalid_argument(node.where() + " is not a variable");
+    if (!variables_.contains(&node))
+      compile({}, {variable}, {}, /*follow_control=*/false);  // makes its state, on its device
+    return *variables_.at(&node);
+  }
+
+  Tensor copy_of(const Output& variable) {
+    VariableState& state = state_of(variable);
+    initialize(*lanes_[0], {&variable.node()});
+    Tensor result(state.tensor.dtype(), state.tensor.shape());
+    state.device->copy_to_host(result.raw(), state.tensor.raw(), result.bytes());
+    return result;
+  }
+
+  // float16 for float32 is widened, which is exact: older checkpoints hold the state of optimisers and batch norm as float16.
+  static bool is_widened(const Output& variable, const Tensor& value) {
+    return value.dtype() == DType::kFloat16 && variable.dtype() == DType::kFloat32;
+  }
+
+  void check_fits(const Output& variable, const Tensor& value) const {
+    const bool fits = value.defined() && (value.dtype() == variable.dtype() || is_widened(variable, value)) &&
+                      value.shape() == variable.shape();
+    if (!fits) {
+      throw invalid_argument(fmt::format(
+          "{} holds {} {}; got {}", variable.node().where(), dtype_name(variable.dtype()), variable.shape().to_string(),
+          value.defined() ? fmt::format("{} {}", dtype_name(value.dtype()), value.shape().to_string())
+                          : "a tensor without value"));
+    }
+  }
+
+  void store(const Output& variable, const Tensor& given) {
+    const Tensor value = is_widened(variable, given) ? given.cast(DType::kFloat32) : given;
+    VariableState& state = state_of(variable);
+    state.device->copy_from_host(state.tensor.raw(), value.raw(), value.bytes());
+    state.initialized = true;
+  }
+
+  mutable std::shared_mutex variables_mutex_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // at least one, at most options.concurrent_runs
+  std::vector<Lane*> free_lanes_;
+  std::condition_variable lane_is_free_;
+
+  std::vector<Output> all_variables() const {
+    std::vector<Output> variables;
+    const std::shared_lock lock(graph_.mutex());
+    for (int i = 0; i < graph_.num_nodes(); ++i) {
+      if (graph_.node(i).def().kind == OpKind::kVariable) variables.push_back(graph_.node(i).output(0));
+    }
+    return variables;
+  }
+};
+
+Session::Session(const Graph& graph, SessionOptions options)
+    : impl_(std::make_unique<Impl>(graph, std::move(options))) {}
+Session::~Session() = default;
+
+std::vector<Tensor> Session::run(const Feeds& feeds, const std::vector<Output>& fetches,
+                                 const std::vector<Operation>& targets) {
+  return impl_->run(feeds, fetches, targets);
+}
+Tensor Session::value(const Output& variable) { return impl_->value(variable); }
+void Session::set_value(const Output& variable, const Tensor& value) { impl_->set_value(variable, value); }
+std::vector<Tensor> Session::values(const std::vector<Output>& variables) { return impl_->values(variables); }
+void Session::set_values(const std::vector<std::pair<Output, Tensor>>& values) { impl_->set_values(values); }
+std::map<std::string, Tensor> Session::state() { return impl_->state(); }
+void Session::restore(const std::map<std::string, Tensor>& state) { impl_->restore(state); }
+std::uint64_t Session::run_number() const {
+  const std::lock_guard lock(impl_->mutex_);
+  return impl_->run_number_;
+}
+void Session::set_run_number(std::uint64_t number) {
+  const std::lock_guard lock(impl_->mutex_);
+  impl_->run_number_ = number;
+}
+std::string Session::explain(const Output& fetch, const Feeds& feeds, const ExplainOptions& options) {
+  return explain(feeds, std::vector<Output>{fetch}, {}, options);
+}
+std::string Session::explain(const Feeds& feeds, const std::vector<Output>& fetches,
+                             const std::vector<Operation>& targets, const ExplainOptions& options) {
+  return plan_report_text(impl_->report(feeds, fetches, targets), options);
+}
+PlanReport Session::report(const Feeds& feeds, const std::vector<Output>& fetches,
+                           const std::vector<Operation>& targets) {
+  return impl_->report(feeds, fetches, targets);
+}
+void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }
+int Session::num_plans() const { return impl_->num_plans(); }
+std::size_t Session::arena_bytes() const { return impl_->arena_bytes(); }
+const SessionOptions& Session::options() const { return impl_->options_; }
+const Graph& Session::graph() const { return impl_->graph_; }
+
+}  // namespace gradus
