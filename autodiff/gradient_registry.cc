@@ -27,9 +27,9 @@ std::size_t GradientContext::checked_output(int i) const {
 }
 
 void GradientRegistry::check_new(const Caller& caller) const {
-  if (caller.name.empty()) caller.fail("a gradient rule needs the name of its op");
-  if (const Entry* other = entry(caller.name)) {
-    caller.fail(fmt::format("op '{}' has a gradient (or an explicit none) already, registered at {}", caller.name,
+  if (caller.at.name.empty()) caller.fail("a gradient rule needs the name of its op");
+  if (const Entry* other = entry(caller.at.name)) {
+    caller.fail(fmt::format("op '{}' has a gradient (or an explicit none) already, registered at {}", caller.at.name,
                             file_and_line(other->location)));
   }
 }

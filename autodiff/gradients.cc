@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include "gradus/graph/scopes.h"
-#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {

@@ -24,4 +24,12 @@ Operand bools(Shape shape, std::vector<int> values) {
   return fixed(Tensor::from(shape, std::vector<std::int32_t>(values.begin(), values.end())).cast(DType::kBool));
 }
 
+void CaseAdder::operator()(const char* op, const char* name, std::vector<Operand> operands, Attrs attrs) const {
+  cases.push_back({.op = op,
+                   .name = name,
+                   .operands = std::move(operands),
+                   .attrs = std::move(attrs),
+                   .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64}});
+}
+
 }  // namespace gradus::cases

@@ -55,4 +55,10 @@ struct OpCase {
 // in cases/all_cases.{h,cc}.
 const std::vector<OpCase>& all_op_cases();
 
+// Adds cases of one op after the other, in three floating dtypes.
+struct CaseAdder {
+  std::vector<OpCase>& cases;
+  void operator()(const char* op, const char* name, std::vector<Operand> operands, Attrs attrs = {}) const;
+};
+
 }  // namespace gradus::cases

@@ -21,7 +21,7 @@ endif()
 
 set(headers "${CMAKE_INSTALL_INCLUDEDIR}/gradus")
 foreach(room core graph ops autodiff nn io exchange)
-  install(DIRECTORY "${PROJECT_SOURCE_DIR}/${room}" DESTINATION "${headers}" FILES_MATCHING PATTERN "*.h" PATTERN "rules" EXCLUDE)
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/${room}" DESTINATION "${headers}" FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "rules" EXCLUDE)
 endforeach()
 install(FILES "${PROJECT_SOURCE_DIR}/backends/register.h" DESTINATION "${headers}/backends" OPTIONAL)
 install(FILES "${PROJECT_SOURCE_DIR}/gradus.h" "${PROJECT_BINARY_DIR}/include/gradus/version.h" DESTINATION "${headers}")

@@ -18,37 +18,32 @@ namespace {
 class Printer final : public AttrVisitor {
  public:
   explicit Printer(bool exact) : exact_(exact) {}
-  void field(const AttrField& f, bool& v) override { add(f, v ? "true" : "false"); }
-  void field(const AttrField& f, std::int64_t& v) override { add(f, std::to_string(v)); }
-  void field(const AttrField& f, double& v) override {
-    add(f, exact_ ? fmt::format("{:x}", std::bit_cast<std::uint64_t>(v)) : fmt::format("{}", v));
-  }
-  void field(const AttrField& f, Number& v) override {
-    add(f,
-        exact_ && !v.is_integer() ? fmt::format("{:x}", std::bit_cast<std::uint64_t>(v.real())) + "r" : v.to_string());
-  }
-  void field(const AttrField& f, std::string& v) override {
-    add(f, exact_ ? fmt::format("{}:{}", v.size(), v) : "'" + v + "'");
-  }
-  void field(const AttrField& f, DType& v) override { add(f, dtype_name(v)); }
-  void field(const AttrField& f, Shape& v) override { add(f, v.to_string()); }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
-    add(f, fmt::format("[{}]", fmt::join(v, ",")));
-  }
-  void field(const AttrField& f, EnumValue& v) override { add(f, v.names[static_cast<std::size_t>(v.index)]); }
-  void field(const AttrField& f, Tensor& v) override {
-    if (!exact_ || !v.defined()) return add(f, v.to_string(8));
-    const std::string_view bytes(static_cast<const char*>(v.raw()), v.bytes());
-    add(f, fmt::format("{}{}:{}", dtype_name(v.dtype()), v.shape().to_string(), bytes));
+  void field(const AttrField& f, AttrRef value) override {
+    if (!text.empty()) text += ' ';
+    text += f.name;
+    text += '=';
+    text +=
+        std::visit(Overloaded{
+                       [](bool* v) -> std::string { return *v ? "true" : "false"; },
+                       [](std::int64_t* v) { return std::to_string(*v); },
+                       [&](double* v) { return exact_ ? bits(*v) : fmt::format("{}", *v); },
+                       [&](Number* v) { return exact_ && !v->is_integer() ? bits(v->real()) + "r" : v->to_string(); },
+                       [&](std::string* v) { return exact_ ? fmt::format("{}:{}", v->size(), *v) : "'" + *v + "'"; },
+                       [](DType* v) -> std::string { return dtype_name(*v); },
+                       [](Shape* v) { return v->to_string(); },
+                       [](std::vector<std::int64_t>* v) { return fmt::format("[{}]", fmt::join(*v, ",")); },
+                       [&](Tensor* v) { return exact_ && v->defined() ? bytes(*v) : v->to_string(8); },
+                       [](EnumValue* v) -> std::string { return v->name(); },
+                   },
+                   value);
   }
   std::string text;
 
  private:
-  void add(const AttrField& f, std::string_view value) {
-    if (!text.empty()) text += ' ';
-    text += f.name;
-    text += '=';
-    text += value;
+  static std::string bits(double v) { return fmt::format("{:x}", std::bit_cast<std::uint64_t>(v)); }
+  static std::string bytes(const Tensor& v) {
+    const std::string_view all(static_cast<const char*>(v.raw()), v.bytes());
+    return fmt::format("{}{}:{}", dtype_name(v.dtype()), v.shape().to_string(), all);
   }
   bool exact_;
 };

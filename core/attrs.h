@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "gradus/core/dtype.h"
@@ -41,12 +42,26 @@ struct AttrField {
 struct EnumValue {
   int index;
   std::span<const char* const> names;
+  const char* name() const { return names[static_cast<std::size_t>(index)]; }
 };
 
-// Sees every field of an attribute struct. Readers look; writers (parsers) assign through the reference.
+// A field itself, of one of the types that fields can have.
+using AttrRef = std::variant<bool*, std::int64_t*, double*, Number*, std::string*, DType*, Shape*,
+                             std::vector<std::int64_t>*, Tensor*, EnumValue*>;
+
+// One function per type, or per several, for std::visit(Overloaded{...}, value).
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+// Sees every field of an attribute struct. Readers look; writers (parsers) assign through the pointer.
 class AttrVisitor {
  public:
   virtual ~AttrVisitor() = default;
+  virtual void field(const AttrField& field, AttrRef value) = 0;
 
   template <class T>
   void operator()(const char* name, T& value, const char* doc = "", bool optional = false) {
@@ -54,23 +69,12 @@ class AttrVisitor {
     if constexpr (std::is_enum_v<T> && !std::is_same_v<T, DType>) {
       EnumValue e{static_cast<int>(value), EnumNames<T>::values};
       check_enumerator(f, e);
-      field(f, e);
+      field(f, &e);
       value = static_cast<T>(e.index);
     } else {
-      field(f, value);
+      field(f, &value);
     }
   }
-
-  virtual void field(const AttrField&, bool&) = 0;
-  virtual void field(const AttrField&, std::int64_t&) = 0;
-  virtual void field(const AttrField&, double&) = 0;
-  virtual void field(const AttrField&, Number&) = 0;
-  virtual void field(const AttrField&, std::string&) = 0;
-  virtual void field(const AttrField&, DType&) = 0;
-  virtual void field(const AttrField&, Shape&) = 0;
-  virtual void field(const AttrField&, std::vector<std::int64_t>&) = 0;
-  virtual void field(const AttrField&, Tensor&) = 0;
-  virtual void field(const AttrField&, EnumValue&) = 0;
 
  private:
   // Throws InvalidArgument for a value without a name, such as static_cast<Padding>(7).

@@ -8,8 +8,7 @@ std::string file_and_line(SourceLocation location) {
 }
 
 std::string Caller::text() const {
-  return "[" + std::string(function) + " '" + std::string(name.empty() ? function : name) + "' at " +
-         file_and_line(location) + "]";
+  return "[" + std::string(function) + " '" + std::string(name()) + "' at " + file_and_line(at.location) + "]";
 }
 
 void Caller::fail(const std::string& message) const { throw invalid_argument(text() + " " + message); }

@@ -31,31 +31,27 @@ Json double_to_json(double value) {
   return fmt::format("0x{:016x}", std::bit_cast<std::uint64_t>(value));
 }
 
+Json tensor_to_json(const Tensor& tensor) {
+  if (!tensor.defined()) return nullptr;
+  return {{"dtype", dtype_name(tensor.dtype())},
+          {"shape", shape_to_json(tensor.shape())},
+          {"base64", base64_encode(tensor.raw(), tensor.bytes())}};
+}
+
 class AttrWriter final : public AttrVisitor {
  public:
-  void field(const AttrField& f, bool& v) override { json[f.name] = v; }
-  void field(const AttrField& f, std::int64_t& v) override { json[f.name] = v; }
-  void field(const AttrField& f, double& v) override { json[f.name] = double_to_json(v); }
-  void field(const AttrField& f, Number& v) override {
-    if (v.is_integer()) {
-      json[f.name] = v.integer();
-    } else {
-      json[f.name] = double_to_json(v.real());
-    }
-  }
-  void field(const AttrField& f, std::string& v) override { json[f.name] = v; }
-  void field(const AttrField& f, DType& v) override { json[f.name] = dtype_name(v); }
-  void field(const AttrField& f, Shape& v) override { json[f.name] = shape_to_json(v); }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override { json[f.name] = v; }
-  void field(const AttrField& f, EnumValue& v) override { json[f.name] = v.names[static_cast<std::size_t>(v.index)]; }
-  void field(const AttrField& f, Tensor& v) override {
-    if (!v.defined()) {
-      json[f.name] = nullptr;
-    } else {
-      json[f.name] = {{"dtype", dtype_name(v.dtype())},
-                      {"shape", shape_to_json(v.shape())},
-                      {"base64", base64_encode(v.raw(), v.bytes())}};
-    }
+  void field(const AttrField& f, AttrRef value) override {
+    json[f.name] =
+        std::visit(Overloaded{
+                       [](auto* v) -> Json { return *v; },
+                       [](double* v) { return double_to_json(*v); },
+                       [](Number* v) { return v->is_integer() ? Json(v->integer()) : double_to_json(v->real()); },
+                       [](DType* v) -> Json { return dtype_name(*v); },
+                       [](Shape* v) { return shape_to_json(*v); },
+                       [](Tensor* v) { return tensor_to_json(*v); },
+                       [](EnumValue* v) -> Json { return v->name(); },
+                   },
+                   value);
   }
   Json json = Json::object();
 };
@@ -117,72 +113,27 @@ class Reader {
 class AttrReader final : public AttrVisitor {
  public:
   AttrReader(const Json& json, const Reader& read) : json_(json), read_(read) {}
-  void field(const AttrField& f, bool& v) override {
-    if (absent(f)) return;
-    if (!get(f).is_boolean()) read_.fail(fmt::format("'{}' must be true or false", f.name));
-    v = get(f).get<bool>();
-  }
-  void field(const AttrField& f, std::int64_t& v) override {
-    if (!absent(f)) v = read_.integer(get(f), f.name);
-  }
-  void field(const AttrField& f, double& v) override {
-    if (!absent(f)) v = real(get(f), f.name);
-  }
-  void field(const AttrField& f, Number& v) override {
-    if (absent(f)) return;
-    const Json& value = get(f);
-    v = value.is_number_integer() ? Number(read_.integer(value, f.name)) : Number(real(value, f.name));
-  }
-  void field(const AttrField& f, std::string& v) override {
-    if (!absent(f)) v = read_.text(get(f), f.name);
-  }
-  void field(const AttrField& f, DType& v) override {
-    if (!absent(f)) v = read_.dtype(get(f), f.name);
-  }
-  void field(const AttrField& f, Shape& v) override {
-    if (!absent(f)) v = read_.shape(get(f), f.name);
-  }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
-    if (!absent(f)) v = read_.integers(get(f), f.name);
-  }
-  void field(const AttrField& f, EnumValue& v) override {
-    if (absent(f)) return;
-    const std::string name = read_.text(get(f), f.name);
-    for (std::size_t i = 0; i < v.names.size(); ++i) {
-      if (name == v.names[i]) {
-        v.index = static_cast<int>(i);
-        return;
-      }
-    }
-    read_.fail(fmt::format("'{}' has no value '{}'", f.name, name));
-  }
-  void field(const AttrField& f, Tensor& v) override {
+  void field(const AttrField& f, AttrRef value) override {
     if (absent(f)) return;
     const Json& json = get(f);
-    v = Tensor();
-    if (json.is_null()) return;
-    read_.allow_only(json, {"dtype", "shape", "base64"});
-    const DType dtype = read_.dtype(read_.member(json, "dtype"), f.name);
-    const Shape shape = read_.shape(read_.member(json, "shape"), f.name);
-    const std::string text = read_.text(read_.member(json, "base64"), f.name);
-    // The text bounds the size before memory is asked for.
-    std::int64_t bytes = 0;
-    if (!shape.fully_known() ||
-        !checked_multiply(count_of(shape), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
-        static_cast<std::size_t>(bytes) > text.size()) {
-      read_.fail(fmt::format("'{}' has {} characters of data for {} {}", f.name, text.size(), dtype_name(dtype),
-                             shape.to_string()));
-    }
-    Tensor tensor(dtype, shape);
-    if (!base64_decode(text, tensor.raw(), tensor.bytes())) {
-      read_.fail(fmt::format("'{}' does not hold the data of {} {}", f.name, dtype_name(dtype), shape.to_string()));
-    }
-    if (dtype == DType::kBool) {
-      const auto* elements = static_cast<const unsigned char*>(tensor.raw());
-      if (std::any_of(elements, elements + tensor.bytes(), [](unsigned char c) { return c > 1; }))
-        read_.fail(fmt::format("'{}' holds bools other than 0 and 1", f.name));
-    }
-    v = tensor;
+    std::visit(Overloaded{
+                   [&](bool* v) {
+                     if (!json.is_boolean()) read_.fail(fmt::format("'{}' must be true or false", f.name));
+                     *v = json.get<bool>();
+                   },
+                   [&](std::int64_t* v) { *v = read_.integer(json, f.name); },
+                   [&](double* v) { *v = real(json, f.name); },
+                   [&](Number* v) {
+                     *v = json.is_number_integer() ? Number(read_.integer(json, f.name)) : Number(real(json, f.name));
+                   },
+                   [&](std::string* v) { *v = read_.text(json, f.name); },
+                   [&](DType* v) { *v = read_.dtype(json, f.name); },
+                   [&](Shape* v) { *v = read_.shape(json, f.name); },
+                   [&](std::vector<std::int64_t>* v) { *v = read_.integers(json, f.name); },
+                   [&](Tensor* v) { *v = json.is_null() ? Tensor() : tensor(json, f.name); },
+                   [&](EnumValue* v) { v->index = enumerator(*v, json, f.name); },
+               },
+               value);
   }
 
   void refuse_unknown_fields(const std::string& op) const {
@@ -206,6 +157,36 @@ class AttrReader final : public AttrVisitor {
       read_.fail(fmt::format("'{}' must be a number or its bits; got '{}'", name, bits));
     }
     return std::bit_cast<double>(static_cast<std::uint64_t>(std::stoull(bits, nullptr, 16)));
+  }
+  int enumerator(const EnumValue& e, const Json& json, const char* name) const {
+    const std::string wanted = read_.text(json, name);
+    const auto found = std::find(e.names.begin(), e.names.end(), wanted);
+    if (found == e.names.end()) read_.fail(fmt::format("'{}' has no value '{}'", name, wanted));
+    return static_cast<int>(found - e.names.begin());
+  }
+  Tensor tensor(const Json& json, const char* name) const {
+    read_.allow_only(json, {"dtype", "shape", "base64"});
+    const DType dtype = read_.dtype(read_.member(json, "dtype"), name);
+    const Shape shape = read_.shape(read_.member(json, "shape"), name);
+    const std::string text = read_.text(read_.member(json, "base64"), name);
+    // The text bounds the size before memory is asked for.
+    std::int64_t bytes = 0;
+    if (!shape.fully_known() ||
+        !checked_multiply(count_of(shape), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
+        static_cast<std::size_t>(bytes) > text.size()) {
+      read_.fail(fmt::format("'{}' has {} characters of data for {} {}", name, text.size(), dtype_name(dtype),
+                             shape.to_string()));
+    }
+    Tensor tensor(dtype, shape);
+    if (!base64_decode(text, tensor.raw(), tensor.bytes())) {
+      read_.fail(fmt::format("'{}' does not hold the data of {} {}", name, dtype_name(dtype), shape.to_string()));
+    }
+    if (dtype == DType::kBool) {
+      const auto* elements = static_cast<const unsigned char*>(tensor.raw());
+      if (std::any_of(elements, elements + tensor.bytes(), [](unsigned char c) { return c > 1; }))
+        read_.fail(fmt::format("'{}' holds bools other than 0 and 1", name));
+    }
+    return tensor;
   }
   std::int64_t count_of(const Shape& shape) const {
     try {
@@ -308,8 +289,7 @@ void add_node_from_json(const Json& json, Graph& graph) {
   }
   const DeviceScope device(graph, json.contains("device") ? read.text(json["device"], "device") : "");
   const ControlScope after(graph, control);
-  const Node& node =
-      graph.add_node(def.name, std::move(inputs), attrs, name, SourceLocation{file.c_str(), static_cast<int>(line)});
+  const Node& node = graph.add_node(def.name, std::move(inputs), attrs, {name, {file.c_str(), static_cast<int>(line)}});
   check_outputs(node, json, read);
 }
 

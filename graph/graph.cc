@@ -17,25 +17,27 @@ namespace {
 class InferContext final : public ShapeContext {
  public:
   InferContext(const Attrs& attrs, std::vector<TensorInfo> inputs, ValueLookup input_value,
-               const ConditionalLookup* input_value_if = nullptr)
-      : lookup_(input_value), conditional_(input_value_if) {
+               const std::vector<Output>& operands)
+      : lookup_(input_value), operands_(operands) {
     attrs_ = &attrs;
     inputs_ = std::move(inputs);
   }
-  std::optional<IntValues> input_value(int i) override {
+  std::optional<IntValues> input_symbols(int i) override {
     const DType dtype = input_dtype(i);
     if (dtype != DType::kInt32 && dtype != DType::kInt64) return std::nullopt;
     return lookup_(i);
   }
-  std::optional<IntValues> input_value_if(int i, int j, const Shape& shape_of_j) override {
-    const DType dtype = input_dtype(i);
-    if (conditional_ == nullptr || (dtype != DType::kInt32 && dtype != DType::kInt64)) return std::nullopt;
-    return (*conditional_)(i, j, shape_of_j);
+  // Node, result and dimension in one number.
+  std::int64_t dimension_symbol(int i, int d) const override {
+    constexpr std::int64_t kResults = 1 << 21, kDimensions = Shape::kMaxRank;
+    if (static_cast<std::size_t>(i) >= operands_.size()) return kUnknownValue;
+    const Output& x = operands_[static_cast<std::size_t>(i)];
+    return kUnknownValue + 1 + (std::int64_t{x.node().id()} * kResults + x.index()) * kDimensions + d;
   }
 
  private:
   ValueLookup lookup_;
-  const ConditionalLookup* conditional_;
+  const std::vector<Output>& operands_;  // none in plans
 };
 
 std::string base_name(std::string_view path) { return std::string(path.substr(path.find_last_of('/') + 1)); }
@@ -129,27 +131,19 @@ auto guarded(const OpDef& def, const char* what, F&& function) {
 // Follows an integer value back through the graph, each output once.
 class ValueSearch {
  public:
-  // As if `other` had the shape `shape_of_other`; a default-made Output for none.
-  ValueSearch(const Output& other, const Shape& shape_of_other) : other_(other), shape_of_other_(shape_of_other) {}
-
   std::optional<IntValues> find(const Output& output) {
-    if (output.index() != 0 || output == other_ || depth_ == kMaxValueDepth) return std::nullopt;
+    if (output.index() != 0 || depth_ == kMaxValueDepth) return std::nullopt;
     if (const auto known = found_.find(output); known != found_.end()) return known->second;
     const Node& node = output.node();
-    std::vector<TensorInfo> infos = infos_of(node.inputs());
-    for (std::size_t i = 0; i < infos.size(); ++i) {
-      if (node.inputs()[i] == other_) infos[i].shape = shape_of_other_;
-    }
     ++depth_;
-    std::optional<IntValues> value = infer_value(node.def(), node.attrs(), std::move(infos), node.output_info(0),
-                                                 [&](int i) { return find(node.input(i)); });
+    std::optional<IntValues> value = infer_value(
+        node.def(), node.attrs(), infos_of(node.inputs()), node.output_info(0),
+        [&](int i) { return find(node.input(i)); }, node.inputs());
     --depth_;
     return found_[output] = std::move(value);
   }
 
  private:
-  const Output other_;
-  const Shape shape_of_other_;
   int depth_ = 0;
   std::unordered_map<Output, std::optional<IntValues>> found_;
 };
@@ -157,18 +151,19 @@ class ValueSearch {
 }  // namespace
 
 std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
-                                     ValueLookup input_value, const ConditionalLookup* input_value_if) {
-  InferContext context(attrs, std::move(inputs), input_value, input_value_if);
+                                     ValueLookup input_value, const std::vector<Output>& operands) {
+  InferContext context(attrs, std::move(inputs), input_value, operands);
   guarded(def, "shape", [&] { def.shape(context); });
   check_outputs(def, context.outputs().size());
   return context.outputs();
 }
 
 std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
-                                     const TensorInfo& output, ValueLookup input_value) {
+                                     const TensorInfo& output, ValueLookup input_value,
+                                     const std::vector<Output>& operands) {
   if (def.value == nullptr || (output.dtype != DType::kInt32 && output.dtype != DType::kInt64)) return std::nullopt;
   if (!output.shape.fully_known() || output.shape.num_elements() > kMaxTrackedValues) return std::nullopt;
-  InferContext context(attrs, std::move(inputs), input_value);
+  InferContext context(attrs, std::move(inputs), input_value, operands);
   std::optional<IntValues> value = guarded(def, "value", [&] { return def.value(context); });
   if (value && static_cast<std::int64_t>(value->size()) != output.shape.num_elements()) {
     throw internal_error("the value function of " + def.name + " returned a wrong number of values");
@@ -179,13 +174,12 @@ std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::
 Graph::Graph(const OpRegistry& ops) : ops_(&ops), mutex_(std::make_unique<GraphMutex>()) {}
 Graph::~Graph() = default;
 
-Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
-                      SourceLocation location) {
-  location = LocationScope::outermost(location);
+Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at) {
+  at.location = LocationScope::outermost(at.location);
   // A gradient node points at the user's forward line, not into the rule that made it.
-  const std::string file = forward_node_ != nullptr ? forward_node_->file() : base_name(location.file);
-  const int line = forward_node_ != nullptr ? forward_node_->line() : location.line;
-  const std::string full = name_prefix_ + std::string(name.empty() ? op : name);
+  const std::string file = forward_node_ != nullptr ? forward_node_->file() : base_name(at.location.file);
+  const int line = forward_node_ != nullptr ? forward_node_->line() : at.location.line;
+  const std::string full = name_prefix_ + std::string(at.name.empty() ? op : at.name);
   const OpDef* def = nullptr;
   std::vector<TensorInfo> outputs;
   try {
@@ -193,13 +187,9 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
     check_arity(*def, inputs.size());
     check_inputs(*this, *def, inputs);
     check_attrs(*def, attrs);
-    const auto operand = [&](int i) { return inputs.at(static_cast<std::size_t>(i)); };
-    const auto value_if = [&](int i, int j, const Shape& shape) {
-      return known_value_if(operand(i), operand(j), shape);
-    };
-    const ConditionalLookup conditional(value_if);
-    outputs = infer_shapes(
-        *def, attrs, infos_of(inputs), [&](int i) { return known_value(operand(i)); }, &conditional);
+    ValueSearch values;
+    const auto value = [&](int i) { return values.find(inputs.at(static_cast<std::size_t>(i))); };
+    outputs = infer_shapes(*def, attrs, infos_of(inputs), value, inputs);
   } catch (const Error& error) {
     throw Error(error.code(), fmt::format("[{} '{}' at {}:{}] {}", op, full, file, line, error.what()));
   }
@@ -274,12 +264,7 @@ std::vector<Output> Graph::collection(const std::string& name) const {
 }
 
 std::optional<IntValues> Graph::known_value(const Output& output) const {
-  return ValueSearch(Output(), {}).find(output);
-}
-
-std::optional<IntValues> Graph::known_value_if(const Output& output, const Output& other,
-                                               const Shape& shape_of_other) const {
-  return ValueSearch(other, shape_of_other).find(output);
+  return without_symbols(ValueSearch().find(output));
 }
 
 Output Graph::absent(std::string why) {
@@ -301,19 +286,17 @@ Graph& graph_of(const Caller& caller, const char* what, const Output& operand) {
   return operand.graph();
 }
 
-Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
-               SourceLocation location) {
-  const Caller caller{op, name, location};
+Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at) {
+  const Caller caller{op, at};
   if (inputs.empty()) caller.fail("needs at least one input");
   const auto valid = std::find_if(inputs.begin(), inputs.end(), [](const Output& input) { return input.valid(); });
   if (valid == inputs.end()) caller.fail(nothing_text(0, op_registry().find(op), inputs[0]));
   Graph& graph = valid->graph();
-  return graph.add_node(op, std::move(inputs), std::move(attrs), name, location);
+  return graph.add_node(op, std::move(inputs), std::move(attrs), at);
 }
 
-Output add_op(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
-              SourceLocation location) {
-  return add_node(op, std::move(inputs), std::move(attrs), name, location).output(0);
+Output add_op(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at) {
+  return add_node(op, std::move(inputs), std::move(attrs), at).output(0);
 }
 
 }  // namespace gradus

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gradus/core/at.h"
 #include "gradus/core/caller.h"
 #include "gradus/graph/node.h"
 
@@ -32,12 +33,10 @@ class Graph {
   // Adds a node and runs its shape function. `name` is made unique within the current name scope; empty means the op's name.
   // `attrs` are the op's own struct, {} where it has none. Throws NotFound (unknown op, with the nearest names) or
   // InvalidArgument, with `[Op 'name' at file:line]` in front; the graph is then unchanged.
-  Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
-                 SourceLocation location = SourceLocation::current());
+  Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at = {});
   // The same for ops with one result.
-  Output add(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
-             SourceLocation location = SourceLocation::current()) {
-    return add_node(op, std::move(inputs), std::move(attrs), name, location).output(0);
+  Output add(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at = {}) {
+    return add_node(op, std::move(inputs), std::move(attrs), at).output(0);
   }
 
   int num_nodes() const { return static_cast<int>(nodes_.size()); }
@@ -59,8 +58,6 @@ class Graph {
 
   // What is known of an integer output's value without running anything; nullopt when nothing is.
   std::optional<IntValues> known_value(const Output& output) const;
-  // The same if `other` had the shape `shape_of_other`.
-  std::optional<IntValues> known_value_if(const Output& output, const Output& other, const Shape& shape_of_other) const;
 
   // An Output that refers to nothing, with the reason that errors give when it is used.
   Output absent(std::string why);
@@ -98,27 +95,28 @@ class Graph {
 
 // For builder functions: Graph::add_node in the graph that the inputs belong to. Throws InvalidArgument, with the op and the
 // caller's line, when none of them refers to anything.
-Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
-               SourceLocation location = SourceLocation::current());
+Node& add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at = {});
 // The same for ops with one result:
-//   Output swish(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current()) {
-//     return add_op("Swish", {x}, SwishAttrs{}, name, location);
-//   }
-Output add_op(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
-              SourceLocation location = SourceLocation::current());
+//   Output swish(const Output& x, At at = {}) { return add_op("Swish", {x}, SwishAttrs{}, at); }
+Output add_op(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at = {});
+// For builders that take name and line apart.
+inline Output add_op(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+                     SourceLocation location) {
+  return add_op(op, std::move(inputs), std::move(attrs), At{name, location});
+}
 // Throws InvalidArgument in the caller's name when `operand` refers to nothing; `what` is its name in the text.
 void require_valid(const Caller& caller, const char* what, const Output& operand);
 // The graph of such an operand, for builders of several nodes.
 Graph& graph_of(const Caller& caller, const char* what, const Output& operand);
 
-// The outputs of an op's shape function for given inputs. `input_value(i)` answers what is known of operand i.
+// The outputs of an op's shape function for given inputs. `input_value(i)` answers what is known of operand i; `operands` give the
+// symbols of unknown dimensions, where the inputs are a graph's outputs.
 using ValueLookup = FunctionRef<std::optional<IntValues>(int)>;
-// `input_value_if(i, j, shape)` answers the same for operand i if operand j had that shape (ShapeContext::input_value_if).
-using ConditionalLookup = FunctionRef<std::optional<IntValues>(int, int, const Shape&)>;
 std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
-                                     ValueLookup input_value, const ConditionalLookup* input_value_if = nullptr);
+                                     ValueLookup input_value, const std::vector<Output>& operands = {});
 // The op's value function on given inputs; nullopt when it has none, or the output is not a small integer tensor.
 std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
-                                     const TensorInfo& output, ValueLookup input_value);
+                                     const TensorInfo& output, ValueLookup input_value,
+                                     const std::vector<Output>& operands = {});
 
 }  // namespace gradus

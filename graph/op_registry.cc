@@ -98,6 +98,11 @@ void ShapeContext::require_same_dtype(int first_input, int last_input) const {
   }
 }
 
+std::optional<IntValues> without_symbols(std::optional<IntValues> values) {
+  if (values) std::replace_if(values->begin(), values->end(), is_unknown, kUnknownValue);
+  return values;
+}
+
 void ShapeContext::require_floating(int i, const char* name) const {
   if (!is_floating(input_dtype(i))) {
     fail(fmt::format("{} must be float16, float32 or float64; got {}", name, dtype_name(input_dtype(i))));

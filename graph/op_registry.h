@@ -20,6 +20,12 @@ namespace gradus {
 // number that a program would use: INT64_MIN, for one, is an ordinary value (as a bound of a slice it means "from the start").
 using IntValues = std::vector<std::int64_t>;
 inline constexpr std::int64_t kUnknownValue = INT64_MIN + 0x5eed'0ddb'a11;
+// An unknown value that is the unknown size of some tensor's dimension has a name, its symbol: equal symbols are equal sizes. They are
+// the numbers above kUnknownValue, one per dimension of a graph's outputs, and are seen only where they are asked for
+// (ShapeContext::input_symbols).
+inline constexpr std::int64_t kSymbols = std::int64_t{1} << 56;
+constexpr bool is_unknown(std::int64_t value) { return value >= kUnknownValue && value < kUnknownValue + kSymbols; }
+std::optional<IntValues> without_symbols(std::optional<IntValues> values);
 // Larger tensors are not followed.
 inline constexpr std::int64_t kMaxTrackedValues = 64;
 // Nor are values that come from further away in the graph: following them is recursive.
@@ -41,12 +47,11 @@ class ShapeContext {
   DType input_dtype(int i) const { return input(i).dtype; }
   // The values of an int32 or int64 operand where they can be known: constants, shape(x), slices, concats and sums of those,
   // and, when a plan is compiled, fed tensors. nullopt when nothing is known.
-  virtual std::optional<IntValues> input_value(int i) = 0;
-  // What input_value(i) would be if operand j had the shape `shape_of_j`; nullopt where this cannot be said. It lets a shape
-  // function find out which unknown values are really operand j's unknown dimensions.
-  virtual std::optional<IntValues> input_value_if(int /*i*/, int /*j*/, const Shape& /*shape_of_j*/) {
-    return std::nullopt;
-  }
+  std::optional<IntValues> input_value(int i) { return without_symbols(input_symbols(i)); }
+  // The same with symbols for unknown sizes of dimensions. Value functions that only move elements pass them on.
+  virtual std::optional<IntValues> input_symbols(int i) = 0;
+  // The symbol of dimension d of operand i; kUnknownValue where it has none, as in plans.
+  virtual std::int64_t dimension_symbol(int /*i*/, int /*d*/) const { return kUnknownValue; }
   template <class T>
   const T& attrs() const {
     return attrs_->get<T>();
@@ -118,6 +123,37 @@ struct OpDef {
   bool variadic_outputs() const;
   bool is_host_operand(std::size_t i) const;
 };
+
+// An OpDef written as a chain, each call naming the field that it sets:
+//   registry.add(def("Concat", {"values..."}, {"y"}, concat_shape, "The values one after another along one dimension.")
+//                    .attrs(ConcatAttrs{})
+//                    .value(concat_value));
+class Definition {
+ public:
+  explicit Definition(OpDef start) : def_(std::move(start)) {}
+  Definition& attrs(Attrs defaults) { return set(def_.attrs, std::move(defaults)); }
+  Definition& value(ValueFn function) { return set(def_.value, function); }
+  Definition& kind(OpKind k) { return set(def_.kind, k); }
+  Definition& effect(Effect e) { return set(def_.effect, e); }
+  Definition& kernel_dtype(int operand) { return set(def_.kernel_dtype, operand); }
+  // Effect::kMutates: the first `count` inputs.
+  Definition& mutates(int count = 1) { return effect(Effect::kMutates).set(def_.mutable_inputs, count); }
+  Definition& inplace(std::vector<int> inputs) { return set(def_.inplace_inputs, std::move(inputs)); }
+  Definition& host(std::vector<int> inputs) { return set(def_.host_operands, std::move(inputs)); }
+  operator OpDef() const { return def_; }
+
+ private:
+  template <class T>
+  Definition& set(T& field, T content) {
+    field = std::move(content);
+    return *this;
+  }
+  OpDef def_;
+};
+inline Definition def(std::string name, std::vector<std::string> inputs, std::vector<std::string> outputs,
+                      ShapeFn shape, std::string summary) {
+  return Definition({std::move(name), std::move(inputs), std::move(outputs), shape, NoAttrs{}, std::move(summary)});
+}
 
 class OpRegistry {
  public:

@@ -9,7 +9,7 @@
 #include "gradus/nn/errors.h"
 #include "gradus/ops/accumulation.h"
 #include "gradus/ops/binary.h"
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
 #include "gradus/ops/reduction.h"
 
 namespace gradus::nn {
@@ -17,7 +17,7 @@ namespace {
 
 void check_norm(const char* function, double max_norm, SourceLocation location) {
   if (!(max_norm > 0.0)) {
-    fail(function, "", location, fmt::format("max_norm must be positive (infinity clips nothing); got {}", max_norm));
+    fail(function, location, fmt::format("max_norm must be positive (infinity clips nothing); got {}", max_norm));
   }
 }
 
@@ -25,12 +25,12 @@ void check_tensors(const char* function, const std::vector<Output>& tensors, Sou
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const Output& t = tensors[i];
     if (!t.valid()) {
-      fail(function, "", location,
+      fail(function, location,
            fmt::format("one of the tensors refers to nothing (number {} of {}; leave it out): {}", i + 1,
                        tensors.size(), t.absence()));
     }
     if (!is_floating(t.dtype())) {
-      fail(function, t.name(), location, fmt::format("norms are of floating tensors; got {}", dtype_name(t.dtype())));
+      fail(function, {t.name(), location}, fmt::format("norms are of floating tensors; got {}", dtype_name(t.dtype())));
     }
   }
 }
@@ -55,7 +55,7 @@ Output shortened(const Output& x, const Output& norm, double max_norm) {
 }  // namespace
 
 Output global_norm(const std::vector<Output>& tensors, SourceLocation location) {
-  if (tensors.empty()) fail("global_norm", "", location, "needs at least one tensor");
+  if (tensors.empty()) fail("global_norm", location, "needs at least one tensor");
   check_tensors("global_norm", tensors, location);
   const NameScope scope(tensors[0].graph(), "global_norm");
   const bool any_float64 =
@@ -79,7 +79,7 @@ Output clip_by_norm(const Output& x, double max_norm, const std::vector<std::int
   check_tensors("clip_by_norm", {x}, location);
   if (std::isinf(max_norm)) return x;
   const NameScope scope(x.graph(), "clip_by_norm");
-  const Output norm = reduce_euclidean_norm(accumulated(x), axes, /*keep_dims=*/true, "norm", location);
+  const Output norm = reduce_euclidean_norm(accumulated(x), axes, /*keep_dims=*/true, {"norm", location});
   return shortened(x, as_dtype(norm, DType::kFloat64), max_norm);
 }
 

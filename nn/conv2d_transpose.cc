@@ -10,10 +10,11 @@
 #include "gradus/nn/variables.h"
 #include "gradus/ops/bias_add.h"
 #include "gradus/ops/binary.h"
+#include "gradus/ops/concat.h"
 #include "gradus/ops/conv2d.h"
-#include "gradus/ops/layout.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/slice.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::nn {
@@ -81,9 +82,9 @@ Output output_sizes(const Place& place, const Output& x, const Conv2DTransposeOp
     const int axis = i == 0 ? axes.height : axes.width;
     const std::int64_t in = x.shape()[axis], stride = o.strides[i], beyond = size_beyond_stride(o, i);
     if (in == kUnknownDim) {
-      const Output size = strided_slice(shape(x, "", location), {axis}, {axis + 1}, {}, {}, "", location);
+      const Output size = strided_slice(shape(x, location), {axis}, {axis + 1}, {}, {}, location);
       const Operand times(static_cast<double>(stride), location), plus(static_cast<double>(beyond), location);
-      parts.push_back(add(multiply(size, times, "", location), plus, "", location));
+      parts.push_back(add(multiply(size, times, location), plus, location));
       continue;
     }
     std::int64_t out = 0;
@@ -94,36 +95,35 @@ Output output_sizes(const Place& place, const Output& x, const Conv2DTransposeOp
     known.push_back(static_cast<std::int32_t>(out));
     parts.emplace_back();
   }
-  if (known.size() == 2) return constant(x.graph(), known, "output_sizes", location);
+  if (known.size() == 2) return constant(x.graph(), known, {"output_sizes", location});
   for (Output& part : parts) {
-    if (!part.valid()) part = constant(x.graph(), known, "output_size", location);
+    if (!part.valid()) part = constant(x.graph(), known, {"output_size", location});
   }
-  return concat(parts, 0, "output_sizes", location);
+  return concat(parts, 0, {"output_sizes", location});
 }
 
 }  // namespace
 
-Output conv2d_transpose(const Output& x, const Conv2DTransposeOptions& o, std::string_view name,
-                        SourceLocation location) {
-  const Place place("conv2d_transpose", name, location);
+Output conv2d_transpose(const Output& x, const Conv2DTransposeOptions& o, At at) {
+  const Place place("conv2d_transpose", at);
   const std::int64_t channels = check(place, x, o);
   Graph& graph = x.graph();
-  const NameScope scope(graph, name);
+  const NameScope scope(graph, at.name);
   const double taps = static_cast<double>(o.kernel[0] * o.kernel[1]);
   const Fans fans{taps * static_cast<double>(channels), taps * static_cast<double>(o.filters)};
   const Output kernel = get_variable(graph, "kernel", x.dtype(), {o.kernel[0], o.kernel[1], o.filters, channels},
-                                     o.kernel_initializer.with_fans(fans), {.l2 = o.l2}, location);
+                                     o.kernel_initializer.with_fans(fans), {.l2 = o.l2}, at.location);
   const auto per_dimension = [&](const Size2& v) { return image_shape(o.data_format, 1, v[0], v[1], 1).dims(); };
   const Conv2DAttrs attrs{.strides = per_dimension(o.strides),
                           .padding = o.padding,
                           .use_cudnn_on_gpu = o.use_cudnn_on_gpu,
                           .data_format = o.data_format,
                           .dilations = per_dimension(o.dilations)};
-  const Output y =
-      gradus::conv2d_transpose(x, kernel, output_sizes(place, x, o, location), attrs, "conv_transpose", location);
+  const Output y = gradus::conv2d_transpose(x, kernel, output_sizes(place, x, o, at.location), attrs,
+                                            {"conv_transpose", at.location});
   if (!o.use_bias) return y;
-  const Output bias = get_variable(graph, "bias", x.dtype(), {o.filters}, o.bias_initializer, {}, location);
-  return bias_add(y, bias, {.data_format = o.data_format}, "bias_add", location);
+  const Output bias = get_variable(graph, "bias", x.dtype(), {o.filters}, o.bias_initializer, {}, at.location);
+  return bias_add(y, bias, {.data_format = o.data_format}, {"bias_add", at.location});
 }
 
 }  // namespace gradus::nn

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "gradus/nn/initializers.h"
@@ -38,8 +37,6 @@ struct Conv2DTransposeOptions {
 //
 // H and W may be unknown. fan_in counts C, fan_out counts filters, both times the taps. Throws InvalidArgument, with the
 // layer's name and the caller's line, for a rank other than 4, unknown channels, EXPLICIT padding, and options out of range.
-Output conv2d_transpose(const Output& x, const Conv2DTransposeOptions& options,
-                        std::string_view name = "conv2d_transpose",
-                        SourceLocation location = SourceLocation::current());
+Output conv2d_transpose(const Output& x, const Conv2DTransposeOptions& options, At at = "conv2d_transpose");
 
 }  // namespace gradus::nn

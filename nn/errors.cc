@@ -11,30 +11,30 @@ namespace {
 
 thread_local const Place* innermost_place = nullptr;
 
-std::string prefix_of(std::string_view function, std::string_view name, SourceLocation location) {
-  const SourceLocation line = LocationScope::outermost(location);
-  const std::string quoted = name.empty() ? std::string() : fmt::format(" '{}'", name);
+std::string prefix_of(std::string_view function, const At& at) {
+  const SourceLocation line = LocationScope::outermost(at.location);
+  const std::string quoted = at.name.empty() ? std::string() : fmt::format(" '{}'", at.name);
   return fmt::format("[nn::{}{} at {}] ", function, quoted, file_and_line(line));
 }
 
 }  // namespace
 
-void fail(std::string_view function, std::string_view name, SourceLocation location, const std::string& message) {
-  throw invalid_argument(prefix_of(function, name, location) + message);
+void fail(std::string_view function, At at, const std::string& message) {
+  throw invalid_argument(prefix_of(function, at) + message);
 }
 
-Place::Place(std::string_view function, std::string_view name, SourceLocation location)
-    : line_(location), function_(function), name_(name), location_(location), outer_(innermost_place) {
+Place::Place(std::string_view function, At at)
+    : line_(at.location), function_(function), at_(at), outer_(innermost_place) {
   innermost_place = this;
 }
 Place::~Place() { innermost_place = outer_; }
 const Place* Place::innermost() { return innermost_place; }
 
-void Place::fail(const std::string& message) const { nn::fail(function_, name_, location_, message); }
-std::string Place::prefix() const { return prefix_of(function_, name_, location_); }
+void Place::fail(const std::string& message) const { nn::fail(function_, at_, message); }
+std::string Place::prefix() const { return prefix_of(function_, at_); }
 
 void Place::check_name() const {
-  if (name_.empty()) fail("needs a name that is not empty: its variables and nodes are called NAME/...");
+  if (at_.name.empty()) fail("needs a name that is not empty: its variables and nodes are called NAME/...");
 }
 
 void Place::check_defined(const char* what, const Output& x) const {

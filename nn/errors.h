@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "gradus/core/at.h"
 #include "gradus/core/error.h"
-#include "gradus/core/source_location.h"
 #include "gradus/graph/location_scope.h"
 #include "gradus/graph/output.h"
 
@@ -13,14 +13,13 @@ namespace gradus::nn {
 
 // Throws InvalidArgument: "[nn::dense 'fc1' at train.cc:31] message"; the name is left out when it is empty. The line is that of
 // the outermost builder at work: where the user's program called the model, not where the model calls its layers.
-[[noreturn]] void fail(std::string_view function, std::string_view name, SourceLocation location,
-                       const std::string& message);
+[[noreturn]] void fail(std::string_view function, At at, const std::string& message);
 
 // One call of a public builder. While alive, all nodes that are added take the user's line (LocationScope), and helpers fail in
 // the builder's name. Belongs to the thread that makes it.
 class Place {
  public:
-  Place(std::string_view function, std::string_view name, SourceLocation location);
+  Place(std::string_view function, At at);
   ~Place();
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
@@ -43,8 +42,8 @@ class Place {
 
  private:
   LocationScope line_;
-  std::string_view function_, name_;
-  SourceLocation location_;
+  std::string_view function_;
+  At at_;
   const Place* outer_;
 };
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "gradus/core/philox.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/random.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::nn {

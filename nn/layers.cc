@@ -12,7 +12,7 @@
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/pooling.h"
 #include "gradus/ops/random.h"
-#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/reshape.h"
 
 namespace gradus::nn {
 namespace {
@@ -103,9 +103,9 @@ PoolAttrs pool_attrs(const Place& place, const char* op, const Output& x, const 
 
 }  // namespace
 
-Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, SourceLocation location) {
-  const Place place("conv2d", name, location);
-  const std::int64_t channels = check_convolution(place, name, x, o);
+Output conv2d(const Output& x, const Conv2DOptions& o, At at) {
+  const Place place("conv2d", at);
+  const std::int64_t channels = check_convolution(place, at.name, x, o);
   if (o.filters < 1) {
     place.fail(
         fmt::format("filters must be at least 1; got {} (.filters is the number of output channels, and must be given)",
@@ -116,27 +116,27 @@ Output conv2d(const Output& x, const Conv2DOptions& o, std::string_view name, So
         fmt::format("groups must divide the {} channels and the {} filters; got {}", channels, o.filters, o.groups));
   }
   Graph& graph = x.graph();
-  const NameScope scope(graph, name);
+  const NameScope scope(graph, at.name);
   const Shape kernel_shape{o.kernel[0], o.kernel[1], channels / o.groups, o.filters};
   // An input channel is seen by the filters of its group only.
   const double taps = static_cast<double>(o.kernel[0] * o.kernel[1]), groups = static_cast<double>(o.groups);
   const Fans fans{taps * static_cast<double>(channels) / groups, taps * static_cast<double>(o.filters) / groups};
   const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, o.kernel_initializer.with_fans(fans),
-                                     {.l2 = o.l2}, location);
-  const Output y = gradus::conv2d(
-      x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, o.use_cudnn_on_gpu), "conv", location);
+                                     {.l2 = o.l2}, at.location);
+  const Output y =
+      gradus::conv2d(x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, o.use_cudnn_on_gpu),
+                     {"conv", at.location});
   if (!o.use_bias) return y;
-  const Output bias = get_variable(graph, "bias", x.dtype(), {o.filters}, o.bias_initializer, {}, location);
-  return bias_add(y, bias, {.data_format = o.data_format}, "bias_add", location);
+  const Output bias = get_variable(graph, "bias", x.dtype(), {o.filters}, o.bias_initializer, {}, at.location);
+  return bias_add(y, bias, {.data_format = o.data_format}, {"bias_add", at.location});
 }
 
-Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::string_view name,
-                        SourceLocation location) {
-  const Place place("depthwise_conv2d", name, location);
-  const std::int64_t channels = check_convolution(place, name, x, o);
+Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, At at) {
+  const Place place("depthwise_conv2d", at);
+  const std::int64_t channels = check_convolution(place, at.name, x, o);
   if (o.multiplier < 1) place.fail(fmt::format("multiplier must be at least 1; got {}", o.multiplier));
   Graph& graph = x.graph();
-  const NameScope scope(graph, name);
+  const NameScope scope(graph, at.name);
   const Shape kernel_shape{o.kernel[0], o.kernel[1], channels, o.multiplier};
   // Drawn as the grouped convolution that it is, [rows, columns, 1, C * multiplier]: every output channel sees one input
   // channel, and that is seen by `multiplier` output channels.
@@ -149,17 +149,17 @@ Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, std::s
       return reshape(drawn(g, dtype, grouped), kernel_shape.dims());
     };
   }
-  const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, initializer, {.l2 = o.l2}, location);
+  const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, initializer, {.l2 = o.l2}, at.location);
   const Output y = gradus::depthwise_conv2d(
-      x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, true), "conv", location);
+      x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, true), {"conv", at.location});
   if (!o.use_bias) return y;
   const Output bias =
-      get_variable(graph, "bias", x.dtype(), {channels * o.multiplier}, o.bias_initializer, {}, location);
-  return bias_add(y, bias, {.data_format = o.data_format}, "bias_add", location);
+      get_variable(graph, "bias", x.dtype(), {channels * o.multiplier}, o.bias_initializer, {}, at.location);
+  return bias_add(y, bias, {.data_format = o.data_format}, {"bias_add", at.location});
 }
 
-Output dense(const Output& x, const DenseOptions& o, std::string_view name, SourceLocation location) {
-  const Place place("dense", name, location);
+Output dense(const Output& x, const DenseOptions& o, At at) {
+  const Place place("dense", at);
   place.check_name();
   place.check_defined("x", x);
   if (o.units < 1)
@@ -170,31 +170,31 @@ Output dense(const Output& x, const DenseOptions& o, std::string_view name, Sour
                x.shape().to_string());
   }
   place.check_floating("x", x);
-  check_initializer(place, name, "kernel", o.kernel_initializer);
-  if (o.use_bias) check_initializer(place, name, "bias", o.bias_initializer);
-  check_l2(place, name, o.l2);
+  check_initializer(place, at.name, "kernel", o.kernel_initializer);
+  if (o.use_bias) check_initializer(place, at.name, "bias", o.bias_initializer);
+  check_l2(place, at.name, o.l2);
   Graph& graph = x.graph();
-  const NameScope scope(graph, name);
-  const Output kernel =
-      get_variable(graph, "kernel", x.dtype(), {x.shape()[1], o.units}, o.kernel_initializer, {.l2 = o.l2}, location);
-  const Output y = matmul(x, kernel, {}, "matmul", location);
+  const NameScope scope(graph, at.name);
+  const Output kernel = get_variable(graph, "kernel", x.dtype(), {x.shape()[1], o.units}, o.kernel_initializer,
+                                     {.l2 = o.l2}, at.location);
+  const Output y = matmul(x, kernel, {}, {"matmul", at.location});
   if (!o.use_bias) return y;
-  const Output bias = get_variable(graph, "bias", x.dtype(), {o.units}, o.bias_initializer, {}, location);
-  return bias_add(y, bias, {}, "bias_add", location);
+  const Output bias = get_variable(graph, "bias", x.dtype(), {o.units}, o.bias_initializer, {}, at.location);
+  return bias_add(y, bias, {}, {"bias_add", at.location});
 }
 
-Output dropout(const Output& x, const DropoutOptions& o, std::string_view name, SourceLocation location) {
-  const Place place("dropout", name, location);
+Output dropout(const Output& x, const DropoutOptions& o, At at) {
+  const Place place("dropout", at);
   place.check_defined("x", x);
   if (!(o.rate >= 0.0 && o.rate < 1.0)) {
     place.fail(fmt::format("rate must be in [0, 1); got {} (it is the share of elements that become 0)", o.rate));
   }
   place.check_floating("x", x);
-  return o.training && o.rate > 0.0 ? gradus::dropout(x, o.rate, name, location) : x;
+  return o.training && o.rate > 0.0 ? gradus::dropout(x, o.rate, at) : x;
 }
 
-Output flatten(const Output& x, std::string_view name, SourceLocation location) {
-  const Place place("flatten", name, location);
+Output flatten(const Output& x, At at) {
+  const Place place("flatten", at);
   place.check_defined("x", x);
   if (x.shape().rank() < 1) place.fail("needs a batch dimension; got a scalar");
   std::int64_t features = 1;
@@ -203,17 +203,17 @@ Output flatten(const Output& x, std::string_view name, SourceLocation location) 
     if (!checked_multiply(features, x.shape()[i], &features))
       place.fail("the number of features does not fit in 63 bits; got shape " + x.shape().to_string());
   }
-  return reshape(x, {-1, features}, name, location);
+  return reshape(x, {-1, features}, at);
 }
 
-Output max_pool2d(const Output& x, const PoolOptions& o, std::string_view name, SourceLocation location) {
-  const Place place("max_pool2d", name, location);
-  return max_pool(x, pool_attrs(place, "max_pool", x, o), name, location);
+Output max_pool2d(const Output& x, const PoolOptions& o, At at) {
+  const Place place("max_pool2d", at);
+  return max_pool(x, pool_attrs(place, "max_pool", x, o), at);
 }
 
-Output avg_pool2d(const Output& x, const PoolOptions& o, std::string_view name, SourceLocation location) {
-  const Place place("avg_pool2d", name, location);
-  return avg_pool(x, pool_attrs(place, "avg_pool", x, o), name, location);
+Output avg_pool2d(const Output& x, const PoolOptions& o, At at) {
+  const Place place("avg_pool2d", at);
+  return avg_pool(x, pool_attrs(place, "avg_pool", x, o), at);
 }
 
 }  // namespace gradus::nn

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "gradus/nn/initializers.h"
@@ -28,8 +27,7 @@ struct Conv2DOptions {
   bool use_cudnn_on_gpu = true;
 };
 // x [N, H, W, C] -> [N, OH, OW, filters]; variables kernel [rows, columns, C / groups, filters] and bias [filters].
-Output conv2d(const Output& x, const Conv2DOptions& options, std::string_view name = "conv2d",
-              SourceLocation location = SourceLocation::current());
+Output conv2d(const Output& x, const Conv2DOptions& options, At at = "conv2d");
 
 struct DepthwiseConv2DOptions {
   std::int64_t multiplier = 1;  // output channels per input channel
@@ -44,9 +42,7 @@ struct DepthwiseConv2DOptions {
   double l2 = 0.0;
 };
 // x [N, H, W, C] -> [N, OH, OW, C * multiplier]; variables kernel [rows, columns, C, multiplier] and bias.
-Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& options,
-                        std::string_view name = "depthwise_conv2d",
-                        SourceLocation location = SourceLocation::current());
+Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& options, At at = "depthwise_conv2d");
 
 struct DenseOptions {
   std::int64_t units = 0;  // must be given
@@ -56,8 +52,7 @@ struct DenseOptions {
   double l2 = 0.0;
 };
 // x [N, in] -> x * kernel + bias [N, units].
-Output dense(const Output& x, const DenseOptions& options, std::string_view name = "dense",
-             SourceLocation location = SourceLocation::current());
+Output dense(const Output& x, const DenseOptions& options, At at = "dense");
 
 struct BatchNormOptions {
   bool training = true;    // normalise by the batch and update the moving averages; else by the moving averages
@@ -68,8 +63,7 @@ struct BatchNormOptions {
 // Ioffe and Szegedy, ICML 2015, over all dimensions but the channels. Variables gamma, beta (trainable), moving_mean,
 // moving_variance (float32 beside a float16 x); their updates go to the collection `update_ops`, and minimize() runs those of the
 // layers that it trains. A batch without elements leaves them as they are.
-Output batch_norm(const Output& x, const BatchNormOptions& options = {}, std::string_view name = "batch_norm",
-                  SourceLocation location = SourceLocation::current());
+Output batch_norm(const Output& x, const BatchNormOptions& options = {}, At at = "batch_norm");
 
 struct DropoutOptions {
   double rate = 0.5;  // of elements set to 0; the others are scaled by 1 / (1 - rate)
@@ -77,11 +71,10 @@ struct DropoutOptions {
 };
 // x of any shape -> the same shape; floating. In training each run draws other elements; otherwise the result is x itself. The
 // mean of the result is x (Srivastava et al., JMLR 2014, in the inverted form).
-Output dropout(const Output& x, const DropoutOptions& options, std::string_view name = "dropout",
-               SourceLocation location = SourceLocation::current());
+Output dropout(const Output& x, const DropoutOptions& options, At at = "dropout");
 
 // x [N, ...] of any dtype -> [N, product of the rest], in row-major order. The rest must be known; N need not be.
-Output flatten(const Output& x, std::string_view name = "flatten", SourceLocation location = SourceLocation::current());
+Output flatten(const Output& x, At at = "flatten");
 
 struct PoolOptions {
   Size2 size = 2;    // one number, or {rows, columns}
@@ -91,9 +84,7 @@ struct PoolOptions {
 };
 // x [N, H, W, C] -> [N, OH, OW, C], the largest element or the mean of every window; OH and OW as conv2d's with a kernel of this
 // size. Padding takes no part: the mean is over the elements that are there. No variables.
-Output max_pool2d(const Output& x, const PoolOptions& options = {}, std::string_view name = "max_pool2d",
-                  SourceLocation location = SourceLocation::current());
-Output avg_pool2d(const Output& x, const PoolOptions& options = {}, std::string_view name = "avg_pool2d",
-                  SourceLocation location = SourceLocation::current());
+Output max_pool2d(const Output& x, const PoolOptions& options = {}, At at = "max_pool2d");
+Output avg_pool2d(const Output& x, const PoolOptions& options = {}, At at = "avg_pool2d");
 
 }  // namespace gradus::nn

@@ -29,16 +29,16 @@ void check_logits(const Place& place, const Output& labels, const Output& logits
 // The mean over the batch of `cross_entropy` with the labels smoothed: -sum(((1 - s) * label + s / K) * log p) is
 // (1 - s) * cross_entropy - s * mean(log p).
 Output smoothed_mean(const Output& cross_entropy, const Output& logits, double s, SourceLocation location) {
-  if (s == 0.0) return reduce_mean(cross_entropy, {}, false, "mean", location);
-  const Output uniform = -reduce_mean(log_softmax(logits, "log_softmax", location), {-1}, false, "uniform", location);
-  return reduce_mean((1.0 - s) * cross_entropy + s * uniform, {}, false, "mean", location);
+  if (s == 0.0) return reduce_mean(cross_entropy, {}, false, {"mean", location});
+  const Output uniform =
+      -reduce_mean(log_softmax(logits, {"log_softmax", location}), {-1}, false, {"uniform", location});
+  return reduce_mean((1.0 - s) * cross_entropy + s * uniform, {}, false, {"mean", location});
 }
 
 }  // namespace
 
-Output mean_squared_error(const Output& targets, const Output& predictions, std::string_view name,
-                          SourceLocation location) {
-  const Place place("mean_squared_error", name, location);
+Output mean_squared_error(const Output& targets, const Output& predictions, At at) {
+  const Place place("mean_squared_error", at);
   place.check_name();
   place.check_defined("targets", targets);
   place.check_defined("predictions", predictions);
@@ -52,14 +52,13 @@ Output mean_squared_error(const Output& targets, const Output& predictions, std:
     place.fail(fmt::format("targets and predictions must have the same dtype; got {} and {} (cast() one of them)",
                            dtype_name(targets.dtype()), dtype_name(predictions.dtype())));
   }
-  const NameScope scope(targets.graph(), name);
-  return reduce_mean(squared_difference(predictions, targets, "squared_difference", location), {}, false, "mean",
-                     location);
+  const NameScope scope(targets.graph(), at.name);
+  return reduce_mean(squared_difference(predictions, targets, {"squared_difference", at.location}), {}, false,
+                     {"mean", at.location});
 }
 
-Output softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options,
-                    std::string_view name, SourceLocation location) {
-  const Place place("softmax_loss", name, location);
+Output softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options, At at) {
+  const Place place("softmax_loss", at);
   check_logits(place, labels, logits, options.label_smoothing);
   if (labels.dtype() != logits.dtype() || !labels.shape().compatible_with(logits.shape())) {
     place.fail(
@@ -68,14 +67,13 @@ Output softmax_loss(const Output& labels, const Output& logits, const SoftmaxLos
                     dtype_name(logits.dtype()), logits.shape().to_string(), dtype_name(labels.dtype()),
                     labels.shape().to_string()));
   }
-  const NameScope scope(logits.graph(), name);
-  return smoothed_mean(softmax_cross_entropy_with_logits(labels, logits, "cross_entropy", location), logits,
-                       options.label_smoothing, location);
+  const NameScope scope(logits.graph(), at.name);
+  return smoothed_mean(softmax_cross_entropy_with_logits(labels, logits, {"cross_entropy", at.location}), logits,
+                       options.label_smoothing, at.location);
 }
 
-Output sparse_softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options,
-                           std::string_view name, SourceLocation location) {
-  const Place place("sparse_softmax_loss", name, location);
+Output sparse_softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options, At at) {
+  const Place place("sparse_softmax_loss", at);
   check_logits(place, labels, logits, options.label_smoothing);
   const bool numbers = labels.dtype() == DType::kInt32 || labels.dtype() == DType::kInt64;
   if (!numbers || !labels.shape().compatible_with(Shape{logits.shape()[0]})) {
@@ -85,13 +83,13 @@ Output sparse_softmax_loss(const Output& labels, const Output& logits, const Sof
                     Shape{logits.shape()[0]}.to_string(), logits.shape().to_string(), dtype_name(labels.dtype()),
                     labels.shape().to_string()));
   }
-  const NameScope scope(logits.graph(), name);
-  return smoothed_mean(sparse_softmax_cross_entropy_with_logits(labels, logits, "cross_entropy", location), logits,
-                       options.label_smoothing, location);
+  const NameScope scope(logits.graph(), at.name);
+  return smoothed_mean(sparse_softmax_cross_entropy_with_logits(labels, logits, {"cross_entropy", at.location}), logits,
+                       options.label_smoothing, at.location);
 }
 
-Output with_regularization(const Output& loss, std::string_view name, SourceLocation location) {
-  const Place place("with_regularization", name, location);
+Output with_regularization(const Output& loss, At at) {
+  const Place place("with_regularization", at);
   place.check_defined("loss", loss);
   if (loss.shape().rank() != 0)
     place.fail("the loss must be a scalar (reduce_mean() it first); got shape " + loss.shape().to_string());
@@ -103,7 +101,7 @@ Output with_regularization(const Output& loss, std::string_view name, SourceLoca
     }
     terms.push_back(term);
   }
-  return terms.size() == 1 ? loss : add_n(terms, name, location);
+  return terms.size() == 1 ? loss : add_n(terms, at);
 }
 
 }  // namespace gradus::nn

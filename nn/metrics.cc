@@ -11,8 +11,8 @@
 
 namespace gradus::nn {
 
-Output accuracy(const Output& labels, const Output& logits, std::string_view name, SourceLocation location) {
-  const Place place("accuracy", name, location);
+Output accuracy(const Output& labels, const Output& logits, At at) {
+  const Place place("accuracy", at);
   place.check_name();
   place.check_defined("labels", labels);
   place.check_defined("logits", logits);
@@ -20,40 +20,39 @@ Output accuracy(const Output& labels, const Output& logits, std::string_view nam
   place.check_labels_first(labels, logits);
   place.check_floating("logits", logits);
   if (labels.dtype() != DType::kInt32 && labels.dtype() != DType::kInt64) {
-    fail("accuracy", name, location,
+    fail("accuracy", at,
          fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(labels.dtype())));
   }
   // equal() would broadcast labels [N, 1] against predictions [N] to all pairs.
   std::vector<std::int64_t> rows = logits.shape().dims();
   if (!rows.empty()) rows.pop_back();
   if (logits.shape().rank() == 0 || !labels.shape().compatible_with(Shape(rows))) {
-    fail("accuracy", name, location,
+    fail("accuracy", at,
          fmt::format("labels must have the shape of logits without its last dimension; got labels {} and logits {}",
                      labels.shape().to_string(), logits.shape().to_string()));
   }
-  const NameScope scope(logits.graph(), name);
-  const Output predictions = argmax(logits, -1, labels.dtype(), "predictions", location);
-  return reduce_mean(cast(equal(predictions, labels, "correct", location), DType::kFloat32), {}, false, "mean",
-                     location);
+  const NameScope scope(logits.graph(), at.name);
+  const Output predictions = argmax(logits, -1, labels.dtype(), {"predictions", at.location});
+  return reduce_mean(cast(equal(predictions, labels, {"correct", at.location}), DType::kFloat32), {}, false,
+                     {"mean", at.location});
 }
 
-Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, std::string_view name,
-                      SourceLocation location) {
-  const Place place("top_k_accuracy", name, location);
+Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, At at) {
+  const Place place("top_k_accuracy", at);
   place.check_name();
   place.check_defined("labels", labels);
   place.check_defined("logits", logits);
   place.check_same_graph(labels, logits);
   place.check_labels_first(labels, logits);
   if (k < 1) place.fail(fmt::format("k must be at least 1; got {}", k));
-  const NameScope scope(logits.graph(), name);
-  return reduce_mean(cast(in_top_k(logits, labels, k, "in_top_k", location), DType::kFloat32), {}, false, "mean",
-                     location);
+  const NameScope scope(logits.graph(), at.name);
+  return reduce_mean(cast(in_top_k(logits, labels, k, {"in_top_k", at.location}), DType::kFloat32), {}, false,
+                     {"mean", at.location});
 }
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes, SourceLocation location) : classes_(classes) {
   if (classes < 1)
-    fail("ConfusionMatrix", "", location, fmt::format("a confusion matrix needs at least one class; got {}", classes));
+    fail("ConfusionMatrix", location, fmt::format("a confusion matrix needs at least one class; got {}", classes));
   counts_.assign(static_cast<std::size_t>(classes * classes), 0);
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gradus/core/tensor.h"
@@ -13,11 +12,9 @@ namespace gradus::nn {
 
 // Share of rows of logits [N, classes] whose largest entry is at the label [N]; a float32 scalar. Ties go to the first. Of no
 // rows it is NaN, the mean of nothing, here and below.
-Output accuracy(const Output& labels, const Output& logits, std::string_view name = "accuracy",
-                SourceLocation location = SourceLocation::current());
+Output accuracy(const Output& labels, const Output& logits, At at = "accuracy");
 // Share of rows whose label is among the k largest.
-Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k,
-                      std::string_view name = "top_k_accuracy", SourceLocation location = SourceLocation::current());
+Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, At at = "top_k_accuracy");
 
 // Weighted mean: add(batch mean, batch size). What has weight 0 takes no part, be it NaN as the accuracy of an empty batch is.
 class Mean {

@@ -48,7 +48,7 @@ const std::array<std::pair<const char*, ModelFn>, 3> kModels = {
 }  // namespace
 
 Output lenet5(const Output& images, const ModelOptions& o, SourceLocation location) {
-  const Place place("lenet5", "", location);
+  const Place place("lenet5", location);
   check_model(place, images, o);
   const NameScope scope(images.graph(), "lenet5");
   Output h = relu(conv2d(images, {.filters = 6, .kernel = {5, 5}, .padding = Padding::kSame, .l2 = o.l2}, "conv1"));
@@ -61,7 +61,7 @@ Output lenet5(const Output& images, const ModelOptions& o, SourceLocation locati
 }
 
 Output deep_mnist(const Output& images, const ModelOptions& o, SourceLocation location) {
-  const Place place("deep_mnist", "", location);
+  const Place place("deep_mnist", location);
   check_model(place, images, o);
   const NameScope scope(images.graph(), "deep_mnist");
   Output h = relu(conv2d(images, {.filters = 32, .kernel = {5, 5}, .l2 = o.l2}, "conv1"));
@@ -74,7 +74,7 @@ Output deep_mnist(const Output& images, const ModelOptions& o, SourceLocation lo
 }
 
 Output resnet20(const Output& images, const ModelOptions& o, SourceLocation location) {
-  const Place place("resnet20", "", location);
+  const Place place("resnet20", location);
   check_model(place, images, o);
   const NameScope scope(images.graph(), "resnet20");
   Output h = relu(conv_bn(images, 16, 3, 1, o, "stem"));

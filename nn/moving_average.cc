@@ -7,8 +7,8 @@
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/ops/accumulation.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/operators.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::nn {
@@ -16,7 +16,7 @@ namespace gradus::nn {
 ExponentialMovingAverage::ExponentialMovingAverage(Graph& graph, double decay, const std::vector<Output>& variables,
                                                    SourceLocation location)
     : graph_(graph), decay_(decay), variables_(variables.empty() ? graph.collection(kTrainableVariables) : variables) {
-  const Place place("ExponentialMovingAverage", "", location);
+  const Place place("ExponentialMovingAverage", location);
   place.check_fraction("decay", decay);
   if (variables_.empty()) place.fail("needs variables; the graph has no trainable ones (build the model before)");
   for (const Output& v : variables_) {
@@ -37,7 +37,7 @@ ExponentialMovingAverage::ExponentialMovingAverage(Graph& graph, double decay, c
 }
 
 Operation ExponentialMovingAverage::update(const Operation& after, SourceLocation location) const {
-  const Place place("ExponentialMovingAverage::update", "", location);
+  const Place place("ExponentialMovingAverage::update", location);
   if (!after.valid()) place.fail("the operation to run before refers to nothing; pass what minimize() returned");
   const NameScope scope(graph_, "moving_average");
   const ControlScope control(graph_, {after});
@@ -49,7 +49,7 @@ Operation ExponentialMovingAverage::update(const Operation& after, SourceLocatio
 }
 
 Output ExponentialMovingAverage::average(const Output& variable, SourceLocation location) const {
-  const Place place("ExponentialMovingAverage::average", "", location);
+  const Place place("ExponentialMovingAverage::average", location);
   place.check_defined("the variable", variable);
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     if (variables_[i] == variable) return averages_[i];

@@ -15,8 +15,8 @@
 #include "gradus/nn/variables.h"
 #include "gradus/ops/accumulation.h"
 #include "gradus/ops/compare.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/optimizer_updates.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus::nn {
@@ -63,14 +63,14 @@ Output counter_read_by(const Output& node, const std::vector<Output>& counters) 
 
 // An error without a place gets the user's line.
 template <class F>
-std::invoke_result_t<F> at_line(std::string_view function, std::string_view name, SourceLocation location, F&& build) {
-  const LocationScope line(location);
+std::invoke_result_t<F> at_line(std::string_view function, At at, F&& build) {
+  const LocationScope line(at.location);
   try {
     return build();
   } catch (const Error& error) {
     const std::string_view text = error.what();
     if (text.starts_with("[")) throw;
-    throw Error(error.code(), fmt::format("[{} '{}' at {}] {}", function, name, file_and_line(location), text));
+    throw Error(error.code(), fmt::format("[{} '{}' at {}] {}", function, at.name, file_and_line(at.location), text));
   }
 }
 
@@ -97,7 +97,7 @@ void check_counter(const Output& counter, Graph& graph) {
 }
 
 Optimizer adam_like(const char* name, const AdamWOptions& o, SourceLocation location) {
-  const Place place(name, "", location);
+  const Place place(name, location);
   place.check_fraction("beta1", o.beta1);
   place.check_fraction("beta2", o.beta2);
   place.check_not_negative("epsilon", o.epsilon);
@@ -117,11 +117,11 @@ Optimizer adam_like(const char* name, const AdamWOptions& o, SourceLocation loca
 }  // namespace
 
 LearningRate::LearningRate(double value, SourceLocation location) : value_(value) {
-  Place("LearningRate", "", location).check_not_negative("learning_rate", value);
+  Place("LearningRate", location).check_not_negative("learning_rate", value);
 }
 
 LearningRate::LearningRate(const Output& schedule, SourceLocation location) : schedule_(schedule) {
-  const Place place("LearningRate", "", location);
+  const Place place("LearningRate", location);
   place.check_defined("learning_rate", schedule);
   if (is_floating(schedule.dtype())) return;
   place.fail(
@@ -141,8 +141,8 @@ Output LearningRate::as(Graph& graph, DType dtype, const Output& step) const {
   return as_dtype(rate, dtype);
 }
 
-Output step_counter(Graph& graph, std::string_view name, SourceLocation location) {
-  const Output counter = gradus::variable(graph, Tensor::scalar<std::int64_t>(0), name, /*trainable=*/false, location);
+Output step_counter(Graph& graph, At at) {
+  const Output counter = gradus::variable(graph, Tensor::scalar<std::int64_t>(0), at, /*trainable=*/false);
   graph.add_to_collection(kStepCounters, counter);
   return counter;
 }
@@ -150,24 +150,24 @@ Output step_counter(Graph& graph, std::string_view name, SourceLocation location
 Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update, StepOptions step,
                      SourceLocation location)
     : name_(std::move(name)), rate_(std::move(rate)), clipping_(clipping), update_(std::move(update)), step_(step) {
-  const Place place(name_, "", location);
+  const Place place(name_, location);
   check_bound(place, "clipping.by_value", clipping.by_value);
   check_bound(place, "clipping.by_global_norm", clipping.by_global_norm);
 }
 
 Operation Optimizer::minimize(const Output& loss, const std::vector<Output>& variables, SourceLocation location) const {
-  return at_line("minimize", loss.valid() ? loss.name() : "(no loss)", location,
+  return at_line("minimize", {loss.valid() ? loss.name() : "(no loss)", location},
                  [&] { return apply(clipped_gradients(loss, variables, location)); });
 }
 
 GradientsAndVariables Optimizer::compute_gradients(const Output& loss, const std::vector<Output>& variables,
                                                    SourceLocation location) const {
-  return at_line("compute_gradients", loss.valid() ? loss.name() : "(no loss)", location,
+  return at_line("compute_gradients", {loss.valid() ? loss.name() : "(no loss)", location},
                  [&] { return clipped_gradients(loss, variables, location); });
 }
 
 Operation Optimizer::apply_gradients(const GradientsAndVariables& gradients, SourceLocation location) const {
-  return at_line("apply_gradients", name_, location, [&] { return apply(gradients); });
+  return at_line("apply_gradients", {name_, location}, [&] { return apply(gradients); });
 }
 
 GradientsAndVariables Optimizer::clipped_gradients(const Output& loss, const std::vector<Output>& variables,
@@ -283,7 +283,7 @@ Optimizer sgd(const SgdOptions& o, SourceLocation location) {
 }
 
 Optimizer momentum(const MomentumOptions& o, SourceLocation location) {
-  const Place place("momentum", "", location);
+  const Place place("momentum", location);
   place.check_fraction("momentum", o.momentum);
   return {"momentum",
           o.learning_rate,
@@ -297,7 +297,7 @@ Optimizer momentum(const MomentumOptions& o, SourceLocation location) {
 }
 
 Optimizer rms_prop(const RmsPropOptions& o, SourceLocation location) {
-  const Place place("rms_prop", "", location);
+  const Place place("rms_prop", location);
   place.check_fraction("rho", o.rho);
   place.check_fraction("momentum", o.momentum);
   place.check_not_negative("epsilon", o.epsilon);

@@ -62,7 +62,7 @@ struct StepOptions {
 };
 
 // An int64 scalar variable that starts at 0: what a schedule reads, an optimiser increases and a program prints.
-Output step_counter(Graph& graph, std::string_view name = "step", SourceLocation location = SourceLocation::current());
+Output step_counter(Graph& graph, At at = "step");
 
 class Optimizer {
  public:

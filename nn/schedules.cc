@@ -39,7 +39,7 @@ Output half_cosine(const Output& fraction, double high, double low) {
 
 Output piecewise_constant(const Output& step, const std::vector<std::int64_t>& boundaries,
                           const std::vector<double>& values, SourceLocation location) {
-  const Place place("piecewise_constant", "", location);
+  const Place place("piecewise_constant", location);
   check_step(place, step);
   if (values.size() != boundaries.size() + 1) {
     place.fail(
@@ -64,7 +64,7 @@ Output piecewise_constant(const Output& step, const std::vector<std::int64_t>& b
 
 Output exponential_decay(const Output& step, double rate, double decay_steps, double decay_rate, bool staircase,
                          SourceLocation location) {
-  const Place place("exponential_decay", "", location);
+  const Place place("exponential_decay", location);
   check_step(place, step);
   check_finite(place, "rate", rate);
   place.check_positive("decay_steps", decay_steps);
@@ -76,7 +76,7 @@ Output exponential_decay(const Output& step, double rate, double decay_steps, do
 }
 
 Output cosine_decay(const Output& step, double rate, double decay_steps, double final_rate, SourceLocation location) {
-  const Place place("cosine_decay", "", location);
+  const Place place("cosine_decay", location);
   check_step(place, step);
   check_finite(place, "rate", rate);
   place.check_positive("decay_steps", decay_steps);
@@ -86,7 +86,7 @@ Output cosine_decay(const Output& step, double rate, double decay_steps, double 
 }
 
 Output linear_warmup(const Output& step, const Output& rate, double warmup_steps, SourceLocation location) {
-  const Place place("linear_warmup", "", location);
+  const Place place("linear_warmup", location);
   check_step(place, step);
   place.check_defined("rate", rate);
   place.check_same_graph(step, rate);
@@ -100,7 +100,7 @@ Output linear_warmup(const Output& step, const Output& rate, double warmup_steps
 }
 
 Output one_cycle(const Output& step, const OneCycleOptions& o, SourceLocation location) {
-  const Place place("one_cycle", "", location);
+  const Place place("one_cycle", location);
   check_step(place, step);
   check_finite(place, "max_rate", o.max_rate);
   place.check_positive("total_steps", o.total_steps);

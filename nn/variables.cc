@@ -78,7 +78,7 @@ Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shap
   const std::string path = graph.scope_path() + std::string(name);
   // A layer's mistake is the layer's, not that of its variable.
   std::optional<Place> own;
-  if (Place::innermost() == nullptr) own.emplace("get_variable", path, location);
+  if (Place::innermost() == nullptr) own.emplace("get_variable", At{path, location});
   const Place& place = *Place::innermost();
   if (name.empty()) place.fail("a variable needs a name that is not empty; the open scopes are '" + path + "'");
   if (!initializer)
@@ -124,7 +124,7 @@ Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shap
         "the initializer of '{}' made {} {} for a variable of {} {}; it is handed the dtype and the shape", path,
         dtype_name(initial_value.dtype()), initial_value.shape().to_string(), dtype_name(dtype), shape.to_string()));
   }
-  const Output variable = gradus::variable(initial_value, name, options.trainable, location);
+  const Output variable = gradus::variable(initial_value, {name, location}, options.trainable);
   graph.add_to_collection(collection_of(path), variable);
   graph.add_to_collection(kModelVariables, variable);
   if (options.l2 > 0.0) {
@@ -137,7 +137,7 @@ Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shap
 
 Output global_step(Graph& graph, SourceLocation location) {
   if (const std::vector<Output> made = graph.collection(kGlobalStep); !made.empty()) return made[0];
-  const Place place("global_step", "", location);
+  const Place place("global_step", location);
   const Output step = gradus::variable(graph, Tensor::scalar<std::int64_t>(0), kGlobalStep, /*trainable=*/false);
   graph.add_to_collection(kGlobalStep, step);
   return step;

@@ -2,6 +2,7 @@
 // and has eleven bits: a count, a square or a small step kept in it is lost.
 #pragma once
 
+#include "gradus/graph/output.h"
 #include "gradus/ops/unary.h"
 
 namespace gradus {

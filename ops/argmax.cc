@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -44,38 +48,26 @@ void in_top_k_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output argmax(const Output& x, std::int64_t axis, DType output_type, std::string_view name, SourceLocation location) {
-  return add_op("ArgMax", {x}, ArgMaxAttrs{axis, output_type}, name, location);
+Output argmax(const Output& x, std::int64_t axis, DType output_type, At at) {
+  return add_op("ArgMax", {x}, ArgMaxAttrs{axis, output_type}, at);
 }
 
-Output argmin(const Output& x, std::int64_t axis, DType output_type, std::string_view name, SourceLocation location) {
-  return add_op("ArgMin", {x}, ArgMaxAttrs{axis, output_type}, name, location);
+Output argmin(const Output& x, std::int64_t axis, DType output_type, At at) {
+  return add_op("ArgMin", {x}, ArgMaxAttrs{axis, output_type}, at);
 }
 
-Output in_top_k(const Output& predictions, const Output& targets, std::int64_t k, std::string_view name,
-                SourceLocation location) {
-  return add_op("InTopK", {predictions, targets}, InTopKAttrs{k}, name, location);
+Output in_top_k(const Output& predictions, const Output& targets, std::int64_t k, At at) {
+  return add_op("InTopK", {predictions, targets}, InTopKAttrs{k}, at);
 }
 
 void register_argmax_ops(OpRegistry& registry) {
-  registry.add({.name = "ArgMax",
-                .inputs = {"x"},
-                .outputs = {"index"},
-                .shape = argmax_shape,
-                .attrs = ArgMaxAttrs{},
-                .summary = "index of the largest element along axis"});
-  registry.add({.name = "ArgMin",
-                .inputs = {"x"},
-                .outputs = {"index"},
-                .shape = argmax_shape,
-                .attrs = ArgMaxAttrs{},
-                .summary = "index of the smallest element along axis"});
-  registry.add({.name = "InTopK",
-                .inputs = {"predictions", "targets"},
-                .outputs = {"precision"},
-                .shape = in_top_k_shape,
-                .attrs = InTopKAttrs{},
-                .summary = "whether targets[i] is among the k largest of predictions[i,:]"});
+  registry.add(
+      def("ArgMax", {"x"}, {"index"}, argmax_shape, "index of the largest element along axis").attrs(ArgMaxAttrs{}));
+  registry.add(
+      def("ArgMin", {"x"}, {"index"}, argmax_shape, "index of the smallest element along axis").attrs(ArgMaxAttrs{}));
+  registry.add(def("InTopK", {"predictions", "targets"}, {"precision"}, in_top_k_shape,
+                   "whether targets[i] is among the k largest of predictions[i,:]")
+                   .attrs(InTopKAttrs{}));
 }
 
 }  // namespace gradus

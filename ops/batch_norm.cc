@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 
 #include "gradus/ops/accumulation.h"
-#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/fill.h"
+
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
 
 namespace gradus {
 namespace {
@@ -79,45 +83,38 @@ void batch_norm_grad_shape(ShapeContext& c) {
 }  // namespace
 
 BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const Output& mean,
-                                  const Output& variance, const BatchNormAttrs& attrs, std::string_view name,
-                                  SourceLocation location) {
-  Node& node = add_node("FusedBatchNorm", {x, scale, offset, mean, variance}, attrs, name, location);
+                                  const Output& variance, const BatchNormAttrs& attrs, At at) {
+  Node& node = add_node("FusedBatchNorm", {x, scale, offset, mean, variance}, attrs, at);
   return {node.output(0), node.output(1), node.output(2), node.output(3), node.output(4)};
 }
 
 BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset,
-                                  const BatchNormAttrs& attrs, std::string_view name, SourceLocation location) {
-  const Caller caller{"FusedBatchNorm", name, location};
+                                  const BatchNormAttrs& attrs, At at) {
+  const Caller caller{"FusedBatchNorm", at};
   if (!attrs.is_training) caller.fail("fused_batch_norm needs mean and variance unless attrs.is_training");
   require_valid(caller, "offset", offset);
-  const Output unused = zeros_like(offset, "", location);
-  return fused_batch_norm(x, scale, offset, unused, unused, attrs, name, location);
+  const Output unused = zeros_like(offset, at.location);
+  return fused_batch_norm(x, scale, offset, unused, unused, attrs, at);
 }
 
 BatchNormGradOutputs fused_batch_norm_grad(const Output& y_backprop, const Output& x, const Output& scale,
                                            const Output& saved_mean, const Output& saved_inv_std,
-                                           const BatchNormAttrs& attrs, std::string_view name,
-                                           SourceLocation location) {
-  Node& node = add_node("FusedBatchNormGrad", {y_backprop, x, scale, saved_mean, saved_inv_std}, attrs, name, location);
+                                           const BatchNormAttrs& attrs, At at) {
+  Node& node = add_node("FusedBatchNormGrad", {y_backprop, x, scale, saved_mean, saved_inv_std}, attrs, at);
   return {node.output(0), node.output(1), node.output(2)};
 }
 
 void register_batch_norm_ops(OpRegistry& registry) {
   registry.add(
-      {.name = "FusedBatchNorm",
-       .inputs = {"x", "scale", "offset", "mean", "variance"},
-       .outputs = {"y", "batch_mean", "batch_variance", "saved_mean", "saved_inv_std"},
-       .shape = batch_norm_shape,
-       .attrs = BatchNormAttrs{},
-       .summary =
-           "(x - mean) / sqrt(variance + epsilon) * scale + offset per channel, in training with the batch's own "
-           "mean and variance"});
-  registry.add({.name = "FusedBatchNormGrad",
-                .inputs = {"y_backprop", "x", "scale", "saved_mean", "saved_inv_std"},
-                .outputs = {"x_backprop", "scale_backprop", "offset_backprop"},
-                .shape = batch_norm_grad_shape,
-                .attrs = BatchNormAttrs{},
-                .summary = "The gradients of FusedBatchNorm's y with respect to x, scale and offset."});
+      def("FusedBatchNorm", {"x", "scale", "offset", "mean", "variance"},
+          {"y", "batch_mean", "batch_variance", "saved_mean", "saved_inv_std"}, batch_norm_shape,
+          "(x - mean) / sqrt(variance + epsilon) * scale + offset per channel, in training with the batch's own "
+          "mean and variance")
+          .attrs(BatchNormAttrs{}));
+  registry.add(def("FusedBatchNormGrad", {"y_backprop", "x", "scale", "saved_mean", "saved_inv_std"},
+                   {"x_backprop", "scale_backprop", "offset_backprop"}, batch_norm_grad_shape,
+                   "The gradients of FusedBatchNorm's y with respect to x, scale and offset.")
+                   .attrs(BatchNormAttrs{}));
 }
 
 }  // namespace gradus

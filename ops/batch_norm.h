@@ -10,9 +10,8 @@
 // gradients whole batches are summed, are float32 beside a float16 x in any case.
 #pragma once
 
-#include <string_view>
-
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
+#include "gradus/graph/output.h"
 #include "gradus/ops/image_format.h"
 
 namespace gradus {
@@ -44,12 +43,10 @@ struct BatchNormOutputs {
 // scale, offset, mean and variance are vectors with one element per channel. All five results are differentiable in all
 // operands. Throws InvalidArgument for other ranks, lengths or dtypes, and for a negative epsilon.
 BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset, const Output& mean,
-                                  const Output& variance, const BatchNormAttrs& attrs = {}, std::string_view name = "",
-                                  SourceLocation location = SourceLocation::current());
+                                  const Output& variance, const BatchNormAttrs& attrs = {}, At at = {});
 // For training, where mean and variance operands have no influence (attrs.is_training must be true).
 BatchNormOutputs fused_batch_norm(const Output& x, const Output& scale, const Output& offset,
-                                  const BatchNormAttrs& attrs = {}, std::string_view name = "",
-                                  SourceLocation location = SourceLocation::current());
+                                  const BatchNormAttrs& attrs = {}, At at = {});
 
 struct BatchNormGradOutputs {
   Output x_backprop, scale_backprop, offset_backprop;
@@ -65,9 +62,6 @@ struct BatchNormGradOutputs {
 // a large part of x - saved_mean.
 BatchNormGradOutputs fused_batch_norm_grad(const Output& y_backprop, const Output& x, const Output& scale,
                                            const Output& saved_mean, const Output& saved_inv_std,
-                                           const BatchNormAttrs& attrs = {}, std::string_view name = "",
-                                           SourceLocation location = SourceLocation::current());
-
-void register_batch_norm_ops(OpRegistry& registry);
+                                           const BatchNormAttrs& attrs = {}, At at = {});
 
 }  // namespace gradus

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -47,30 +51,21 @@ ChannelExtents channel_extents(const Shape& shape, DataFormat format) {
   return e;
 }
 
-Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs, std::string_view name,
-                SourceLocation location) {
-  return add_op("BiasAdd", {value, bias}, attrs, name, location);
+Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs, At at) {
+  return add_op("BiasAdd", {value, bias}, attrs, at);
 }
 
-Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs, std::string_view name,
-                     SourceLocation location) {
-  return add_op("BiasAddGrad", {out_backprop}, attrs, name, location);
+Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs, At at) {
+  return add_op("BiasAddGrad", {out_backprop}, attrs, at);
 }
 
 void register_bias_add_ops(OpRegistry& registry) {
-  registry.add({.name = "BiasAdd",
-                .inputs = {"value", "bias"},
-                .outputs = {"output"},
-                .shape = bias_add_shape,
-                .attrs = BiasAddAttrs{},
-                .summary = "value + bias, one bias per channel",
-                .inplace_inputs = {0}});
-  registry.add({.name = "BiasAddGrad",
-                .inputs = {"out_backprop"},
-                .outputs = {"output"},
-                .shape = bias_add_grad_shape,
-                .attrs = BiasAddAttrs{},
-                .summary = "The sum of out_backprop over everything but the channels."});
+  registry.add(def("BiasAdd", {"value", "bias"}, {"output"}, bias_add_shape, "value + bias, one bias per channel")
+                   .attrs(BiasAddAttrs{})
+                   .inplace({0}));
+  registry.add(def("BiasAddGrad", {"out_backprop"}, {"output"}, bias_add_grad_shape,
+                   "The sum of out_backprop over everything but the channels.")
+                   .attrs(BiasAddAttrs{}));
 }
 
 }  // namespace gradus

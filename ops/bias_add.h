@@ -4,9 +4,7 @@
 //   y[n, c, ...] = value[n, c, ...] + bias[c]       (NCHW: channels second, any rank from 2 on)
 #pragma once
 
-#include <string_view>
-
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 #include "gradus/ops/image_format.h"
 
 namespace gradus {
@@ -22,20 +20,16 @@ struct BiasAddAttrs {
 
 // value of rank 2 or more, bias a vector with one element per channel; the result has the shape of value. float16, float32,
 // float64. Throws InvalidArgument for other ranks, unlike dtypes, or a bias of another length.
-Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs = {}, std::string_view name = "",
-                SourceLocation location = SourceLocation::current());
+Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs = {}, At at = {});
 
 // The gradient of bias_add with respect to bias: the sum of out_backprop over everything but the channels; a
 // vector of its dtype. Throws InvalidArgument for a rank below 2 or another dtype.
-Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs = {}, std::string_view name = "",
-                     SourceLocation location = SourceLocation::current());
+Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs = {}, At at = {});
 
 // How many numbers lie before, in and after the channel dimension: a tensor is [outer, channels, inner] to these ops' kernels.
 struct ChannelExtents {
   std::int64_t outer = 1, channels = 1, inner = 1;
 };
 ChannelExtents channel_extents(const Shape& shape, DataFormat format);
-
-void register_bias_add_ops(OpRegistry& registry);
 
 }  // namespace gradus

@@ -6,6 +6,10 @@
 
 #include "gradus/core/wrapping.h"
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -68,58 +72,32 @@ ValueFn followed(F) {
   };
 }
 
-Output binary(const char* op, const Operand& x, const Operand& y, std::string_view name, SourceLocation location) {
-  const auto [a, b] = resolve(x, y, {op, name, location});
-  return add_op(op, {a, b}, {}, name, location);
+Output binary(const char* op, const Operand& x, const Operand& y, At at) {
+  const auto [a, b] = resolve(x, y, {op, at});
+  return add_op(op, {a, b}, {}, at);
 }
 
 }  // namespace
 
-Output add(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("Add", x, y, name, at);
-}
-Output subtract(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("Sub", x, y, name, at);
-}
-Output multiply(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("Mul", x, y, name, at);
-}
-Output divide(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("RealDiv", x, y, name, at);
-}
-Output floor_div(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("FloorDiv", x, y, name, at);
-}
-Output floor_mod(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("FloorMod", x, y, name, at);
-}
-Output maximum(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("Maximum", x, y, name, at);
-}
-Output minimum(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("Minimum", x, y, name, at);
-}
-Output pow(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("Pow", x, y, name, at);
-}
-Output squared_difference(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return binary("SquaredDifference", x, y, name, at);
-}
+Output add(const Operand& x, const Operand& y, At at) { return binary("Add", x, y, at); }
+Output subtract(const Operand& x, const Operand& y, At at) { return binary("Sub", x, y, at); }
+Output multiply(const Operand& x, const Operand& y, At at) { return binary("Mul", x, y, at); }
+Output divide(const Operand& x, const Operand& y, At at) { return binary("RealDiv", x, y, at); }
+Output floor_div(const Operand& x, const Operand& y, At at) { return binary("FloorDiv", x, y, at); }
+Output floor_mod(const Operand& x, const Operand& y, At at) { return binary("FloorMod", x, y, at); }
+Output maximum(const Operand& x, const Operand& y, At at) { return binary("Maximum", x, y, at); }
+Output minimum(const Operand& x, const Operand& y, At at) { return binary("Minimum", x, y, at); }
+Output pow(const Operand& x, const Operand& y, At at) { return binary("Pow", x, y, at); }
+Output squared_difference(const Operand& x, const Operand& y, At at) { return binary("SquaredDifference", x, y, at); }
 
-Output add_n(const std::vector<Output>& values, std::string_view name, SourceLocation at) {
-  if (values.empty()) Caller{"AddN", name, at}.fail("add_n needs at least one operand");
-  return add_op("AddN", values, {}, name, at);
+Output add_n(const std::vector<Output>& values, At at) {
+  if (values.empty()) Caller{"AddN", at}.fail("add_n needs at least one operand");
+  return add_op("AddN", values, {}, at);
 }
 
 void register_binary_ops(OpRegistry& registry) {
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, ValueFn value = nullptr) {
-    registry.add({.name = name,
-                  .inputs = {"x", "y"},
-                  .outputs = {"z"},
-                  .shape = shape,
-                  .summary = summary,
-                  .value = value,
-                  .inplace_inputs = {0, 1}});
+    registry.add(def(name, {"x", "y"}, {"z"}, shape, summary).value(value).inplace({0, 1}));
   };
   add("Add", broadcast_shape, "z = x + y",
       followed([](Int x, Int y, Int* z) { return !__builtin_add_overflow(x, y, z); }));
@@ -146,12 +124,7 @@ void register_binary_ops(OpRegistry& registry) {
       }));
   add("Pow", broadcast_shape, "z = x^y");
   add("SquaredDifference", broadcast_shape, "z = (x - y)^2");
-  registry.add({.name = "AddN",
-                .inputs = {"values..."},
-                .outputs = {"sum"},
-                .shape = add_n_shape,
-                .summary = "sum = values[0] + values[1] + ...",
-                .inplace_inputs = {0}});
+  registry.add(def("AddN", {"values..."}, {"sum"}, add_n_shape, "sum = values[0] + values[1] + ...").inplace({0}));
 }
 
 }  // namespace gradus

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -47,55 +51,36 @@ void clip_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), broadcast_three(c));
 }
 
-Output compare(const char* op, const Operand& x, const Operand& y, std::string_view name, SourceLocation location) {
-  const auto [a, b] = resolve(x, y, {op, name, location});
-  return add_op(op, {a, b}, {}, name, location);
+Output compare(const char* op, const Operand& x, const Operand& y, At at) {
+  const auto [a, b] = resolve(x, y, {op, at});
+  return add_op(op, {a, b}, {}, at);
 }
 
 }  // namespace
 
-Output equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return compare("Equal", x, y, name, at);
-}
-Output not_equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return compare("NotEqual", x, y, name, at);
-}
-Output less(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return compare("Less", x, y, name, at);
-}
-Output less_equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return compare("LessEqual", x, y, name, at);
-}
-Output greater(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return compare("Greater", x, y, name, at);
-}
-Output greater_equal(const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  return compare("GreaterEqual", x, y, name, at);
-}
-Output logical_and(const Output& x, const Output& y, std::string_view name, SourceLocation at) {
-  return compare("LogicalAnd", x, y, name, at);
-}
-Output logical_or(const Output& x, const Output& y, std::string_view name, SourceLocation at) {
-  return compare("LogicalOr", x, y, name, at);
-}
-Output logical_not(const Output& x, std::string_view name, SourceLocation at) {
-  return add_op("LogicalNot", {x}, {}, name, at);
+Output equal(const Operand& x, const Operand& y, At at) { return compare("Equal", x, y, at); }
+Output not_equal(const Operand& x, const Operand& y, At at) { return compare("NotEqual", x, y, at); }
+Output less(const Operand& x, const Operand& y, At at) { return compare("Less", x, y, at); }
+Output less_equal(const Operand& x, const Operand& y, At at) { return compare("LessEqual", x, y, at); }
+Output greater(const Operand& x, const Operand& y, At at) { return compare("Greater", x, y, at); }
+Output greater_equal(const Operand& x, const Operand& y, At at) { return compare("GreaterEqual", x, y, at); }
+Output logical_and(const Output& x, const Output& y, At at) { return compare("LogicalAnd", x, y, at); }
+Output logical_or(const Output& x, const Output& y, At at) { return compare("LogicalOr", x, y, at); }
+Output logical_not(const Output& x, At at) { return add_op("LogicalNot", {x}, {}, at); }
+
+Output where(const Output& condition, const Operand& x, const Operand& y, At at) {
+  const auto [a, b] = resolve(x, y, {"Select", at});
+  return add_op("Select", {condition, a, b}, {}, at);
 }
 
-Output where(const Output& condition, const Operand& x, const Operand& y, std::string_view name, SourceLocation at) {
-  const auto [a, b] = resolve(x, y, {"Select", name, at});
-  return add_op("Select", {condition, a, b}, {}, name, at);
-}
-
-Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name,
-                     SourceLocation at) {
-  const Caller caller{"ClipByValue", name, at};
-  return add_op("ClipByValue", {x, low.beside(x, caller), high.beside(x, caller)}, {}, name, at);
+Output clip_by_value(const Output& x, const Operand& low, const Operand& high, At at) {
+  const Caller caller{"ClipByValue", at};
+  return add_op("ClipByValue", {x, low.beside(x, caller), high.beside(x, caller)}, {}, at);
 }
 
 void register_compare_ops(OpRegistry& registry) {
   const auto add = [&](const char* name, ShapeFn shape, const char* summary) {
-    registry.add({.name = name, .inputs = {"x", "y"}, .outputs = {"z"}, .shape = shape, .summary = summary});
+    registry.add(def(name, {"x", "y"}, {"z"}, shape, summary));
   };
   add("Equal", compare_shape, "z = (x == y)");
   add("NotEqual", compare_shape, "z = (x != y)");
@@ -105,25 +90,11 @@ void register_compare_ops(OpRegistry& registry) {
   add("GreaterEqual", order_shape, "z = (x >= y)");
   add("LogicalAnd", logical_shape, "z = x and y");
   add("LogicalOr", logical_shape, "z = x or y");
-  registry.add({.name = "LogicalNot",
-                .inputs = {"x"},
-                .outputs = {"y"},
-                .shape = logical_not_shape,
-                .summary = "y = not x",
-                .inplace_inputs = {0}});
-  registry.add({.name = "Select",
-                .inputs = {"condition", "x", "y"},
-                .outputs = {"z"},
-                .shape = select_shape,
-                .summary = "z = x where condition, else y",
-                .kernel_dtype = 1,
-                .inplace_inputs = {1, 2}});
-  registry.add({.name = "ClipByValue",
-                .inputs = {"x", "low", "high"},
-                .outputs = {"y"},
-                .shape = clip_shape,
-                .summary = "y = min(max(x, low), high)",
-                .inplace_inputs = {0}});
+  registry.add(def("LogicalNot", {"x"}, {"y"}, logical_not_shape, "y = not x").inplace({0}));
+  registry.add(def("Select", {"condition", "x", "y"}, {"z"}, select_shape, "z = x where condition, else y")
+                   .kernel_dtype(1)
+                   .inplace({1, 2}));
+  registry.add(def("ClipByValue", {"x", "low", "high"}, {"y"}, clip_shape, "y = min(max(x, low), high)").inplace({0}));
 }
 
 }  // namespace gradus

@@ -3,44 +3,30 @@
 // Page: docs/ops/compare.md.
 #pragma once
 
-#include <string_view>
-
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 #include "gradus/ops/operators.h"
 
 namespace gradus {
 
 // bool results. Comparisons with NaN are false, except not_equal, which is true. No gradient.
-Output equal(const Operand& x, const Operand& y, std::string_view name = "",
-             SourceLocation location = SourceLocation::current());
-Output not_equal(const Operand& x, const Operand& y, std::string_view name = "",
-                 SourceLocation location = SourceLocation::current());
-Output less(const Operand& x, const Operand& y, std::string_view name = "",
-            SourceLocation location = SourceLocation::current());
-Output less_equal(const Operand& x, const Operand& y, std::string_view name = "",
-                  SourceLocation location = SourceLocation::current());
-Output greater(const Operand& x, const Operand& y, std::string_view name = "",
-               SourceLocation location = SourceLocation::current());
-Output greater_equal(const Operand& x, const Operand& y, std::string_view name = "",
-                     SourceLocation location = SourceLocation::current());
+Output equal(const Operand& x, const Operand& y, At at = {});
+Output not_equal(const Operand& x, const Operand& y, At at = {});
+Output less(const Operand& x, const Operand& y, At at = {});
+Output less_equal(const Operand& x, const Operand& y, At at = {});
+Output greater(const Operand& x, const Operand& y, At at = {});
+Output greater_equal(const Operand& x, const Operand& y, At at = {});
 
 // Of bool operands.
-Output logical_and(const Output& x, const Output& y, std::string_view name = "",
-                   SourceLocation location = SourceLocation::current());
-Output logical_or(const Output& x, const Output& y, std::string_view name = "",
-                  SourceLocation location = SourceLocation::current());
-Output logical_not(const Output& x, std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output logical_and(const Output& x, const Output& y, At at = {});
+Output logical_or(const Output& x, const Output& y, At at = {});
+Output logical_not(const Output& x, At at = {});
 
 // x where `condition` (bool) is true, y elsewhere; all three broadcast. The gradient flows to the chosen side only; it
 // is an exact 0 on the other, but guard the other side's inputs too where its derivative is infinite (0 * inf is NaN).
-Output where(const Output& condition, const Operand& x, const Operand& y, std::string_view name = "",
-             SourceLocation location = SourceLocation::current());
+Output where(const Output& condition, const Operand& x, const Operand& y, At at = {});
 
 // min(max(x, low), high); all three broadcast. NaN stays NaN; where low > high the result is high. The gradient goes to x
 // where low <= x <= high, to `high` where max(x, low) > high, to `low` where else x < low.
-Output clip_by_value(const Output& x, const Operand& low, const Operand& high, std::string_view name = "",
-                     SourceLocation location = SourceLocation::current());
-
-void register_compare_ops(OpRegistry& registry);
+Output clip_by_value(const Output& x, const Operand& low, const Operand& high, At at = {});
 
 }  // namespace gradus

@@ -7,8 +7,13 @@
 #include <algorithm>
 
 #include "gradus/ops/conv_geometry.h"
-#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/reshape.h"
+#include "gradus/ops/shape_operand.h"
 #include "gradus/ops/source_ops.h"
+
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
 
 namespace gradus {
 namespace {
@@ -139,19 +144,6 @@ void conv2d_backprop_filter_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), filter);
 }
 
-// The constant behind the overloads that take sizes as numbers.
-Output sizes_constant(const Caller& caller, Graph& graph, const std::vector<std::int64_t>& sizes, const char* operand) {
-  std::vector<std::int32_t> values;
-  for (const std::int64_t size : sizes) {
-    if (size < INT32_MIN || size > INT32_MAX) {
-      caller.fail(fmt::format("{} must fit in int32; got [{}]", operand, fmt::join(sizes, ",")));
-    }
-    values.push_back(static_cast<std::int32_t>(size));
-  }
-  const std::string_view prefix = caller.name.empty() ? caller.function : caller.name;
-  return constant(graph, values, fmt::format("{}/{}", prefix, operand), caller.location);
-}
-
 }  // namespace
 
 WindowPlacement Conv2DAttrs::placement() const {
@@ -163,50 +155,50 @@ WindowPlacement Conv2DAttrs::placement() const {
           .allow_empty_output = allow_empty_output};
 }
 
-Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, std::string_view name,
-              SourceLocation location) {
-  return add_op("Conv2D", {input, filter}, attrs, name, location);
+Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, At at) {
+  return add_op("Conv2D", {input, filter}, attrs, at);
 }
 
 Output conv2d_backprop_input(const Output& input_sizes, const Output& filter, const Output& out_backprop,
-                             const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
-  return add_op("Conv2DBackpropInput", {input_sizes, filter, out_backprop}, attrs, name, location);
+                             const Conv2DAttrs& attrs, At at) {
+  return add_op("Conv2DBackpropInput", {input_sizes, filter, out_backprop}, attrs, at);
 }
 
 Output conv2d_backprop_input(const std::vector<std::int64_t>& input_sizes, const Output& filter,
-                             const Output& out_backprop, const Conv2DAttrs& attrs, std::string_view name,
-                             SourceLocation location) {
-  const Caller caller{"Conv2DBackpropInput", name, location};
-  const Output sizes = sizes_constant(caller, graph_of(caller, "filter", filter), input_sizes, "input_sizes");
-  return conv2d_backprop_input(sizes, filter, out_backprop, attrs, name, location);
+                             const Output& out_backprop, const Conv2DAttrs& attrs, At at) {
+  const Caller caller{"Conv2DBackpropInput", at};
+  Graph& graph = graph_of(caller, "filter", filter);
+  return conv2d_backprop_input(sizes_constant(caller, graph, input_sizes, "input_sizes", DType::kInt32), filter,
+                               out_backprop, attrs, at);
 }
 
 Output conv2d_backprop_filter(const Output& input, const Output& filter_sizes, const Output& out_backprop,
-                              const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
-  return add_op("Conv2DBackpropFilter", {input, filter_sizes, out_backprop}, attrs, name, location);
+                              const Conv2DAttrs& attrs, At at) {
+  return add_op("Conv2DBackpropFilter", {input, filter_sizes, out_backprop}, attrs, at);
 }
 
 Output conv2d_backprop_filter(const Output& input, const std::vector<std::int64_t>& filter_sizes,
-                              const Output& out_backprop, const Conv2DAttrs& attrs, std::string_view name,
-                              SourceLocation location) {
-  const Caller caller{"Conv2DBackpropFilter", name, location};
-  const Output sizes = sizes_constant(caller, graph_of(caller, "input", input), filter_sizes, "filter_sizes");
-  return conv2d_backprop_filter(input, sizes, out_backprop, attrs, name, location);
+                              const Output& out_backprop, const Conv2DAttrs& attrs, At at) {
+  const Caller caller{"Conv2DBackpropFilter", at};
+  Graph& graph = graph_of(caller, "input", input);
+  return conv2d_backprop_filter(input, sizes_constant(caller, graph, filter_sizes, "filter_sizes", DType::kInt32),
+                                out_backprop, attrs, at);
 }
 
 Output conv2d_transpose(const Output& value, const Output& filter, const Output& output_shape, const Conv2DAttrs& attrs,
-                        std::string_view name, SourceLocation location) {
-  return conv2d_backprop_input(output_shape, filter, value, attrs, name.empty() ? "conv2d_transpose" : name, location);
+                        At at) {
+  return conv2d_backprop_input(output_shape, filter, value, attrs,
+                               at.name.empty() ? At{"conv2d_transpose", at.location} : at);
 }
 
 Output conv2d_transpose(const Output& value, const Output& filter, const std::vector<std::int64_t>& output_shape,
-                        const Conv2DAttrs& attrs, std::string_view name, SourceLocation location) {
-  return conv2d_backprop_input(output_shape, filter, value, attrs, name.empty() ? "conv2d_transpose" : name, location);
+                        const Conv2DAttrs& attrs, At at) {
+  return conv2d_backprop_input(output_shape, filter, value, attrs,
+                               at.name.empty() ? At{"conv2d_transpose", at.location} : at);
 }
 
-Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, std::string_view name,
-                        SourceLocation location) {
-  const Caller caller{"depthwise_conv2d", name, location};
+Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs, At at) {
+  const Caller caller{"depthwise_conv2d", at};
   require_valid(caller, "input", input);
   require_valid(caller, "filter", filter);
   const Shape& image = input.shape();
@@ -224,33 +216,24 @@ Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DA
     caller.fail(fmt::format("input has {} channels but filter expects {}: {}", channels, shape[2], operands));
   }
   // [rows, columns, channels, multiplier] -> [rows, columns, 1, channels * multiplier]: the same memory
-  const std::string base(name.empty() ? "depthwise_conv2d" : name);
-  const Output grouped = reshape(filter, {shape[0], shape[1], 1, channels * shape[3]}, base + "/filter", location);
-  return conv2d(input, grouped, attrs, base, location);
+  const std::string base(at.name.empty() ? "depthwise_conv2d" : at.name);
+  const Output grouped = reshape(filter, {shape[0], shape[1], 1, channels * shape[3]}, {base + "/filter", at.location});
+  return conv2d(input, grouped, attrs, {base, at.location});
 }
 
 void register_conv2d_ops(OpRegistry& registry) {
-  registry.add({.name = "Conv2D",
-                .inputs = {"input", "filter"},
-                .outputs = {"output"},
-                .shape = conv2d_shape,
-                .attrs = Conv2DAttrs{},
-                .summary = "y[n,i,j,k] = sum over r,s,c of x[n, i*stride-pad+r*dilation, ..., c] * w[r,s,c,k]"});
-  registry.add({.name = "Conv2DBackpropInput",
-                .inputs = {"input_sizes", "filter", "out_backprop"},
-                .outputs = {"output"},
-                .shape = conv2d_backprop_input_shape,
-                .attrs = Conv2DAttrs{},
-                .summary = "The gradient of Conv2D with respect to its input.",
-                .kernel_dtype = 1,
-                .host_operands = {0}});
-  registry.add({.name = "Conv2DBackpropFilter",
-                .inputs = {"input", "filter_sizes", "out_backprop"},
-                .outputs = {"output"},
-                .shape = conv2d_backprop_filter_shape,
-                .attrs = Conv2DAttrs{},
-                .summary = "The gradient of Conv2D with respect to its filter.",
-                .host_operands = {1}});
+  registry.add(def("Conv2D", {"input", "filter"}, {"output"}, conv2d_shape,
+                   "y[n,i,j,k] = sum over r,s,c of x[n, i*stride-pad+r*dilation, ..., c] * w[r,s,c,k]")
+                   .attrs(Conv2DAttrs{}));
+  registry.add(def("Conv2DBackpropInput", {"input_sizes", "filter", "out_backprop"}, {"output"},
+                   conv2d_backprop_input_shape, "The gradient of Conv2D with respect to its input.")
+                   .attrs(Conv2DAttrs{})
+                   .kernel_dtype(1)
+                   .host({0}));
+  registry.add(def("Conv2DBackpropFilter", {"input", "filter_sizes", "out_backprop"}, {"output"},
+                   conv2d_backprop_filter_shape, "The gradient of Conv2D with respect to its filter.")
+                   .attrs(Conv2DAttrs{})
+                   .host({1}));
 }
 
 }  // namespace gradus

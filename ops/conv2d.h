@@ -14,10 +14,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 #include "gradus/ops/image_format.h"
 
 namespace gradus {
@@ -62,8 +61,7 @@ struct Conv2DAttrs {
 
 // y = the convolution of `input` (rank 4, data_format order) with `filter` [rows, columns, channels / groups,
 // out_channels].
-Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs = {}, std::string_view name = "",
-              SourceLocation location = SourceLocation::current());
+Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs = {}, At at = {});
 
 // The gradient of a convolution with respect to its input: every pixel receives, from each window that covers it,
 // out_backprop * filter; pixels that no window covers get 0.
@@ -75,37 +73,28 @@ Output conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attr
 //                 image by less than two strides), the result is zeros
 // Result: shape input_sizes, dtype of filter. As a tensor, input_sizes may be a constant, shape(x), or fed at run time.
 Output conv2d_backprop_input(const Output& input_sizes, const Output& filter, const Output& out_backprop,
-                             const Conv2DAttrs& attrs = {}, std::string_view name = "",
-                             SourceLocation location = SourceLocation::current());
+                             const Conv2DAttrs& attrs = {}, At at = {});
 Output conv2d_backprop_input(const std::vector<std::int64_t>& input_sizes, const Output& filter,
-                             const Output& out_backprop, const Conv2DAttrs& attrs = {}, std::string_view name = "",
-                             SourceLocation location = SourceLocation::current());
+                             const Output& out_backprop, const Conv2DAttrs& attrs = {}, At at = {});
 
 // The gradient of a convolution with respect to its filter: the sum, over all windows of all images, of pixel *
 // out_backprop. `filter_sizes` is the filter's shape, an int32 vector of 4 values. Result: shape filter_sizes, dtype of
 // input; zeros for an out_backprop without elements.
 Output conv2d_backprop_filter(const Output& input, const Output& filter_sizes, const Output& out_backprop,
-                              const Conv2DAttrs& attrs = {}, std::string_view name = "",
-                              SourceLocation location = SourceLocation::current());
+                              const Conv2DAttrs& attrs = {}, At at = {});
 Output conv2d_backprop_filter(const Output& input, const std::vector<std::int64_t>& filter_sizes,
-                              const Output& out_backprop, const Conv2DAttrs& attrs = {}, std::string_view name = "",
-                              SourceLocation location = SourceLocation::current());
+                              const Output& out_backprop, const Conv2DAttrs& attrs = {}, At at = {});
 
 // The transposed convolution ("deconvolution"): conv2d_backprop_input(output_shape, filter, value). `filter` is
 // [rows, columns, out_channels, channels of value] (tf.nn.conv2d_transpose); `output_shape` as input_sizes above.
 Output conv2d_transpose(const Output& value, const Output& filter, const Output& output_shape,
-                        const Conv2DAttrs& attrs = {}, std::string_view name = "",
-                        SourceLocation location = SourceLocation::current());
+                        const Conv2DAttrs& attrs = {}, At at = {});
 Output conv2d_transpose(const Output& value, const Output& filter, const std::vector<std::int64_t>& output_shape,
-                        const Conv2DAttrs& attrs = {}, std::string_view name = "",
-                        SourceLocation location = SourceLocation::current());
+                        const Conv2DAttrs& attrs = {}, At at = {});
 
 // Every channel is convolved with `multiplier` filters of its own (tf.nn.depthwise_conv2d): filter [rows, columns,
 // channels, multiplier]; output channel c * multiplier + q comes from channel c and filter[:, :, c, q]. A conv2d with
 // groups = channels.
-Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs = {},
-                        std::string_view name = "", SourceLocation location = SourceLocation::current());
-
-void register_conv2d_ops(OpRegistry& registry);
+Output depthwise_conv2d(const Output& input, const Output& filter, const Conv2DAttrs& attrs = {}, At at = {});
 
 }  // namespace gradus

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -18,8 +22,8 @@ std::optional<IntValues> first_operand_value(ShapeContext& c) { return c.input_v
 }  // namespace
 
 std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const CustomForward& forward,
-                                    CustomBackward backward, std::string_view name, SourceLocation location) {
-  const Caller caller{"custom_gradient", name, location};
+                                    CustomBackward backward, At at) {
+  const Caller caller{"custom_gradient", at};
   if (inputs.empty()) caller.fail("custom_gradient needs at least one input");
   if (!forward || !backward) caller.fail("custom_gradient needs a forward and a backward function");
   for (const Output& input : inputs) require_valid(caller, "an input", input);
@@ -30,21 +34,18 @@ std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const Cus
   // Results first, then the inputs: they are operands so that the gradient flows to them.
   operands.insert(operands.end(), inputs.begin(), inputs.end());
   CustomGradientAttrs attrs{count, std::make_shared<const CustomBackward>(std::move(backward))};
-  Node& node = inputs[0].graph().add_node("CustomGradient", std::move(operands), std::move(attrs), name, location);
+  Node& node = inputs[0].graph().add_node("CustomGradient", std::move(operands), std::move(attrs), at);
   std::vector<Output> outputs;
   for (int i = 0; i < node.num_outputs(); ++i) outputs.push_back(node.output(i));
   return outputs;
 }
 
 void register_custom_gradient_ops(OpRegistry& registry) {
-  registry.add({.name = "CustomGradient",
-                .inputs = {"results_and_inputs..."},
-                .outputs = {"outputs..."},
-                .shape = custom_gradient_shape,
-                .attrs = CustomGradientAttrs{},
-                .summary = "The first num_outputs operands, with a gradient that the user wrote.",
-                .value = first_operand_value,
-                .inplace_inputs = {0}});
+  registry.add(def("CustomGradient", {"results_and_inputs..."}, {"outputs..."}, custom_gradient_shape,
+                   "The first num_outputs operands, with a gradient that the user wrote.")
+                   .attrs(CustomGradientAttrs{})
+                   .value(first_operand_value)
+                   .inplace({0}));
 }
 
 }  // namespace gradus

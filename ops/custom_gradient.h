@@ -3,10 +3,10 @@
 
 #include <functional>
 #include <memory>
-#include <string_view>
 #include <vector>
 
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
+#include "gradus/graph/output.h"
 
 namespace gradus {
 
@@ -42,9 +42,6 @@ struct CustomGradientAttrs {
 //
 // Throws InvalidArgument: no inputs, `forward` returns nothing. `backward`'s mistakes are found by gradients().
 std::vector<Output> custom_gradient(const std::vector<Output>& inputs, const CustomForward& forward,
-                                    CustomBackward backward, std::string_view name = "",
-                                    SourceLocation location = SourceLocation::current());
-
-void register_custom_gradient_ops(OpRegistry& registry);
+                                    CustomBackward backward, At at = {});
 
 }  // namespace gradus

@@ -2,6 +2,10 @@
 
 #include <cstdint>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -21,32 +25,24 @@ void check_numerics_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output check_numerics(const Output& x, const std::string& message, std::string_view name, SourceLocation location) {
-  return add_op("CheckNumerics", {x}, CheckNumericsAttrs{message}, name, location);
+Output check_numerics(const Output& x, const std::string& message, At at) {
+  return add_op("CheckNumerics", {x}, CheckNumericsAttrs{message}, at);
 }
 
-Output print(const Output& x, const std::string& message, std::int64_t summarize, std::string_view name,
-             SourceLocation location) {
-  return add_op("Print", {x}, PrintAttrs{message, summarize}, name, location);
+Output print(const Output& x, const std::string& message, std::int64_t summarize, At at) {
+  return add_op("Print", {x}, PrintAttrs{message, summarize}, at);
 }
 
 void register_debug_ops(OpRegistry& registry) {
-  registry.add({.name = "CheckNumerics",
-                .inputs = {"x"},
-                .outputs = {"y"},
-                .shape = check_numerics_shape,
-                .attrs = CheckNumericsAttrs{},
-                .summary = "y = x; fails when x holds a NaN or an infinity",
-                .effect = Effect::kExternal,
-                .inplace_inputs = {0}});
-  registry.add({.name = "Print",
-                .inputs = {"x"},
-                .outputs = {"y"},
-                .shape = print_shape,
-                .attrs = PrintAttrs{},
-                .summary = "y = x; writes x to stderr",
-                .effect = Effect::kExternal,
-                .inplace_inputs = {0}});
+  registry.add(
+      def("CheckNumerics", {"x"}, {"y"}, check_numerics_shape, "y = x; fails when x holds a NaN or an infinity")
+          .effect(Effect::kExternal)
+          .attrs(CheckNumericsAttrs{})
+          .inplace({0}));
+  registry.add(def("Print", {"x"}, {"y"}, print_shape, "y = x; writes x to stderr")
+                   .effect(Effect::kExternal)
+                   .attrs(PrintAttrs{})
+                   .inplace({0}));
 }
 
 }  // namespace gradus

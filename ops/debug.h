@@ -4,9 +4,8 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 
 namespace gradus {
 
@@ -30,12 +29,8 @@ struct PrintAttrs {
 
 // y = x of a floating dtype. A NaN or an infinity stops the run with InvalidArgument: message, how many, and the first
 // index. The gradient is checked in the same way.
-Output check_numerics(const Output& x, const std::string& message = "", std::string_view name = "",
-                      SourceLocation location = SourceLocation::current());
+Output check_numerics(const Output& x, const std::string& message = "", At at = {});
 // y = x. Each run writes one line to stderr: message, dtype, shape, minimum, mean, maximum and the first elements.
-Output print(const Output& x, const std::string& message = "", std::int64_t summarize = 32, std::string_view name = "",
-             SourceLocation location = SourceLocation::current());
-
-void register_debug_ops(OpRegistry& registry);
+Output print(const Output& x, const std::string& message = "", std::int64_t summarize = 32, At at = {});
 
 }  // namespace gradus

@@ -4,6 +4,10 @@
 
 #include "gradus/ops/shape_operand.h"
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -31,7 +35,7 @@ void gather_shape(ShapeContext& c) {
 
 std::optional<IntValues> gather_value(ShapeContext& c) {
   if (c.input_shape(0).rank() != 1) return std::nullopt;
-  const auto params = c.input_value(0);
+  const auto params = c.input_symbols(0);
   const auto indices = c.input_value(1);
   if (!params || !indices) return std::nullopt;
   IntValues values;
@@ -69,43 +73,32 @@ void one_hot_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output gather(const Output& params, const Output& indices, std::int64_t axis, std::string_view name,
-              SourceLocation location) {
-  return add_op("Gather", {params, indices}, GatherAttrs{axis}, name, location);
+Output gather(const Output& params, const Output& indices, std::int64_t axis, At at) {
+  return add_op("Gather", {params, indices}, GatherAttrs{axis}, at);
 }
-Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis,
-                   std::string_view name, SourceLocation location) {
-  return add_op("GatherGrad", {dy, indices, shape}, GatherAttrs{axis}, name, location);
+Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis, At at) {
+  return add_op("GatherGrad", {dy, indices, shape}, GatherAttrs{axis}, at);
 }
-Output one_hot(const Output& indices, const OneHotAttrs& attrs, std::string_view name, SourceLocation location) {
-  return add_op("OneHot", {indices}, attrs, name, location);
+Output one_hot(const Output& indices, const OneHotAttrs& attrs, At at) {
+  return add_op("OneHot", {indices}, attrs, at);
 }
-Output one_hot(const Output& indices, std::int64_t depth, DType dtype, std::string_view name, SourceLocation location) {
-  return one_hot(indices, OneHotAttrs{.depth = depth, .dtype = dtype}, name, location);
+Output one_hot(const Output& indices, std::int64_t depth, DType dtype, At at) {
+  return one_hot(indices, OneHotAttrs{.depth = depth, .dtype = dtype}, at);
 }
 
 void register_indexing_ops(OpRegistry& registry) {
-  registry.add({.name = "Gather",
-                .inputs = {"params", "indices"},
-                .outputs = {"y"},
-                .shape = gather_shape,
-                .attrs = GatherAttrs{},
-                .summary = "The slices of params at the indices along one dimension.",
-                .value = gather_value});
-  registry.add({.name = "GatherGrad",
-                .inputs = {"dy", "indices", "shape"},
-                .outputs = {"dparams"},
-                .shape = gather_grad_shape,
-                .attrs = GatherAttrs{},
-                .summary = "Zeros to which every slice of dy is added at its index.",
-                .host_operands = {2}});
-  registry.add({.name = "OneHot",
-                .inputs = {"indices"},
-                .outputs = {"y"},
-                .shape = one_hot_shape,
-                .attrs = OneHotAttrs{},
-                .summary = "on_value at each index of a new dimension, off_value elsewhere.",
-                .kernel_dtype = kDTypeOfOutput});
+  registry.add(def("Gather", {"params", "indices"}, {"y"}, gather_shape,
+                   "The slices of params at the indices along one dimension.")
+                   .attrs(GatherAttrs{})
+                   .value(gather_value));
+  registry.add(def("GatherGrad", {"dy", "indices", "shape"}, {"dparams"}, gather_grad_shape,
+                   "Zeros to which every slice of dy is added at its index.")
+                   .attrs(GatherAttrs{})
+                   .host({2}));
+  registry.add(def("OneHot", {"indices"}, {"y"}, one_hot_shape,
+                   "on_value at each index of a new dimension, off_value elsewhere.")
+                   .attrs(OneHotAttrs{})
+                   .kernel_dtype(kDTypeOfOutput));
 }
 
 }  // namespace gradus

@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 
 namespace gradus {
 
@@ -37,23 +36,17 @@ struct OneHotAttrs {
 //   y[a..., i..., b...] = params[a..., indices[i...], b...]
 // with shape params.shape[:axis] + indices.shape + params.shape[axis+1:]. An index outside [0, params.shape[axis]) is an
 // OutOfRange error of the run, which names the position and the value. dparams = gather_grad(dy).
-Output gather(const Output& params, const Output& indices, std::int64_t axis = 0, std::string_view name = "",
-              SourceLocation location = SourceLocation::current());
+Output gather(const Output& params, const Output& indices, std::int64_t axis = 0, At at = {});
 
 // The adjoint of gather: zeros of `shape` (an int32 or int64 vector), to which every slice of dy is added at its index. An
 // index that occurs several times receives the sum. Throws InvalidArgument unless dy's shape is that of gather(params of `shape`,
 // indices, axis); an index outside is OutOfRange when the graph runs.
-Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis = 0,
-                   std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output gather_grad(const Output& dy, const Output& indices, const Output& shape, std::int64_t axis = 0, At at = {});
 
 // A new dimension of size `depth` at `axis`, in which the position of each index (uint8, int32 or int64) has on_value and the
 // others off_value. An index outside [0, depth) gives off_value everywhere. No gradient. Throws InvalidArgument for values that
 // attrs.dtype does not hold (core/number.h).
-Output one_hot(const Output& indices, const OneHotAttrs& attrs, std::string_view name = "",
-               SourceLocation location = SourceLocation::current());
-Output one_hot(const Output& indices, std::int64_t depth, DType dtype = DType::kFloat32, std::string_view name = "",
-               SourceLocation location = SourceLocation::current());
-
-void register_indexing_ops(OpRegistry& registry);
+Output one_hot(const Output& indices, const OneHotAttrs& attrs, At at = {});
+Output one_hot(const Output& indices, std::int64_t depth, DType dtype = DType::kFloat32, At at = {});
 
 }  // namespace gradus

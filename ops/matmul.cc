@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -44,29 +48,19 @@ void batch_matmul_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, std::string_view name,
-              SourceLocation location) {
-  return add_op("MatMul", {a, b}, attrs, name, location);
+Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, At at) {
+  return add_op("MatMul", {a, b}, attrs, at);
 }
 
-Output batch_matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, std::string_view name,
-                    SourceLocation location) {
-  return add_op("BatchMatMul", {a, b}, attrs, name, location);
+Output batch_matmul(const Output& a, const Output& b, const MatMulAttrs& attrs, At at) {
+  return add_op("BatchMatMul", {a, b}, attrs, at);
 }
 
 void register_matmul_ops(OpRegistry& registry) {
-  registry.add({.name = "MatMul",
-                .inputs = {"a", "b"},
-                .outputs = {"c"},
-                .shape = matmul_shape,
-                .attrs = MatMulAttrs{},
-                .summary = "c[i,j] = sum_l a[i,l] * b[l,j]"});
-  registry.add({.name = "BatchMatMul",
-                .inputs = {"a", "b"},
-                .outputs = {"c"},
-                .shape = batch_matmul_shape,
-                .attrs = MatMulAttrs{},
-                .summary = "c[...,i,j] = sum_l a[...,i,l] * b[...,l,j]; leading dimensions broadcast"});
+  registry.add(def("MatMul", {"a", "b"}, {"c"}, matmul_shape, "c[i,j] = sum_l a[i,l] * b[l,j]").attrs(MatMulAttrs{}));
+  registry.add(def("BatchMatMul", {"a", "b"}, {"c"}, batch_matmul_shape,
+                   "c[...,i,j] = sum_l a[...,i,l] * b[...,l,j]; leading dimensions broadcast")
+                   .attrs(MatMulAttrs{}));
 }
 
 }  // namespace gradus

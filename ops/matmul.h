@@ -1,9 +1,7 @@
 // Matrix products, of floating dtypes. float16 operands are multiplied and summed in float32. Page: docs/ops/matmul.md.
 #pragma once
 
-#include <string_view>
-
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 
 namespace gradus {
 
@@ -20,12 +18,8 @@ struct MatMulAttrs {
 // c = op(a) op(b), c[i,j] = sum_l op(a)[i,l] * op(b)[l,j], for a [m,k] and b [k,n]; with transpose_a, a is [k,m]; with
 // transpose_b, b is [n,k]. For k = 0 the result is zero. Throws InvalidArgument for other ranks, unlike dtypes or inner
 // sizes.
-Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs = {}, std::string_view name = "",
-              SourceLocation location = SourceLocation::current());
+Output matmul(const Output& a, const Output& b, const MatMulAttrs& attrs = {}, At at = {});
 // The same for every pair of matrices: a [..., m, k], b [..., k, n]; the leading dimensions broadcast as in NumPy.
-Output batch_matmul(const Output& a, const Output& b, const MatMulAttrs& attrs = {}, std::string_view name = "",
-                    SourceLocation location = SourceLocation::current());
-
-void register_matmul_ops(OpRegistry& registry);
+Output batch_matmul(const Output& a, const Output& b, const MatMulAttrs& attrs = {}, At at = {});
 
 }  // namespace gradus

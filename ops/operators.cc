@@ -30,7 +30,7 @@ Output Operand::beside(const Output& other, const Caller& caller) const {
     const std::string instead = cure(other, *number_);
     caller.fail(misfit_text(what.c_str(), *number_, other.dtype()) + (instead.empty() ? "" : "; " + instead));
   }
-  return scalar(other.graph(), *number_, other.dtype(), "", caller.location);
+  return scalar(other.graph(), *number_, other.dtype(), caller.at.location);
 }
 
 std::pair<Output, Output> resolve(const Operand& a, const Operand& b, const Caller& caller) {
@@ -38,23 +38,23 @@ std::pair<Output, Output> resolve(const Operand& a, const Operand& b, const Call
   return {a.beside(b.output(), caller), b.beside(a.output(), caller)};
 }
 
-Output operator+(const Operand& a, const Operand& b) { return add(a, b, "", a.location()); }
-Output operator-(const Operand& a, const Operand& b) { return subtract(a, b, "", a.location()); }
-Output operator*(const Operand& a, const Operand& b) { return multiply(a, b, "", a.location()); }
-Output operator/(const Operand& a, const Operand& b) { return divide(a, b, "", a.location()); }
+Output operator+(const Operand& a, const Operand& b) { return add(a, b, a.location()); }
+Output operator-(const Operand& a, const Operand& b) { return subtract(a, b, a.location()); }
+Output operator*(const Operand& a, const Operand& b) { return multiply(a, b, a.location()); }
+Output operator/(const Operand& a, const Operand& b) { return divide(a, b, a.location()); }
 Output operator-(const Operand& x) {
-  if (x.is_number()) Caller{"Neg", "", x.location()}.fail("a number has no graph: the operand must be an Output");
-  return negate(x.output(), "", x.location());
+  if (x.is_number()) Caller{"Neg", x.location()}.fail("a number has no graph: the operand must be an Output");
+  return negate(x.output(), x.location());
 }
 
-Output& operator+=(Output& x, const Operand& y) { return x = add({x, y.location()}, y, "", y.location()); }
-Output& operator-=(Output& x, const Operand& y) { return x = subtract({x, y.location()}, y, "", y.location()); }
-Output& operator*=(Output& x, const Operand& y) { return x = multiply({x, y.location()}, y, "", y.location()); }
-Output& operator/=(Output& x, const Operand& y) { return x = divide({x, y.location()}, y, "", y.location()); }
+Output& operator+=(Output& x, const Operand& y) { return x = add({x, y.location()}, y, y.location()); }
+Output& operator-=(Output& x, const Operand& y) { return x = subtract({x, y.location()}, y, y.location()); }
+Output& operator*=(Output& x, const Operand& y) { return x = multiply({x, y.location()}, y, y.location()); }
+Output& operator/=(Output& x, const Operand& y) { return x = divide({x, y.location()}, y, y.location()); }
 
-Output operator<(const Operand& a, const Operand& b) { return less(a, b, "", a.location()); }
-Output operator<=(const Operand& a, const Operand& b) { return less_equal(a, b, "", a.location()); }
-Output operator>(const Operand& a, const Operand& b) { return greater(a, b, "", a.location()); }
-Output operator>=(const Operand& a, const Operand& b) { return greater_equal(a, b, "", a.location()); }
+Output operator<(const Operand& a, const Operand& b) { return less(a, b, a.location()); }
+Output operator<=(const Operand& a, const Operand& b) { return less_equal(a, b, a.location()); }
+Output operator>(const Operand& a, const Operand& b) { return greater(a, b, a.location()); }
+Output operator>=(const Operand& a, const Operand& b) { return greater_equal(a, b, a.location()); }
 
 }  // namespace gradus

@@ -4,6 +4,10 @@
 
 #include "gradus/ops/accumulation.h"
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -84,61 +88,43 @@ void adam_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad, std::string_view name,
-                              SourceLocation location) {
-  return add_op("ApplyGradientDescent", {var, learning_rate, grad}, {}, name, location);
+Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad, At at) {
+  return add_op("ApplyGradientDescent", {var, learning_rate, grad}, {}, at);
 }
 
 Output apply_momentum(const Output& var, const Output& accum, const Output& learning_rate, const Output& grad,
-                      const Output& momentum, const ApplyMomentumAttrs& attrs, std::string_view name,
-                      SourceLocation location) {
-  return add_op("ApplyMomentum", {var, accum, learning_rate, grad, momentum}, attrs, name, location);
+                      const Output& momentum, const ApplyMomentumAttrs& attrs, At at) {
+  return add_op("ApplyMomentum", {var, accum, learning_rate, grad, momentum}, attrs, at);
 }
 
 Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate,
-                      const Output& grad, const Output& momentum, const ApplyRMSPropAttrs& attrs, std::string_view name,
-                      SourceLocation location) {
-  return add_op("ApplyRMSProp", {var, ms, mom, learning_rate, grad, momentum}, attrs, name, location);
+                      const Output& grad, const Output& momentum, const ApplyRMSPropAttrs& attrs, At at) {
+  return add_op("ApplyRMSProp", {var, ms, mom, learning_rate, grad, momentum}, attrs, at);
 }
 
 Output apply_adam(const Output& var, const Output& m, const Output& v, const Output& learning_rate, const Output& grad,
-                  const Output& step, const ApplyAdamAttrs& attrs, std::string_view name, SourceLocation location) {
-  return add_op("ApplyAdam", {var, m, v, learning_rate, grad, step}, attrs, name, location);
+                  const Output& step, const ApplyAdamAttrs& attrs, At at) {
+  return add_op("ApplyAdam", {var, m, v, learning_rate, grad, step}, attrs, at);
 }
 
 void register_optimizer_update_ops(OpRegistry& registry) {
-  registry.add({.name = "ApplyGradientDescent",
-                .inputs = {"var", "learning_rate", "grad"},
-                .outputs = {"new_value"},
-                .shape = gradient_descent_shape,
-                .summary = "var -= learning_rate * grad",
-                .effect = Effect::kMutates});
-  registry.add({.name = "ApplyMomentum",
-                .inputs = {"var", "accum", "learning_rate", "grad", "momentum"},
-                .outputs = {"new_value"},
-                .shape = momentum_shape,
-                .attrs = ApplyMomentumAttrs{},
-                .summary = "accum = momentum * accum + grad; var -= learning_rate * accum",
-                .effect = Effect::kMutates,
-                .mutable_inputs = 2});
-  registry.add({.name = "ApplyRMSProp",
-                .inputs = {"var", "ms", "mom", "learning_rate", "grad", "momentum"},
-                .outputs = {"new_value"},
-                .shape = rms_prop_shape,
-                .attrs = ApplyRMSPropAttrs{},
-                .summary = "ms = rho * ms + (1 - rho) * grad^2; mom = momentum * mom + learning_rate * grad / "
-                           "sqrt(ms + epsilon); var -= mom",
-                .effect = Effect::kMutates,
-                .mutable_inputs = 3});
-  registry.add(
-      {.name = "ApplyAdam",
-       .inputs = {"var", "m", "v", "learning_rate", "grad", "step"},
-       .outputs = {"new_value"},
-       .shape = adam_shape,
-       .attrs = ApplyAdamAttrs{},
-       .summary = "Adam (and AdamW): var -= learning_rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * var)",
-       .effect = Effect::kMutates,
-       .mutable_inputs = 3});
+  registry.add(def("ApplyGradientDescent", {"var", "learning_rate", "grad"}, {"new_value"}, gradient_descent_shape,
+                   "var -= learning_rate * grad")
+                   .mutates());
+  registry.add(def("ApplyMomentum", {"var", "accum", "learning_rate", "grad", "momentum"}, {"new_value"},
+                   momentum_shape, "accum = momentum * accum + grad; var -= learning_rate * accum")
+                   .mutates(2)
+                   .attrs(ApplyMomentumAttrs{}));
+  registry.add(def("ApplyRMSProp", {"var", "ms", "mom", "learning_rate", "grad", "momentum"}, {"new_value"},
+                   rms_prop_shape,
+                   "ms = rho * ms + (1 - rho) * grad^2; mom = momentum * mom + learning_rate * grad / "
+                   "sqrt(ms + epsilon); var -= mom")
+                   .mutates(3)
+                   .attrs(ApplyRMSPropAttrs{}));
+  registry.add(def("ApplyAdam", {"var", "m", "v", "learning_rate", "grad", "step"}, {"new_value"}, adam_shape,
+                   "Adam (and AdamW): var -= learning_rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * var)")
+                   .mutates(3)
+                   .attrs(ApplyAdamAttrs{}));
 }
 
 }  // namespace gradus

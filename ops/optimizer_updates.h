@@ -8,9 +8,7 @@
 // dtypes, a scalar operand of another rank.
 #pragma once
 
-#include <string_view>
-
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 
 namespace gradus {
 
@@ -48,30 +46,24 @@ struct ApplyAdamAttrs {
 };
 
 // var -= learning_rate * grad
-Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad,
-                              std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output apply_gradient_descent(const Output& var, const Output& learning_rate, const Output& grad, At at = {});
 
 // accum = momentum * accum + grad;  var -= learning_rate * accum.
 // With use_nesterov: var -= learning_rate * (grad + momentum * accum). As TensorFlow's ApplyMomentum
 // (Sutskever, Martens, Dahl, Hinton, ICML 2013).
 Output apply_momentum(const Output& var, const Output& accum, const Output& learning_rate, const Output& grad,
-                      const Output& momentum, const ApplyMomentumAttrs& attrs = {}, std::string_view name = "",
-                      SourceLocation location = SourceLocation::current());
+                      const Output& momentum, const ApplyMomentumAttrs& attrs = {}, At at = {});
 
 // ms = rho * ms + (1 - rho) * grad^2;  mom = momentum * mom + learning_rate * grad / sqrt(ms + epsilon);  var -= mom.
 // As TensorFlow's ApplyRMSProp (Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012).
 Output apply_rms_prop(const Output& var, const Output& ms, const Output& mom, const Output& learning_rate,
-                      const Output& grad, const Output& momentum, const ApplyRMSPropAttrs& attrs = {},
-                      std::string_view name = "", SourceLocation location = SourceLocation::current());
+                      const Output& grad, const Output& momentum, const ApplyRMSPropAttrs& attrs = {}, At at = {});
 
 // m = beta1 * m + (1 - beta1) * grad;  v = beta2 * v + (1 - beta2) * grad^2;
 // var -= learning_rate * ((m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon) + weight_decay * var).
 // `step` is the number of this update, 1 for the first (InvalidArgument below that). Algorithm 1 of Kingma and Ba (ICLR 2015); with weight_decay AdamW
 // (Loshchilov and Hutter, ICLR 2019).
 Output apply_adam(const Output& var, const Output& m, const Output& v, const Output& learning_rate, const Output& grad,
-                  const Output& step, const ApplyAdamAttrs& attrs = {}, std::string_view name = "",
-                  SourceLocation location = SourceLocation::current());
-
-void register_optimizer_update_ops(OpRegistry& registry);
+                  const Output& step, const ApplyAdamAttrs& attrs = {}, At at = {});
 
 }  // namespace gradus

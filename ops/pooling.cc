@@ -6,6 +6,10 @@
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_operand.h"
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -96,70 +100,46 @@ PoolAttrs square_pool(std::int64_t size, std::int64_t stride, Padding padding, D
       .ksize = per_dimension(size), .strides = per_dimension(stride), .padding = padding, .data_format = data_format};
 }
 
-Output max_pool(const Output& input, const PoolAttrs& attrs, std::string_view name, SourceLocation location) {
-  return add_op("MaxPool", {input}, attrs, name, location);
+Output max_pool(const Output& input, const PoolAttrs& attrs, At at) { return add_op("MaxPool", {input}, attrs, at); }
+Output avg_pool(const Output& input, const PoolAttrs& attrs, At at) { return add_op("AvgPool", {input}, attrs, at); }
+Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs, At at) {
+  return add_op("MaxPoolGrad", {input, out_backprop}, attrs, at);
 }
-Output avg_pool(const Output& input, const PoolAttrs& attrs, std::string_view name, SourceLocation location) {
-  return add_op("AvgPool", {input}, attrs, name, location);
+Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAttrs& attrs, At at) {
+  return add_op("MaxPoolGradGrad", {input, grad}, attrs, at);
 }
-Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs, std::string_view name,
-                     SourceLocation location) {
-  return add_op("MaxPoolGrad", {input, out_backprop}, attrs, name, location);
-}
-Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAttrs& attrs, std::string_view name,
-                          SourceLocation location) {
-  return add_op("MaxPoolGradGrad", {input, grad}, attrs, name, location);
-}
-Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs,
-                     std::string_view name, SourceLocation location) {
-  return add_op("AvgPoolGrad", {input_sizes, out_backprop}, attrs, name, location);
+Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs, At at) {
+  return add_op("AvgPoolGrad", {input_sizes, out_backprop}, attrs, at);
 }
 
-Output global_avg_pool(const Output& input, DataFormat data_format, bool keep_dims, std::string_view name,
-                       SourceLocation location) {
-  const Caller caller{"global_avg_pool", name, location};
+Output global_avg_pool(const Output& input, DataFormat data_format, bool keep_dims, At at) {
+  const Caller caller{"global_avg_pool", at};
   require_valid(caller, "input", input);
   if (input.shape().rank() != 4) {
     caller.fail(fmt::format("input must have rank 4, images in {} order; got shape {}", data_format_name(data_format),
                             input.shape().to_string()));
   }
   const ImageAxes axes = image_axes(data_format);
-  return reduce_mean(input, {axes.height, axes.width}, keep_dims, name, location);
+  return reduce_mean(input, {axes.height, axes.width}, keep_dims, at);
 }
 
 void register_pooling_ops(OpRegistry& registry) {
-  registry.add({.name = "MaxPool",
-                .inputs = {"input"},
-                .outputs = {"output"},
-                .shape = pool_shape,
-                .attrs = PoolAttrs{},
-                .summary = "The maximum over each window; the first of equal ones, NaN if there is one."});
-  registry.add({.name = "MaxPoolGrad",
-                .inputs = {"input", "out_backprop"},
-                .outputs = {"input_backprop"},
-                .shape = max_pool_grad_shape,
-                .attrs = PoolAttrs{},
-                .summary = "Adds out_backprop of each window to the pixel that is its maximum."});
-  registry.add({.name = "MaxPoolGradGrad",
-                .inputs = {"input", "grad"},
-                .outputs = {"output"},
-                .shape = max_pool_grad_grad_shape,
-                .attrs = PoolAttrs{},
-                .summary = "For each window the element of grad where input has its maximum."});
-  registry.add({.name = "AvgPool",
-                .inputs = {"input"},
-                .outputs = {"output"},
-                .shape = pool_shape,
-                .attrs = PoolAttrs{},
-                .summary = "The mean of the real pixels under each window."});
-  registry.add({.name = "AvgPoolGrad",
-                .inputs = {"input_sizes", "out_backprop"},
-                .outputs = {"input_backprop"},
-                .shape = avg_pool_grad_shape,
-                .attrs = PoolAttrs{},
-                .summary = "Spreads out_backprop of each window evenly over its real pixels.",
-                .kernel_dtype = 1,
-                .host_operands = {0}});
+  registry.add(def("MaxPool", {"input"}, {"output"}, pool_shape,
+                   "The maximum over each window; the first of equal ones, NaN if there is one.")
+                   .attrs(PoolAttrs{}));
+  registry.add(def("MaxPoolGrad", {"input", "out_backprop"}, {"input_backprop"}, max_pool_grad_shape,
+                   "Adds out_backprop of each window to the pixel that is its maximum.")
+                   .attrs(PoolAttrs{}));
+  registry.add(def("MaxPoolGradGrad", {"input", "grad"}, {"output"}, max_pool_grad_grad_shape,
+                   "For each window the element of grad where input has its maximum.")
+                   .attrs(PoolAttrs{}));
+  registry.add(def("AvgPool", {"input"}, {"output"}, pool_shape, "The mean of the real pixels under each window.")
+                   .attrs(PoolAttrs{}));
+  registry.add(def("AvgPoolGrad", {"input_sizes", "out_backprop"}, {"input_backprop"}, avg_pool_grad_shape,
+                   "Spreads out_backprop of each window evenly over its real pixels.")
+                   .attrs(PoolAttrs{})
+                   .kernel_dtype(1)
+                   .host({0}));
 }
 
 }  // namespace gradus

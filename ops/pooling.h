@@ -11,10 +11,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 #include "gradus/ops/conv_geometry.h"
 
 namespace gradus {
@@ -55,28 +54,21 @@ PoolAttrs square_pool(std::int64_t size, std::int64_t stride, Padding padding = 
                       DataFormat data_format = DataFormat::kNHWC);
 
 // Input [N,H,W,C] or [N,C,H,W]; result the same with rows and columns of windows.
-Output max_pool(const Output& input, const PoolAttrs& attrs, std::string_view name = "",
-                SourceLocation location = SourceLocation::current());
-Output avg_pool(const Output& input, const PoolAttrs& attrs, std::string_view name = "",
-                SourceLocation location = SourceLocation::current());
+Output max_pool(const Output& input, const PoolAttrs& attrs, At at = {});
+Output avg_pool(const Output& input, const PoolAttrs& attrs, At at = {});
 
 // The gradient of max_pool(input) with respect to input: every pixel receives out_backprop from each window whose (first)
 // maximum it is. Result: shape of input. Linear in out_backprop.
-Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs,
-                     std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output max_pool_grad(const Output& input, const Output& out_backprop, const PoolAttrs& attrs, At at = {});
 // The gradient of max_pool_grad with respect to out_backprop: from `grad` (shape of input), the element at each window's
 // (first) maximum of input. Result: shape of max_pool(input). Linear in grad, and the transpose of max_pool_grad.
-Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAttrs& attrs, std::string_view name = "",
-                          SourceLocation location = SourceLocation::current());
+Output max_pool_grad_grad(const Output& input, const Output& grad, const PoolAttrs& attrs, At at = {});
 // The gradient of avg_pool with respect to its input: every pixel receives out_backprop / (real pixels of the window) from each
 // window that covers it. `input_sizes` is the input's shape, an int32 or int64 vector of 4 values; Result: that shape.
-Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs,
-                     std::string_view name = "", SourceLocation location = SourceLocation::current());
+Output avg_pool_grad(const Output& input_sizes, const Output& out_backprop, const PoolAttrs& attrs, At at = {});
 
 // The mean over rows and columns: [N,H,W,C] or [N,C,H,W] to [N,C], or with keep_dims to size 1 in both.
 Output global_avg_pool(const Output& input, DataFormat data_format = DataFormat::kNHWC, bool keep_dims = false,
-                       std::string_view name = "", SourceLocation location = SourceLocation::current());
-
-void register_pooling_ops(OpRegistry& registry);
+                       At at = {});
 
 }  // namespace gradus

@@ -6,6 +6,10 @@
 
 #include "gradus/ops/shape_operand.h"
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -38,80 +42,56 @@ void dropout_shape(ShapeContext& c) {
   c.set_output(1, c.input_dtype(0), c.input_shape(0));
 }
 
-Output shape_constant(Graph& graph, const std::vector<std::int64_t>& shape, std::string_view name, const char* op,
-                      SourceLocation location) {
-  return sizes_constant(graph, shape, name.empty() ? op : name, "shape", location);
-}
-
 }  // namespace
 
-Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs, std::string_view name,
-                      SourceLocation location) {
-  return add_op("RandomUniform", {shape}, attrs, name, location);
+Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs, At at) {
+  return add_op("RandomUniform", {shape}, attrs, at);
 }
-Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, const RandomUniformAttrs& attrs,
-                      std::string_view name, SourceLocation location) {
-  return random_uniform(shape_constant(graph, shape, name, "RandomUniform", location), attrs, name, location);
+Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, const RandomUniformAttrs& attrs, At at) {
+  return random_uniform(sizes_constant({"RandomUniform", at}, graph, shape, "shape"), attrs, at);
 }
 
-Output random_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name,
-                     SourceLocation location) {
-  return add_op("RandomNormal", {shape}, attrs, name, location);
+Output random_normal(const Output& shape, const RandomNormalAttrs& attrs, At at) {
+  return add_op("RandomNormal", {shape}, attrs, at);
 }
-Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs,
-                     std::string_view name, SourceLocation location) {
-  return random_normal(shape_constant(graph, shape, name, "RandomNormal", location), attrs, name, location);
+Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs, At at) {
+  return random_normal(sizes_constant({"RandomNormal", at}, graph, shape, "shape"), attrs, at);
 }
 
-Output truncated_normal(const Output& shape, const RandomNormalAttrs& attrs, std::string_view name,
-                        SourceLocation location) {
-  return add_op("TruncatedNormal", {shape}, attrs, name, location);
+Output truncated_normal(const Output& shape, const RandomNormalAttrs& attrs, At at) {
+  return add_op("TruncatedNormal", {shape}, attrs, at);
 }
-Output truncated_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs,
-                        std::string_view name, SourceLocation location) {
-  return truncated_normal(shape_constant(graph, shape, name, "TruncatedNormal", location), attrs, name, location);
+Output truncated_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs, At at) {
+  return truncated_normal(sizes_constant({"TruncatedNormal", at}, graph, shape, "shape"), attrs, at);
 }
 
-Output dropout(const Output& x, const DropoutAttrs& attrs, std::string_view name, SourceLocation location) {
-  return add_node("Dropout", {x}, attrs, name, location).output(0);
+Output dropout(const Output& x, const DropoutAttrs& attrs, At at) {
+  return add_node("Dropout", {x}, attrs, at).output(0);
 }
+Output dropout(const Output& x, double rate, At at) { return dropout(x, DropoutAttrs{.rate = rate}, at); }
 
 void register_random_ops(OpRegistry& registry) {
-  registry.add({.name = "RandomUniform",
-                .inputs = {"shape"},
-                .outputs = {"output"},
-                .shape = uniform_shape,
-                .attrs = RandomUniformAttrs{},
-                .summary = "Independent uniform values in [low, high).",
-                .effect = Effect::kRandom,
-                .kernel_dtype = kDTypeOfOutput,
-                .host_operands = {0}});
-  registry.add({.name = "RandomNormal",
-                .inputs = {"shape"},
-                .outputs = {"output"},
-                .shape = normal_shape,
-                .attrs = RandomNormalAttrs{},
-                .summary = "Independent normal values.",
-                .effect = Effect::kRandom,
-                .kernel_dtype = kDTypeOfOutput,
-                .host_operands = {0}});
-  registry.add({.name = "TruncatedNormal",
-                .inputs = {"shape"},
-                .outputs = {"output"},
-                .shape = normal_shape,
-                .attrs = RandomNormalAttrs{},
-                .summary = "Independent normal values, redrawn where they are 2 or more standard deviations off.",
-                .effect = Effect::kRandom,
-                .kernel_dtype = kDTypeOfOutput,
-                .host_operands = {0}});
-  registry.add({.name = "Dropout",
-                .inputs = {"x"},
-                .outputs = {"y", "mask"},
-                .shape = dropout_shape,
-                .attrs = DropoutAttrs{},
-                .summary = "y = x * mask; mask is 0 with probability rate, else 1 / (1 - rate)",
-                .effect = Effect::kRandom,
-                .inplace_inputs = {0}});
+  registry.add(def("RandomUniform", {"shape"}, {"output"}, uniform_shape, "Independent uniform values in [low, high).")
+                   .effect(Effect::kRandom)
+                   .attrs(RandomUniformAttrs{})
+                   .kernel_dtype(kDTypeOfOutput)
+                   .host({0}));
+  registry.add(def("RandomNormal", {"shape"}, {"output"}, normal_shape, "Independent normal values.")
+                   .effect(Effect::kRandom)
+                   .attrs(RandomNormalAttrs{})
+                   .kernel_dtype(kDTypeOfOutput)
+                   .host({0}));
+  registry.add(def("TruncatedNormal", {"shape"}, {"output"}, normal_shape,
+                   "Independent normal values, redrawn where they are 2 or more standard deviations off.")
+                   .effect(Effect::kRandom)
+                   .attrs(RandomNormalAttrs{})
+                   .kernel_dtype(kDTypeOfOutput)
+                   .host({0}));
+  registry.add(def("Dropout", {"x"}, {"y", "mask"}, dropout_shape,
+                   "y = x * mask; mask is 0 with probability rate, else 1 / (1 - rate)")
+                   .effect(Effect::kRandom)
+                   .attrs(DropoutAttrs{})
+                   .inplace({0}));
 }
 
 }  // namespace gradus

@@ -4,10 +4,9 @@
 // Page: docs/ops/random.md.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 
 namespace gradus {
 
@@ -52,34 +51,25 @@ struct DropoutAttrs {
 
 // Uniform in [low, high). `shape` is an int32 or int64 vector. Throws InvalidArgument unless low < high, both
 // finite with a finite distance, and dtype is floating.
-Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs = {}, std::string_view name = "",
-                      SourceLocation location = SourceLocation::current());
+Output random_uniform(const Output& shape, const RandomUniformAttrs& attrs = {}, At at = {});
 Output random_uniform(Graph& graph, const std::vector<std::int64_t>& shape, const RandomUniformAttrs& attrs = {},
-                      std::string_view name = "", SourceLocation location = SourceLocation::current());
+                      At at = {});
 
 // Normal with this mean and standard deviation (Box and Muller). `shape` as above. Throws InvalidArgument unless both are finite,
 // stddev is not negative and dtype is floating.
-Output random_normal(const Output& shape, const RandomNormalAttrs& attrs = {}, std::string_view name = "",
-                     SourceLocation location = SourceLocation::current());
+Output random_normal(const Output& shape, const RandomNormalAttrs& attrs = {}, At at = {});
 Output random_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs = {},
-                     std::string_view name = "", SourceLocation location = SourceLocation::current());
+                     At at = {});
 
 // Normal, redrawn where it falls 2 or more standard deviations from the mean.
-Output truncated_normal(const Output& shape, const RandomNormalAttrs& attrs = {}, std::string_view name = "",
-                        SourceLocation location = SourceLocation::current());
+Output truncated_normal(const Output& shape, const RandomNormalAttrs& attrs = {}, At at = {});
 Output truncated_normal(Graph& graph, const std::vector<std::int64_t>& shape, const RandomNormalAttrs& attrs = {},
-                        std::string_view name = "", SourceLocation location = SourceLocation::current());
+                        At at = {});
 
 // y = x * mask, where an element of mask is 0 with probability `rate` and 1 / (1 - rate) otherwise, so that the expected value
 // of y is x (Srivastava et al., JMLR 2014, in the inverted form). The gradient uses the same mask. Throws InvalidArgument for a
 // rate outside [0, 1).
-Output dropout(const Output& x, const DropoutAttrs& attrs, std::string_view name = "",
-               SourceLocation location = SourceLocation::current());
-inline Output dropout(const Output& x, double rate, std::string_view name = "",
-                      SourceLocation location = SourceLocation::current()) {
-  return dropout(x, DropoutAttrs{.rate = rate}, name, location);
-}
-
-void register_random_ops(OpRegistry& registry);
+Output dropout(const Output& x, const DropoutAttrs& attrs, At at = {});
+Output dropout(const Output& x, double rate, At at = {});
 
 }  // namespace gradus

@@ -7,6 +7,10 @@
 #include "gradus/ops/shape_operand.h"
 #include "gradus/ops/shape_ops.h"
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -61,9 +65,8 @@ ValueFn followed(F) {
   };
 }
 
-Output reduce(const char* op, const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims,
-              std::string_view name, SourceLocation location) {
-  return add_op(op, {x}, ReductionAttrs{axes, keep_dims}, name, location);
+Output reduce(const char* op, const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, At at) {
+  return add_op(op, {x}, ReductionAttrs{axes, keep_dims}, at);
 }
 
 }  // namespace
@@ -79,58 +82,42 @@ std::vector<int> reduced_axes(const std::vector<std::int64_t>& axes, int rank) {
   return result;
 }
 
-Output reduce_sum(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
-                  SourceLocation location) {
-  return reduce("Sum", x, axes, keep_dims, name, location);
+Output reduce_sum(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, At at) {
+  return reduce("Sum", x, axes, keep_dims, at);
 }
-Output reduce_mean(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
-                   SourceLocation location) {
-  return reduce("Mean", x, axes, keep_dims, name, location);
+Output reduce_mean(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, At at) {
+  return reduce("Mean", x, axes, keep_dims, at);
 }
-Output reduce_max(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
-                  SourceLocation location) {
-  return reduce("Max", x, axes, keep_dims, name, location);
+Output reduce_max(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, At at) {
+  return reduce("Max", x, axes, keep_dims, at);
 }
-Output reduce_min(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
-                  SourceLocation location) {
-  return reduce("Min", x, axes, keep_dims, name, location);
+Output reduce_min(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, At at) {
+  return reduce("Min", x, axes, keep_dims, at);
 }
-Output reduce_prod(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, std::string_view name,
-                   SourceLocation location) {
-  return reduce("Prod", x, axes, keep_dims, name, location);
+Output reduce_prod(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, At at) {
+  return reduce("Prod", x, axes, keep_dims, at);
 }
 
-Output reduce_euclidean_norm(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims,
-                             std::string_view name, SourceLocation location) {
-  return reduce("EuclideanNorm", x, axes, keep_dims, name, location);
+Output reduce_euclidean_norm(const Output& x, const std::vector<std::int64_t>& axes, bool keep_dims, At at) {
+  return reduce("EuclideanNorm", x, axes, keep_dims, at);
 }
 
-Output l2_loss(const Output& x, std::string_view name, SourceLocation location) {
-  return add_op("L2Loss", {x}, {}, name, location);
-}
+Output l2_loss(const Output& x, At at) { return add_op("L2Loss", {x}, {}, at); }
 
-Output sum_to_shape(const Output& x, const Output& shape, std::string_view name, SourceLocation location) {
-  return add_op("SumToShape", {x, shape}, {}, name, location);
-}
+Output sum_to_shape(const Output& x, const Output& shape, At at) { return add_op("SumToShape", {x, shape}, {}, at); }
 
-Output sum_to_shape_of(const Output& x, const Output& like, std::string_view name, SourceLocation location) {
-  const Caller caller{"sum_to_shape_of", name, location};
+Output sum_to_shape_of(const Output& x, const Output& like, At at) {
+  const Caller caller{"sum_to_shape_of", at};
   require_valid(caller, "x", x);
   require_valid(caller, "like", like);
   if (x == like || (x.shape().fully_known() && x.shape() == like.shape())) return x;
-  return sum_to_shape(x, shape(like, "", location), name, location);
+  return sum_to_shape(x, shape(like, at.location), at);
 }
 
 void register_reduction_ops(OpRegistry& registry) {
   using Size = std::int64_t;
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, ValueFn value = nullptr) {
-    registry.add({.name = name,
-                  .inputs = {"x"},
-                  .outputs = {"y"},
-                  .shape = shape,
-                  .attrs = ReductionAttrs{},
-                  .summary = summary,
-                  .value = value});
+    registry.add(def(name, {"x"}, {"y"}, shape, summary).attrs(ReductionAttrs{}).value(value));
   };
   add("Sum", reduction_shape, "y = sum of x over axes",
       followed<0>([](Size a, Size b, Size* c) { return !__builtin_add_overflow(a, b, c); }));
@@ -146,18 +133,11 @@ void register_reduction_ops(OpRegistry& registry) {
   add("Prod", reduction_shape, "y = product of x over axes",
       followed<1>([](Size a, Size b, Size* c) { return !__builtin_mul_overflow(a, b, c); }));
   add("EuclideanNorm", floating_reduction_shape, "y = sqrt(sum of x^2 over axes)");
-  registry.add({.name = "L2Loss",
-                .inputs = {"x"},
-                .outputs = {"loss"},
-                .shape = l2_loss_shape,
-                .summary = "loss = sum(x^2) / 2"});
-  registry.add({.name = "SumToShape",
-                .inputs = {"x", "shape"},
-                .outputs = {"y"},
-                .shape = sum_to_shape_shape,
-                .summary = "y = x summed over the dimensions in which `shape` was broadcast",
-                .kind = OpKind::kView,  // x itself where nothing was
-                .host_operands = {1}});
+  registry.add(def("L2Loss", {"x"}, {"loss"}, l2_loss_shape, "loss = sum(x^2) / 2"));
+  registry.add(def("SumToShape", {"x", "shape"}, {"y"}, sum_to_shape_shape,
+                   "y = x summed over the dimensions in which `shape` was broadcast")
+                   .kind(OpKind::kView)  // x itself where nothing was
+                   .host({1}));
 }
 
 }  // namespace gradus

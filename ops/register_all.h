@@ -5,6 +5,9 @@
 
 namespace gradus {
 
+#define GRADUS_FAMILY(x) void register_##x##_ops(OpRegistry& registry);
+#include "gradus/ops/families.def"
+
 void register_all_ops(OpRegistry& registry);
 
 }  // namespace gradus

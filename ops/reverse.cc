@@ -5,6 +5,10 @@
 
 #include <algorithm>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -33,18 +37,14 @@ std::optional<IntValues> reverse_value(ShapeContext& c) {
 
 }  // namespace
 
-Output reverse(const Output& x, const std::vector<std::int64_t>& axes, std::string_view name, SourceLocation location) {
-  return add_op("Reverse", {x}, ReverseAttrs{axes}, name, location);
+Output reverse(const Output& x, const std::vector<std::int64_t>& axes, At at) {
+  return add_op("Reverse", {x}, ReverseAttrs{axes}, at);
 }
 
 void register_reverse_ops(OpRegistry& registry) {
-  registry.add({.name = "Reverse",
-                .inputs = {"x"},
-                .outputs = {"y"},
-                .shape = reverse_shape,
-                .attrs = ReverseAttrs{},
-                .summary = "x with the given dimensions running backwards.",
-                .value = reverse_value});
+  registry.add(def("Reverse", {"x"}, {"y"}, reverse_shape, "x with the given dimensions running backwards.")
+                   .attrs(ReverseAttrs{})
+                   .value(reverse_value));
 }
 
 }  // namespace gradus

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 
 namespace gradus {
 
@@ -19,9 +18,6 @@ struct ReverseAttrs {
 
 // y[..., i, ...] = x[..., size - 1 - i, ...] along each of `axes`. Any dtype; the shape of x. dx = reverse(dy, axes). Throws
 // InvalidArgument for an axis out of range or named twice.
-Output reverse(const Output& x, const std::vector<std::int64_t>& axes, std::string_view name = "",
-               SourceLocation location = SourceLocation::current());
-
-void register_reverse_ops(OpRegistry& registry);
+Output reverse(const Output& x, const std::vector<std::int64_t>& axes, At at = {});
 
 }  // namespace gradus

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {
@@ -39,9 +42,15 @@ IntValues shape_values(const Shape& shape) {
   return values;
 }
 
-Output sizes_constant(Graph& graph, const std::vector<std::int64_t>& values, std::string_view name, const char* part,
-                      SourceLocation location) {
-  return constant(graph, Tensor::from(values), fmt::format("{}/{}", name, part), location);
+Output sizes_constant(const Caller& caller, Graph& graph, const std::vector<std::int64_t>& values, const char* part,
+                      DType dtype) {
+  const bool fit = std::all_of(values.begin(), values.end(), [](auto v) { return v >= INT32_MIN && v <= INT32_MAX; });
+  if (dtype == DType::kInt32 && !fit)
+    caller.fail(fmt::format("{} must fit in int32; got [{}]", part, fmt::join(values, ",")));
+  return constant(graph, Tensor::from(values).cast(dtype),
+                  {fmt::format("{}/{}", caller.name(), part), caller.at.location});
 }
+
+Output shape_of(const Output& x) { return x.shape().fully_known() ? constant(x.graph(), x.shape().dims()) : shape(x); }
 
 }  // namespace gradus

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "gradus/graph/graph.h"
@@ -21,8 +20,12 @@ Shape shape_operand(ShapeContext& c, int i, const char* name);
 // The values of a shape: kUnknownValue where a dimension is unknown.
 IntValues shape_values(const Shape& shape);
 
-// An int64 vector as a constant named "<name>/<part>", for builders that take plain sizes.
-Output sizes_constant(Graph& graph, const std::vector<std::int64_t>& values, std::string_view name, const char* part,
-                      SourceLocation location);
+// A vector of `dtype`, int64 or int32, as a constant that is named after the caller's node, "slice/begin", for builders that take plain
+// numbers. Throws InvalidArgument, in the caller's name, for numbers that int32 does not hold.
+Output sizes_constant(const Caller& caller, Graph& graph, const std::vector<std::int64_t>& values, const char* part,
+                      DType dtype = DType::kInt64);
+
+// shape(x) as an operand: a constant where it is known, so that x need not stay in memory for it.
+Output shape_of(const Output& x);
 
 }  // namespace gradus

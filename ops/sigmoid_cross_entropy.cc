@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -17,18 +21,14 @@ void sigmoid_cross_entropy_shape(ShapeContext& c) {
 
 }  // namespace
 
-Output sigmoid_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
-                                         SourceLocation location) {
-  return add_op("SigmoidCrossEntropyWithLogits", {labels, logits}, {}, name, location);
+Output sigmoid_cross_entropy_with_logits(const Output& labels, const Output& logits, At at) {
+  return add_op("SigmoidCrossEntropyWithLogits", {labels, logits}, {}, at);
 }
 
 void register_sigmoid_cross_entropy_ops(OpRegistry& registry) {
-  registry.add({.name = "SigmoidCrossEntropyWithLogits",
-                .inputs = {"labels", "logits"},
-                .outputs = {"loss"},
-                .shape = sigmoid_cross_entropy_shape,
-                .summary = "loss = max(x, 0) - x * z + log(1 + e^-|x|) for logits x and labels z",
-                .inplace_inputs = {0, 1}});
+  registry.add(def("SigmoidCrossEntropyWithLogits", {"labels", "logits"}, {"loss"}, sigmoid_cross_entropy_shape,
+                   "loss = max(x, 0) - x * z + log(1 + e^-|x|) for logits x and labels z")
+                   .inplace({0, 1}));
 }
 
 }  // namespace gradus

@@ -2,9 +2,7 @@
 // (tf.nn.sigmoid_cross_entropy_with_logits). Page: docs/ops/sigmoid_cross_entropy.md.
 #pragma once
 
-#include <string_view>
-
-#include "gradus/graph/graph.h"
+#include "gradus/graph/forward.h"
 
 namespace gradus {
 
@@ -17,9 +15,6 @@ namespace gradus {
 // factor of 0 makes the product 0 even for an infinite x. Labels are usually probabilities, but any numbers will do.
 // dx = g * (sigmoid(x) - z), precise in both tails, and dz = -g * x; derivatives of every order. The result has the operands'
 // shape; its mean is the usual loss. Throws InvalidArgument for unlike shapes or dtypes, and for integers.
-Output sigmoid_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name = "",
-                                         SourceLocation location = SourceLocation::current());
-
-void register_sigmoid_cross_entropy_ops(OpRegistry& registry);
+Output sigmoid_cross_entropy_with_logits(const Output& labels, const Output& logits, At at = {});
 
 }  // namespace gradus

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -68,45 +72,27 @@ RowExtents row_extents(const Shape& shape) {
   return e;
 }
 
-Output softmax(const Output& logits, std::string_view name, SourceLocation location) {
-  return add_op("Softmax", {logits}, {}, name, location);
+Output softmax(const Output& logits, At at) { return add_op("Softmax", {logits}, {}, at); }
+Output log_softmax(const Output& logits, At at) { return add_op("LogSoftmax", {logits}, {}, at); }
+Output softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, At at) {
+  return add_op("SoftmaxCrossEntropyWithLogits", {labels, logits}, {}, at);
 }
-Output log_softmax(const Output& logits, std::string_view name, SourceLocation location) {
-  return add_op("LogSoftmax", {logits}, {}, name, location);
-}
-Output softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
-                                         SourceLocation location) {
-  return add_op("SoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
-}
-Output sparse_softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name,
-                                                SourceLocation location) {
-  return add_op("SparseSoftmaxCrossEntropyWithLogits", {labels, logits}, {}, name, location);
+Output sparse_softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, At at) {
+  return add_op("SparseSoftmaxCrossEntropyWithLogits", {labels, logits}, {}, at);
 }
 
 void register_softmax_ops(OpRegistry& registry) {
-  registry.add({.name = "Softmax",
-                .inputs = {"logits"},
-                .outputs = {"softmax"},
-                .shape = softmax_shape,
-                .summary = "exp(x) / sum(exp(x)) along the last dimension",
-                .inplace_inputs = {0}});
-  registry.add({.name = "LogSoftmax",
-                .inputs = {"logits"},
-                .outputs = {"log_softmax"},
-                .shape = softmax_shape,
-                .summary = "x - log(sum(exp(x))) along the last dimension"});
-  registry.add({.name = "SoftmaxCrossEntropyWithLogits",
-                .inputs = {"labels", "logits"},
-                .outputs = {"loss", "backprop"},
-                .shape = cross_entropy_shape,
-                .summary = "-sum(labels * log_softmax(logits)) per row, and its gradient with respect to logits",
-                .kernel_dtype = 1});
-  registry.add({.name = "SparseSoftmaxCrossEntropyWithLogits",
-                .inputs = {"labels", "logits"},
-                .outputs = {"loss", "backprop"},
-                .shape = sparse_cross_entropy_shape,
-                .summary = "-log_softmax(logits)[label] per row, and its gradient with respect to logits",
-                .kernel_dtype = 1});
+  registry.add(def("Softmax", {"logits"}, {"softmax"}, softmax_shape, "exp(x) / sum(exp(x)) along the last dimension")
+                   .inplace({0}));
+  registry.add(
+      def("LogSoftmax", {"logits"}, {"log_softmax"}, softmax_shape, "x - log(sum(exp(x))) along the last dimension"));
+  registry.add(def("SoftmaxCrossEntropyWithLogits", {"labels", "logits"}, {"loss", "backprop"}, cross_entropy_shape,
+                   "-sum(labels * log_softmax(logits)) per row, and its gradient with respect to logits")
+                   .kernel_dtype(1));
+  registry.add(def("SparseSoftmaxCrossEntropyWithLogits", {"labels", "logits"}, {"loss", "backprop"},
+                   sparse_cross_entropy_shape,
+                   "-log_softmax(logits)[label] per row, and its gradient with respect to logits")
+                   .kernel_dtype(1));
 }
 
 }  // namespace gradus

@@ -4,6 +4,10 @@
 
 #include "gradus/graph/scopes.h"
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -50,54 +54,53 @@ void assign_shape(ShapeContext& c) {
 
 void no_op_shape(ShapeContext&) {}
 void stored_shape(ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); }
-std::optional<IntValues> stored_value(ShapeContext& c) { return c.input_value(0); }
+std::optional<IntValues> stored_value(ShapeContext& c) { return c.input_symbols(0); }
 
 }  // namespace
 
-Output placeholder(Graph& graph, DType dtype, const Shape& shape, std::string_view name, SourceLocation location) {
-  return graph.add("Placeholder", {}, PlaceholderAttrs{dtype, shape}, name, location);
+Output placeholder(Graph& graph, DType dtype, const Shape& shape, At at) {
+  return graph.add("Placeholder", {}, PlaceholderAttrs{dtype, shape}, at);
 }
 
-Output constant(Graph& graph, const Tensor& value, std::string_view name, SourceLocation location) {
-  return graph.add("Constant", {}, ConstantAttrs{value.clone()}, name, location);
+Output constant(Graph& graph, const Tensor& value, At at) {
+  return graph.add("Constant", {}, ConstantAttrs{value.clone()}, at);
 }
 
-Output scalar(Graph& graph, Number value, DType dtype, std::string_view name, SourceLocation location) {
+Output scalar(Graph& graph, Number value, DType dtype, At at) {
   if (!fits(value, dtype)) {
-    Caller{"scalar", name.empty() ? "Constant" : name, location}.fail(misfit_text("the value", value, dtype));
+    Caller{"scalar", at.name.empty() ? "Constant" : at}.fail(misfit_text("the value", value, dtype));
   }
   Tensor tensor(dtype, Shape{});
   visit_dtype(dtype, [&]<class T>(TypeTag<T>) { *tensor.data<T>() = *value.as<T>(); });
-  return graph.add("Constant", {}, ConstantAttrs{tensor}, name, location);
+  return graph.add("Constant", {}, ConstantAttrs{tensor}, at);
 }
 
-Output variable(const Output& initial_value, std::string_view name, bool trainable, SourceLocation location) {
-  Graph& graph = graph_of({"Variable", name, location}, "initial_value", initial_value);
+Output variable(const Output& initial_value, At at, bool trainable) {
+  Graph& graph = graph_of({"Variable", at}, "initial_value", initial_value);
   const VariableAttrs attrs{initial_value.dtype(), initial_value.shape(), trainable};
-  const Output result = graph.add("Variable", {initial_value}, attrs, name, location);
+  const Output result = graph.add("Variable", {initial_value}, attrs, at);
   graph.add_to_collection(kAllVariables, result);
   if (trainable) graph.add_to_collection(kTrainableVariables, result);
   return result;
 }
 
-Output variable(Graph& graph, const Tensor& initial_value, std::string_view name, bool trainable,
-                SourceLocation location) {
-  const std::string constant_name = std::string(name.empty() ? "Variable" : name) + "/initial_value";
-  return variable(constant(graph, initial_value, constant_name, location), name, trainable, location);
+Output variable(Graph& graph, const Tensor& initial_value, At at, bool trainable) {
+  const std::string constant_name = std::string(at.name.empty() ? "Variable" : at.name) + "/initial_value";
+  return variable(constant(graph, initial_value, {constant_name, at.location}), at, trainable);
 }
 
-Output assign(const Output& variable, const Output& value, std::string_view name, SourceLocation location) {
-  return add_op("Assign", {variable, value}, {}, name, location);
+Output assign(const Output& variable, const Output& value, At at) {
+  return add_op("Assign", {variable, value}, {}, at);
 }
-Output assign_add(const Output& variable, const Output& value, std::string_view name, SourceLocation location) {
-  return add_op("AssignAdd", {variable, value}, {}, name, location);
+Output assign_add(const Output& variable, const Output& value, At at) {
+  return add_op("AssignAdd", {variable, value}, {}, at);
 }
-Output assign_sub(const Output& variable, const Output& value, std::string_view name, SourceLocation location) {
-  return add_op("AssignSub", {variable, value}, {}, name, location);
+Output assign_sub(const Output& variable, const Output& value, At at) {
+  return add_op("AssignSub", {variable, value}, {}, at);
 }
 
-Operation group(const std::vector<Operation>& operations, std::string_view name, SourceLocation location) {
-  const Caller caller{"group", name, location};
+Operation group(const std::vector<Operation>& operations, At at) {
+  const Caller caller{"group", at};
   if (operations.empty()) caller.fail("group needs at least one operation; no_op(graph) does nothing");
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (!operations[i].valid())
@@ -110,71 +113,39 @@ Operation group(const std::vector<Operation>& operations, std::string_view name,
       caller.fail("'" + operation.name() + "' belongs to another graph: it is " + operation.node().where());
   }
   const ControlScope after(graph, operations);
-  return Operation(&graph.add_node("NoOp", {}, {}, name.empty() ? "group" : name, location));
+  return Operation(&graph.add_node("NoOp", {}, {}, at.name.empty() ? "group" : at));
 }
 
-Operation no_op(Graph& graph, std::string_view name, SourceLocation location) {
-  return Operation(&graph.add_node("NoOp", {}, {}, name, location));
-}
+Operation no_op(Graph& graph, At at) { return Operation(&graph.add_node("NoOp", {}, {}, at)); }
 
-Output identity(const Output& x, std::string_view name, SourceLocation location) {
-  return add_op("Identity", {x}, {}, name, location);
-}
+Output identity(const Output& x, At at) { return add_op("Identity", {x}, {}, at); }
 
-Output stop_gradient(const Output& x, std::string_view name, SourceLocation location) {
-  return add_op("StopGradient", {x}, {}, name, location);
-}
+Output stop_gradient(const Output& x, At at) { return add_op("StopGradient", {x}, {}, at); }
 
 void register_source_ops(OpRegistry& registry) {
-  registry.add({.name = "Placeholder",
-                .inputs = {},
-                .outputs = {"output"},
-                .shape = placeholder_shape,
-                .attrs = PlaceholderAttrs{},
-                .summary = "A value that every run must feed.",
-                .kind = OpKind::kPlaceholder,
-                .kernel_dtype = kDTypeOfOutput});
-  registry.add({.name = "Constant",
-                .inputs = {},
-                .outputs = {"output"},
-                .shape = constant_shape,
-                .attrs = ConstantAttrs{},
-                .summary = "A tensor that never changes.",
-                .value = constant_value,
-                .kind = OpKind::kConstant,
-                .kernel_dtype = kDTypeOfOutput});
-  registry.add({.name = "Variable",
-                .inputs = {"initial_value"},
-                .outputs = {"value"},
-                .shape = variable_shape,
-                .attrs = VariableAttrs{},
-                .summary = "State of the session; its value before the run's assignments.",
-                .kind = OpKind::kVariable});
+  registry.add(def("Placeholder", {}, {"output"}, placeholder_shape, "A value that every run must feed.")
+                   .attrs(PlaceholderAttrs{})
+                   .kind(OpKind::kPlaceholder)
+                   .kernel_dtype(kDTypeOfOutput));
+  registry.add(def("Constant", {}, {"output"}, constant_shape, "A tensor that never changes.")
+                   .attrs(ConstantAttrs{})
+                   .value(constant_value)
+                   .kind(OpKind::kConstant)
+                   .kernel_dtype(kDTypeOfOutput));
+  registry.add(def("Variable", {"initial_value"}, {"value"}, variable_shape,
+                   "State of the session; its value before the run's assignments.")
+                   .attrs(VariableAttrs{})
+                   .kind(OpKind::kVariable));
   for (const auto& [name, summary] : {std::pair{"Assign", "variable = value"},
                                       {"AssignAdd", "variable += value"},
                                       {"AssignSub", "variable -= value"}}) {
-    registry.add({.name = name,
-                  .inputs = {"variable", "value"},
-                  .outputs = {"new_value"},
-                  .shape = assign_shape,
-                  .summary = summary,
-                  .effect = Effect::kMutates});
+    registry.add(def(name, {"variable", "value"}, {"new_value"}, assign_shape, summary).mutates());
   }
-  registry.add({.name = "NoOp",
-                .inputs = {},
-                .outputs = {},
-                .shape = no_op_shape,
-                .summary = "Does nothing; joins control dependencies.",
-                .kind = OpKind::kNoOp,
-                .kernel_dtype = kDTypeOfOutput});
+  registry.add(def("NoOp", {}, {}, no_op_shape, "Does nothing; joins control dependencies.")
+                   .kind(OpKind::kNoOp)
+                   .kernel_dtype(kDTypeOfOutput));
   for (const auto& [name, summary] : {std::pair{"Identity", "y = x"}, {"StopGradient", "y = x, without a gradient"}}) {
-    registry.add({.name = name,
-                  .inputs = {"x"},
-                  .outputs = {"y"},
-                  .shape = stored_shape,
-                  .summary = summary,
-                  .value = stored_value,
-                  .kind = OpKind::kView});
+    registry.add(def(name, {"x"}, {"y"}, stored_shape, summary).value(stored_value).kind(OpKind::kView));
   }
 }
 

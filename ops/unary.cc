@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
+
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 namespace {
 
@@ -17,11 +21,11 @@ void numeric_shape(ShapeContext& c) {
 
 void cast_shape(ShapeContext& c) { c.set_output(0, c.attrs<CastAttrs>().dtype, c.input_shape(0)); }
 std::optional<IntValues> cast_value(ShapeContext& c) {
-  auto values = c.input_value(0);
+  auto values = c.input_symbols(0);
   const bool narrow = c.attrs<CastAttrs>().dtype == DType::kInt32;
   for (std::size_t i = 0; values && narrow && i < values->size(); ++i) {
     std::int64_t& v = (*values)[i];
-    if (v > INT32_MAX || v < INT32_MIN) v = kUnknownValue;
+    if (!is_unknown(v) && (v > INT32_MAX || v < INT32_MIN)) v = kUnknownValue;
   }
   return values;
 }
@@ -43,79 +47,54 @@ void derivative_shape(ShapeContext& c) {
   gradient_shape(c);
 }
 
-Output unary(const char* op, const Output& x, std::string_view name, SourceLocation location) {
-  return add_op(op, {x}, {}, name, location);
-}
+Output unary(const char* op, const Output& x, At at) { return add_op(op, {x}, {}, at); }
 
 }  // namespace
 
-Output negate(const Output& x, std::string_view name, SourceLocation at) { return unary("Neg", x, name, at); }
-Output abs(const Output& x, std::string_view name, SourceLocation at) { return unary("Abs", x, name, at); }
-Output sign(const Output& x, std::string_view name, SourceLocation at) { return unary("Sign", x, name, at); }
-Output square(const Output& x, std::string_view name, SourceLocation at) { return unary("Square", x, name, at); }
-Output sqrt(const Output& x, std::string_view name, SourceLocation at) { return unary("Sqrt", x, name, at); }
-Output rsqrt(const Output& x, std::string_view name, SourceLocation at) { return unary("Rsqrt", x, name, at); }
-Output exp(const Output& x, std::string_view name, SourceLocation at) { return unary("Exp", x, name, at); }
-Output log(const Output& x, std::string_view name, SourceLocation at) { return unary("Log", x, name, at); }
-Output log1p(const Output& x, std::string_view name, SourceLocation at) { return unary("Log1p", x, name, at); }
-Output sin(const Output& x, std::string_view name, SourceLocation at) { return unary("Sin", x, name, at); }
-Output cos(const Output& x, std::string_view name, SourceLocation at) { return unary("Cos", x, name, at); }
-Output tanh(const Output& x, std::string_view name, SourceLocation at) { return unary("Tanh", x, name, at); }
-Output sigmoid(const Output& x, std::string_view name, SourceLocation at) { return unary("Sigmoid", x, name, at); }
-Output softplus(const Output& x, std::string_view name, SourceLocation at) { return unary("Softplus", x, name, at); }
-Output relu(const Output& x, std::string_view name, SourceLocation at) { return unary("Relu", x, name, at); }
-Output relu6(const Output& x, std::string_view name, SourceLocation at) { return unary("Relu6", x, name, at); }
-Output gelu(const Output& x, std::string_view name, SourceLocation at) { return unary("Gelu", x, name, at); }
-Output erf(const Output& x, std::string_view name, SourceLocation at) { return unary("Erf", x, name, at); }
-Output elu(const Output& x, double alpha, std::string_view name, SourceLocation at) {
-  return add_op("Elu", {x}, EluAttrs{alpha}, name, at);
-}
-Output elu(const Output& x, std::string_view name, SourceLocation at) { return elu(x, EluAttrs{}.alpha, name, at); }
-Output leaky_relu(const Output& x, double alpha, std::string_view name, SourceLocation at) {
-  return add_op("LeakyRelu", {x}, LeakyReluAttrs{alpha}, name, at);
-}
+Output negate(const Output& x, At at) { return unary("Neg", x, at); }
+Output abs(const Output& x, At at) { return unary("Abs", x, at); }
+Output sign(const Output& x, At at) { return unary("Sign", x, at); }
+Output square(const Output& x, At at) { return unary("Square", x, at); }
+Output sqrt(const Output& x, At at) { return unary("Sqrt", x, at); }
+Output rsqrt(const Output& x, At at) { return unary("Rsqrt", x, at); }
+Output exp(const Output& x, At at) { return unary("Exp", x, at); }
+Output log(const Output& x, At at) { return unary("Log", x, at); }
+Output log1p(const Output& x, At at) { return unary("Log1p", x, at); }
+Output sin(const Output& x, At at) { return unary("Sin", x, at); }
+Output cos(const Output& x, At at) { return unary("Cos", x, at); }
+Output tanh(const Output& x, At at) { return unary("Tanh", x, at); }
+Output sigmoid(const Output& x, At at) { return unary("Sigmoid", x, at); }
+Output softplus(const Output& x, At at) { return unary("Softplus", x, at); }
+Output relu(const Output& x, At at) { return unary("Relu", x, at); }
+Output relu6(const Output& x, At at) { return unary("Relu6", x, at); }
+Output gelu(const Output& x, At at) { return unary("Gelu", x, at); }
+Output erf(const Output& x, At at) { return unary("Erf", x, at); }
+Output elu(const Output& x, double alpha, At at) { return add_op("Elu", {x}, EluAttrs{alpha}, at); }
+Output elu(const Output& x, At at) { return elu(x, EluAttrs{}.alpha, at); }
+Output leaky_relu(const Output& x, double alpha, At at) { return add_op("LeakyRelu", {x}, LeakyReluAttrs{alpha}, at); }
 
-Output cast(const Output& x, DType dtype, std::string_view name, SourceLocation at) {
-  return add_op("Cast", {x}, CastAttrs{dtype}, name, at);
-}
+Output cast(const Output& x, DType dtype, At at) { return add_op("Cast", {x}, CastAttrs{dtype}, at); }
 
-Output relu_grad(const Output& dy, const Output& y, std::string_view name, SourceLocation at) {
-  return add_op("ReluGrad", {dy, y}, {}, name, at);
+Output relu_grad(const Output& dy, const Output& y, At at) { return add_op("ReluGrad", {dy, y}, {}, at); }
+Output relu6_grad(const Output& dy, const Output& y, At at) { return add_op("Relu6Grad", {dy, y}, {}, at); }
+Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs, At at) {
+  return add_op("LeakyReluGrad", {dy, x}, attrs, at);
 }
-Output relu6_grad(const Output& dy, const Output& y, std::string_view name, SourceLocation at) {
-  return add_op("Relu6Grad", {dy, y}, {}, name, at);
+Output elu_grad(const Output& dy, const Output& x, const EluAttrs& attrs, At at) {
+  return add_op("EluGrad", {dy, x}, attrs, at);
 }
-Output leaky_relu_grad(const Output& dy, const Output& x, const LeakyReluAttrs& attrs, std::string_view name,
-                       SourceLocation at) {
-  return add_op("LeakyReluGrad", {dy, x}, attrs, name, at);
+Output tanh_grad(const Output& dy, const Output& x, At at) { return add_op("TanhGrad", {dy, x}, {}, at); }
+Output sigmoid_grad(const Output& dy, const Output& x, At at) { return add_op("SigmoidGrad", {dy, x}, {}, at); }
+Output gelu_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs, At at) {
+  return add_op("GeluGrad", {dy, x}, attrs, at);
 }
-Output elu_grad(const Output& dy, const Output& x, const EluAttrs& attrs, std::string_view name, SourceLocation at) {
-  return add_op("EluGrad", {dy, x}, attrs, name, at);
-}
-Output tanh_grad(const Output& dy, const Output& x, std::string_view name, SourceLocation at) {
-  return add_op("TanhGrad", {dy, x}, {}, name, at);
-}
-Output sigmoid_grad(const Output& dy, const Output& x, std::string_view name, SourceLocation at) {
-  return add_op("SigmoidGrad", {dy, x}, {}, name, at);
-}
-Output gelu_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs, std::string_view name,
-                 SourceLocation at) {
-  return add_op("GeluGrad", {dy, x}, attrs, name, at);
-}
-Output erf_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs, std::string_view name,
-                SourceLocation at) {
-  return add_op("ErfGrad", {dy, x}, attrs, name, at);
+Output erf_grad(const Output& dy, const Output& x, const DerivativeAttrs& attrs, At at) {
+  return add_op("ErfGrad", {dy, x}, attrs, at);
 }
 
 void register_unary_ops(OpRegistry& registry) {
   const auto add = [&](const char* name, ShapeFn shape, const char* summary, Attrs attrs = {}) {
-    registry.add({.name = name,
-                  .inputs = {"x"},
-                  .outputs = {"y"},
-                  .shape = shape,
-                  .attrs = std::move(attrs),
-                  .summary = summary,
-                  .inplace_inputs = {0}});
+    registry.add(def(name, {"x"}, {"y"}, shape, summary).attrs(std::move(attrs)).inplace({0}));
   };
   add("Neg", numeric_shape, "y = -x");
   add("Abs", numeric_shape, "y = |x|");
@@ -138,23 +117,11 @@ void register_unary_ops(OpRegistry& registry) {
   add("Gelu", floating_shape, "y = x * (1 + erf(x / sqrt(2))) / 2");
   add("Erf", floating_shape, "y = erf(x), the error function");
 
-  registry.add({.name = "Cast",
-                .inputs = {"x"},
-                .outputs = {"y"},
-                .shape = cast_shape,
-                .attrs = CastAttrs{},
-                .summary = "y = x converted to dtype",
-                .value = cast_value});
+  registry.add(def("Cast", {"x"}, {"y"}, cast_shape, "y = x converted to dtype").attrs(CastAttrs{}).value(cast_value));
 
   const auto add_gradient = [&](const char* name, const char* summary, Attrs attrs = {}, ShapeFn shape = gradient_shape,
                                 const char* second = "x") {
-    registry.add({.name = name,
-                  .inputs = {"dy", second},
-                  .outputs = {"dx"},
-                  .shape = shape,
-                  .attrs = std::move(attrs),
-                  .summary = summary,
-                  .inplace_inputs = {0, 1}});
+    registry.add(def(name, {"dy", second}, {"dx"}, shape, summary).attrs(std::move(attrs)).inplace({0, 1}));
   };
   add_gradient("ReluGrad", "dx = dy where y > 0, else 0", {}, gradient_shape, "y");
   add_gradient("Relu6Grad", "dx = dy where 0 < y < 6, else 0", {}, gradient_shape, "y");

@@ -31,27 +31,29 @@ bool parse_number(std::string_view text, T* value) {
 
 class Describer final : public AttrVisitor {
  public:
-  void field(const AttrField& f, bool& v) override { add(f, "bool", v ? "true" : "false"); }
-  void field(const AttrField& f, std::int64_t& v) override { add(f, "integer", std::to_string(v)); }
-  void field(const AttrField& f, double& v) override { add(f, "number", fmt::format("{}", v)); }
-  void field(const AttrField& f, Number& v) override { add(f, "number", v.to_string()); }
-  void field(const AttrField& f, std::string& v) override { add(f, "text", v); }
-  void field(const AttrField& f, DType& v) override { add(f, "dtype", dtype_name(v)); }
-  void field(const AttrField& f, Shape& v) override { add(f, "shape", fmt::format("{}", fmt::join(v.dims(), ","))); }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
-    add(f, "integers", fmt::format("{}", fmt::join(v, ",")));
-  }
-  void field(const AttrField& f, Tensor& v) override { add(f, "tensor", v.defined() ? v.to_string(8) : ""); }
-  void field(const AttrField& f, EnumValue& v) override {
-    add(f, "name", v.names[static_cast<std::size_t>(v.index)]);
-    infos.back().values.assign(v.names.begin(), v.names.end());
+  void field(const AttrField& f, AttrRef value) override {
+    const auto [type, text] = std::visit(
+        Overloaded{
+            [](bool* v) { return Texts("bool", *v ? "true" : "false"); },
+            [](std::int64_t* v) { return Texts("integer", std::to_string(*v)); },
+            [](double* v) { return Texts("number", fmt::format("{}", *v)); },
+            [](Number* v) { return Texts("number", v->to_string()); },
+            [](std::string* v) { return Texts("text", *v); },
+            [](DType* v) { return Texts("dtype", dtype_name(*v)); },
+            [](Shape* v) { return Texts("shape", fmt::format("{}", fmt::join(v->dims(), ","))); },
+            [](std::vector<std::int64_t>* v) { return Texts("integers", fmt::format("{}", fmt::join(*v, ","))); },
+            [](Tensor* v) { return Texts("tensor", v->defined() ? v->to_string(8) : ""); },
+            [](EnumValue* v) { return Texts("name", v->name()); },
+        },
+        value);
+    infos.push_back({f.name, f.doc, type, text, {}});
+    if (EnumValue** const e = std::get_if<EnumValue*>(&value))
+      infos.back().values.assign((*e)->names.begin(), (*e)->names.end());
   }
   std::vector<AttrInfo> infos;
 
  private:
-  void add(const AttrField& f, std::string_view type, std::string_view default_text) {
-    infos.push_back({f.name, f.doc, std::string(type), std::string(default_text), {}});
-  }
+  using Texts = std::pair<std::string, std::string>;
 };
 
 // Assigns the fields that have a text; the rest keep their defaults.
@@ -59,71 +61,51 @@ class Parser final : public AttrVisitor {
  public:
   explicit Parser(const std::map<std::string, std::string>& texts) : texts_(texts) {}
 
-  void field(const AttrField& f, bool& v) override {
-    const std::string* text = find(f);
-    if (text == nullptr) return;
-    if (*text != "true" && *text != "false") refuse(f, "true or false", *text);
-    v = *text == "true";
-  }
-  void field(const AttrField& f, std::int64_t& v) override {
-    const std::string* text = find(f);
-    if (text != nullptr && !parse_number(*text, &v)) refuse(f, "an integer", *text);
-  }
-  void field(const AttrField& f, double& v) override {
-    const std::string* text = find(f);
-    if (text != nullptr && !parse_number(*text, &v)) refuse(f, "a number", *text);
-  }
-  void field(const AttrField& f, Number& v) override {
-    const std::string* text = find(f);
-    if (text == nullptr) return;
-    std::int64_t integer = 0;
-    double real = 0.0;
-    if (parse_number(*text, &integer)) {
-      v = integer;
-    } else if (parse_number(*text, &real)) {
-      v = real;
-    } else {
-      refuse(f, "a number", *text);
-    }
-  }
-  void field(const AttrField& f, std::string& v) override {
-    if (const std::string* text = find(f)) v = *text;
-  }
-  void field(const AttrField& f, DType& v) override {
-    const std::string* text = find(f);
-    if (text == nullptr) return;
-    std::vector<std::string> names;
-    for (int i = 0; i < kDTypeCount; ++i) names.emplace_back(dtype_name(static_cast<DType>(i)));
-    v = static_cast<DType>(index_of(f, names, *text));
-  }
-  void field(const AttrField& f, Shape& v) override {
-    const std::string* text = find(f);
-    if (text == nullptr) return;
-    std::vector<std::int64_t> dims;
-    if (!parse_integers(*text, &dims)) refuse(f, "a comma list of sizes, like 2,-1,3", *text);
-    v = Shape(dims);
-  }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override {
-    const std::string* text = find(f);
-    if (text == nullptr) return;
-    std::vector<std::int64_t> values;
-    if (!parse_integers(*text, &values)) refuse(f, "a comma list of integers", *text);
-    v = std::move(values);
-  }
-  void field(const AttrField& f, Tensor& v) override {
-    if (const std::string* text = find(f)) v = parse_tensor(option_name(f.name), *text);
-  }
-  void field(const AttrField& f, EnumValue& v) override {
-    const std::string* text = find(f);
-    if (text == nullptr) return;
-    v.index = index_of(f, std::vector<std::string>(v.names.begin(), v.names.end()), *text);
+  void field(const AttrField& f, AttrRef value) override {
+    const auto found = texts_.find(f.name);
+    if (found == texts_.end()) return;
+    const std::string& text = found->second;
+    std::visit(Overloaded{
+                   [&](bool* v) {
+                     if (text != "true" && text != "false") refuse(f, "true or false", text);
+                     *v = text == "true";
+                   },
+                   [&](std::int64_t* v) {
+                     if (!parse_number(text, v)) refuse(f, "an integer", text);
+                   },
+                   [&](double* v) {
+                     if (!parse_number(text, v)) refuse(f, "a number", text);
+                   },
+                   [&](Number* v) {
+                     std::int64_t integer = 0;
+                     double real = 0.0;
+                     const bool whole = parse_number(text, &integer);
+                     if (!whole && !parse_number(text, &real)) refuse(f, "a number", text);
+                     *v = whole ? Number(integer) : Number(real);
+                   },
+                   [&](std::string* v) { *v = text; },
+                   [&](DType* v) {
+                     std::vector<std::string> names;
+                     for (int i = 0; i < kDTypeCount; ++i) names.emplace_back(dtype_name(static_cast<DType>(i)));
+                     *v = static_cast<DType>(index_of(f, names, text));
+                   },
+                   [&](Shape* v) {
+                     std::vector<std::int64_t> dims;
+                     if (!parse_integers(text, &dims)) refuse(f, "a comma list of sizes, like 2,-1,3", text);
+                     *v = Shape(dims);
+                   },
+                   [&](std::vector<std::int64_t>* v) {
+                     if (!parse_integers(text, v)) refuse(f, "a comma list of integers", text);
+                   },
+                   [&](Tensor* v) { *v = parse_tensor(option_name(f.name), text); },
+                   [&](EnumValue* v) {
+                     v->index = index_of(f, {v->names.begin(), v->names.end()}, text);
+                   },
+               },
+               value);
   }
 
  private:
-  const std::string* find(const AttrField& f) const {
-    const auto found = texts_.find(f.name);
-    return found == texts_.end() ? nullptr : &found->second;
-  }
   [[noreturn]] static void refuse(const AttrField& f, const std::string& wanted, const std::string& text,
                                   const std::string& hint = "") {
     throw invalid_argument(fmt::format("{} takes {}; got '{}'{}", option_name(f.name), wanted, text, hint));

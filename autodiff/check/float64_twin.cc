@@ -11,20 +11,12 @@ namespace {
 
 class Float64Writer final : public AttrVisitor {
  public:
-  void field(const AttrField&, bool&) override {}
-  void field(const AttrField&, std::int64_t&) override {}
-  void field(const AttrField&, double&) override {}
-  void field(const AttrField&, Number&) override {}
-  void field(const AttrField&, std::string&) override {}
-  void field(const AttrField&, DType& dtype) override {
-    if (is_floating(dtype)) dtype = DType::kFloat64;
+  void field(const AttrField&, AttrRef value) override {
+    if (DType** const dtype = std::get_if<DType*>(&value); dtype != nullptr && is_floating(**dtype))
+      **dtype = DType::kFloat64;
+    if (Tensor** const tensor = std::get_if<Tensor*>(&value); tensor != nullptr && (*tensor)->defined())
+      if (is_floating((*tensor)->dtype())) **tensor = (*tensor)->cast(DType::kFloat64);
   }
-  void field(const AttrField&, Shape&) override {}
-  void field(const AttrField&, std::vector<std::int64_t>&) override {}
-  void field(const AttrField&, Tensor& tensor) override {
-    if (tensor.defined() && is_floating(tensor.dtype())) tensor = tensor.cast(DType::kFloat64);
-  }
-  void field(const AttrField&, EnumValue&) override {}
 };
 
 }  // namespace
@@ -42,7 +34,7 @@ Float64Twin::Float64Twin(const std::vector<Output>& roots, const std::vector<Out
   }
   for (const Output& o : cut) {
     const DType dtype = is_floating(o.dtype()) ? DType::kFloat64 : o.dtype();
-    copies_[o] = placeholder(*graph_, dtype, o.shape(), o.node().name(), {o.node().file().c_str(), o.node().line()});
+    copies_[o] = placeholder(*graph_, dtype, o.shape(), {o.node().name(), {o.node().file().c_str(), o.node().line()}});
   }
   for (const int id : needed) copy_node(roots[0].graph().node(id), device);
 }
@@ -52,8 +44,8 @@ void Float64Twin::copy_node(const Node& node, const std::string& device) {
   for (const Output& input : node.inputs()) inputs.push_back(of(input));
   Float64Writer writer;
   const DeviceScope on(*graph_, device.empty() ? node.device() : device);
-  Node& copy = graph_->add_node(node.op(), std::move(inputs), node.attrs().edited(writer), node.name(),
-                                {node.file().c_str(), node.line()});
+  Node& copy = graph_->add_node(node.op(), std::move(inputs), node.attrs().edited(writer),
+                                {node.name(), {node.file().c_str(), node.line()}});
   Node& original = node.graph().node(node.id());
   for (int i = 0; i < node.num_outputs(); ++i) copies_.try_emplace(original.output(i), copy.output(i));
 }

@@ -40,9 +40,8 @@ Lonely copy_of(const Output& output, const std::vector<Tensor>& values, const st
   }
   const DeviceScope on(*copy.graph, device.empty() ? node.device() : device);
   // The name decides what a random op draws.
-  copy.output =
-      copy.graph->add_node(node.op(), std::move(inputs), node.attrs(), node.name(), {node.file().c_str(), node.line()})
-          .output(output.index());
+  const At at{node.name(), {node.file().c_str(), node.line()}};
+  copy.output = copy.graph->add_node(node.op(), std::move(inputs), node.attrs(), at).output(output.index());
   return copy;
 }
 

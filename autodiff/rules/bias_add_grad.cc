@@ -1,7 +1,7 @@
 #include "gradus/ops/bias_add.h"
 
 #include "gradus/autodiff/register_all.h"
-#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/fill.h"
 
 namespace gradus {
 namespace {

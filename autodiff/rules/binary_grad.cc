@@ -62,9 +62,9 @@ void squared_difference_gradient(GradientContext& c) {
 }
 
 // maximum, minimum: all of the gradient goes to the side that was chosen; to x where both are equal.
-template <Output (*chosen)(const Operand&, const Operand&, std::string_view, SourceLocation)>
+template <Output (*chosen)(const Operand&, const Operand&, At)>
 void choice_gradient(GradientContext& c) {
-  const Output is_x = chosen(c.input(0), c.input(1), "", SourceLocation::current());
+  const Output is_x = chosen(c.input(0), c.input(1), {});
   if (c.needs(0)) set_reduced(c, 0, where(is_x, c.grad(), 0.0));
   if (c.needs(1)) set_reduced(c, 1, where(is_x, 0.0, c.grad()));
 }

@@ -7,14 +7,12 @@
 namespace gradus {
 namespace {
 
-template <Output (*product)(const Output&, const Output&, const MatMulAttrs&, std::string_view, SourceLocation)>
+template <Output (*product)(const Output&, const Output&, const MatMulAttrs&, At)>
 void product_gradient(GradientContext& c) {
   const auto& attrs = c.attrs<MatMulAttrs>();
   const bool ta = attrs.transpose_a, tb = attrs.transpose_b;
   const Output a = c.input(0), b = c.input(1), dc = c.grad();
-  const auto multiply = [](const Output& x, bool tx, const Output& y, bool ty) {
-    return product(x, y, {tx, ty}, "", SourceLocation::current());
-  };
+  const auto multiply = [](const Output& x, bool tx, const Output& y, bool ty) { return product(x, y, {tx, ty}, {}); };
   // In a batch an operand may have been broadcast. sum_to_shape_of is free where the shapes agree.
   if (c.needs(0)) c.set(0, sum_to_shape_of(ta ? multiply(b, tb, dc, true) : multiply(dc, false, b, !tb), a));
   if (c.needs(1)) c.set(1, sum_to_shape_of(tb ? multiply(dc, true, a, ta) : multiply(a, !ta, dc, false), b));

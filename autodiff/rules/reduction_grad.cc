@@ -5,10 +5,13 @@
 #include "gradus/ops/accumulation.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/reduction.h"
+#include "gradus/ops/reshape.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
+#include "gradus/ops/transpose.h"
 #include "gradus/ops/unary.h"
 
 namespace gradus {

@@ -1,7 +1,7 @@
 #include "gradus/autodiff/register_all.h"
 #include "gradus/ops/compare.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/operators.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/sigmoid_cross_entropy.h"
 #include "gradus/ops/unary.h"
 

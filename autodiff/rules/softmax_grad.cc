@@ -6,7 +6,7 @@
 #include "gradus/ops/compare.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/reduction.h"
-#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/reshape.h"
 #include "gradus/ops/unary.h"
 
 namespace gradus {

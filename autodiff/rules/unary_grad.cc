@@ -16,9 +16,9 @@ void leaky_relu_gradient(GradientContext& c) {
 }
 
 // ReluGrad and Relu6Grad are linear in dy, and piecewise constant in y.
-template <Output (*op)(const Output&, const Output&, std::string_view, SourceLocation)>
+template <Output (*op)(const Output&, const Output&, At)>
 void mask_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, op(c.grad(), c.input(1), "", SourceLocation::current()));
+  if (c.needs(0)) c.set(0, op(c.grad(), c.input(1), {}));
 }
 
 void leaky_relu_grad_gradient(GradientContext& c) {
@@ -34,12 +34,12 @@ void elu_grad_gradient(GradientContext& c) {
 }
 
 // The derivatives of gelu and erf are one op, for every order.
-template <Output (*op)(const Output&, const Output&, const DerivativeAttrs&, std::string_view, SourceLocation)>
+template <Output (*op)(const Output&, const Output&, const DerivativeAttrs&, At)>
 void derivative_gradient(GradientContext& c) {
   const Output dy = c.input(0), x = c.input(1);
   const DerivativeAttrs& attrs = c.attrs<DerivativeAttrs>();
-  if (c.needs(0)) c.set(0, op(c.grad(), x, attrs, "", SourceLocation::current()));
-  if (c.needs(1)) c.set(1, op(c.grad() * dy, x, {.order = attrs.order + 1}, "", SourceLocation::current()));
+  if (c.needs(0)) c.set(0, op(c.grad(), x, attrs, {}));
+  if (c.needs(1)) c.set(1, op(c.grad() * dy, x, {.order = attrs.order + 1}, {}));
 }
 
 // TanhGrad(dy, x) = dy / cosh(x)^2.

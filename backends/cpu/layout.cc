@@ -1,5 +1,9 @@
 // Everything here is loop nests over strides (strided_copy.h); the sums of the gradient ops are in layout_grad.cc.
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
+#include "gradus/ops/pad.h"
+#include "gradus/ops/slice.h"
+#include "gradus/ops/tile.h"
+#include "gradus/ops/transpose.h"
 
 #include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/cpu/kernels.h"

@@ -6,7 +6,8 @@
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
 #include "gradus/core/wrapping.h"
-#include "gradus/ops/layout.h"
+#include "gradus/ops/pad.h"
+#include "gradus/ops/tile.h"
 
 namespace gradus::cpu {
 namespace {

@@ -1,4 +1,8 @@
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
+#include "gradus/ops/pad.h"
+#include "gradus/ops/slice.h"
+#include "gradus/ops/tile.h"
+#include "gradus/ops/transpose.h"
 
 #include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/reference/elementwise.h"

@@ -44,9 +44,8 @@ void swish_gradient(gd::GradientContext& c) {
   c.set(0, c.grad() * (s + beta * c.output() * (1.0 - s)));
 }
 
-gd::Output swish(const gd::Output& x, const SwishAttrs& attrs = {}, std::string_view name = "",
-                 gd::SourceLocation location = gd::SourceLocation::current()) {
-  return gd::add_op("Swish", {x}, attrs, name, location);
+gd::Output swish(const gd::Output& x, const SwishAttrs& attrs = {}, gd::At at = {}) {
+  return gd::add_op("Swish", {x}, attrs, at);
 }
 
 int demonstrate() {

@@ -9,7 +9,7 @@
 #include "gradus/graph/scopes.h"
 #include "gradus/ops/binary.h"
 #include "gradus/ops/compare.h"
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/source_ops.h"

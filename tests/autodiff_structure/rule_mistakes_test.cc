@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "gradus/autodiff/gradients.h"
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
@@ -52,7 +52,7 @@ class RuleMistakes : public testing::Test {
  protected:
   // The text that differentiating `op` throws; it must begin with the node.
   void expect(const char* op, Code code, const std::string& part) {
-    const Output y = graph.add(op, {tanh(x)}, {}, "mine", {"train.cc", 31});
+    const Output y = graph.add(op, {tanh(x)}, {}, {"mine", {"train.cc", 31}});
     expect_error(code, part, [&] { gradients(y, {x}); });
     expect_error(code, "at train.cc:31]", [&] { gradients(y, {x}); });
     expect_error(code, std::string("the gradient rule of ") + op, [&] { gradients(y, {x}); });

@@ -61,22 +61,23 @@ struct AlsoACount {
 // Changes every field it sees.
 class Changer final : public AttrVisitor {
  public:
-  void field(const AttrField& f, bool& v) override { note(f), v = !v; }
-  void field(const AttrField& f, std::int64_t& v) override { note(f), v += 1; }
-  void field(const AttrField& f, double& v) override { note(f), v *= 2; }
-  void field(const AttrField& f, Number& v) override { note(f), v = 2 * v.real(); }
-  void field(const AttrField& f, std::string& v) override { note(f), v += "!"; }
-  void field(const AttrField& f, DType& v) override { note(f), v = DType::kInt64; }
-  void field(const AttrField& f, Shape& v) override { note(f), v = Shape{7}; }
-  void field(const AttrField& f, std::vector<std::int64_t>& v) override { note(f), v.push_back(9); }
-  void field(const AttrField& f, Tensor& v) override { note(f), v = Tensor::scalar(1.0f); }
-  void field(const AttrField& f, EnumValue& v) override { note(f), v.index = 0; }
-  std::string names;
-
- private:
-  void note(const AttrField& f) {
+  void field(const AttrField& f, AttrRef value) override {
     names += std::string(f.name) + (*f.doc != 0 ? "(" + std::string(f.doc) + ") " : " ");
+    std::visit(Overloaded{
+                   [](bool* v) { *v = !*v; },
+                   [](std::int64_t* v) { *v += 1; },
+                   [](double* v) { *v *= 2; },
+                   [](Number* v) { *v = 2 * v->real(); },
+                   [](std::string* v) { *v += "!"; },
+                   [](DType* v) { *v = DType::kInt64; },
+                   [](Shape* v) { *v = Shape{7}; },
+                   [](std::vector<std::int64_t>* v) { v->push_back(9); },
+                   [](Tensor* v) { *v = Tensor::scalar(1.0f); },
+                   [](EnumValue* v) { v->index = 0; },
+               },
+               value);
   }
+  std::string names;
 };
 
 TEST(Attrs, PrintEveryField) {

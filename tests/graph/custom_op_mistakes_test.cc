@@ -8,6 +8,8 @@
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
 
+#include "gradus/ops/register_all.h"
+
 namespace gradus {
 
 struct GateAttrs {

@@ -7,10 +7,9 @@
 
 #include "gradus/autodiff/gradients.h"
 #include "gradus/graph/scopes.h"
-#include "gradus/ops/layout.h"
 #include "gradus/ops/operators.h"
+#include "gradus/ops/pad.h"
 #include "gradus/ops/reduction.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/same_graph.h"

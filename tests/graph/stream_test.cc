@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "gradus/graph/graph.h"
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {

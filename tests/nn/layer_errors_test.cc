@@ -146,31 +146,29 @@ TEST_F(Mistakes, OfOtherLayers) {
   refused(
       "nn::flatten 'f'", {"only the batch may be unknown; got shape [?,9,8,?]"}, [&] { flatten(open, "f"); }, &graph);
 
-  using Pool = Output (*)(const Output&, const PoolOptions&, std::string_view, SourceLocation);
+  using Pool = Output (*)(const Output&, const PoolOptions&, At);
   for (const bool average : {false, true}) {
     const Pool pool = average ? avg_pool2d : max_pool2d;
     const std::string p = average ? "nn::avg_pool2d 'p'" : "nn::max_pool2d 'p'";
     refused(
-        p, {"x refers to nothing"}, [&] { pool(none, {}, "p", SourceLocation::current()); }, &graph);
+        p, {"x refers to nothing"}, [&] { pool(none, {}, "p"); }, &graph);
     refused(
-        p, {"rank 4"}, [&] { pool(rows, {}, "p", SourceLocation::current()); }, &graph);
+        p, {"rank 4"}, [&] { pool(rows, {}, "p"); }, &graph);
     refused(
-        p, {"'bytes' is uint8"}, [&] { pool(bytes, {}, "p", SourceLocation::current()); }, &graph);
+        p, {"'bytes' is uint8"}, [&] { pool(bytes, {}, "p"); }, &graph);
     refused(
         p, {"size must be at least 1 row and 1 column; got 0 x 2"},
         [&] {
-          pool(images, {.size = {0, 2}}, "p", SourceLocation::current());
+          pool(images, {.size = {0, 2}}, "p");
         },
         &graph);
     refused(
-        p, {"size is one number or 2 values", "a list of 1"},
-        [&] { pool(images, {.size = {2}}, "p", SourceLocation::current()); }, &graph);
+        p, {"size is one number or 2 values", "a list of 1"}, [&] { pool(images, {.size = {2}}, "p"); }, &graph);
     refused(
         p, {"stride must be at least 1 each, or 0 for the size; got -1 x -1"},
-        [&] { pool(images, {.stride = -1}, "p", SourceLocation::current()); }, &graph);
+        [&] { pool(images, {.stride = -1}, "p"); }, &graph);
     refused(
-        p, {"kExplicit"}, [&] { pool(images, {.padding = Padding::kExplicit}, "p", SourceLocation::current()); },
-        &graph);
+        p, {"kExplicit"}, [&] { pool(images, {.padding = Padding::kExplicit}, "p"); }, &graph);
   }
 }
 

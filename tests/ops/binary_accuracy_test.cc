@@ -7,7 +7,7 @@
 #include "gradus/autodiff/gradients.h"
 #include "gradus/graph/run/session.h"
 #include "gradus/ops/binary.h"
-#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/accuracy_table.h"
 #include "tests/support/wide.h"

@@ -7,7 +7,9 @@
 
 #include "gradus/autodiff/gradients.h"
 #include "gradus/ops/compare.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/reduction.h"
+#include "gradus/ops/reshape.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"

@@ -10,12 +10,12 @@
 #include "gradus/ops/batch_norm.h"
 #include "gradus/ops/bias_add.h"
 #include "gradus/ops/conv2d.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/pooling.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduction.h"
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
@@ -37,7 +37,7 @@ bool same(const Values& a, const Values& b) {
 
 struct Reduction {
   const char* op;
-  Output (*reduce)(const Output&, const std::vector<std::int64_t>&, bool, std::string_view, SourceLocation);
+  Output (*reduce)(const Output&, const std::vector<std::int64_t>&, bool, At);
   double of_nothing, of_minus_two, slope_of_minus_two;
 };
 const Reduction kReductions[] = {{"Sum", reduce_sum, 0, -2, 1},     {"Mean", reduce_mean, NAN, -2, 1},
@@ -57,13 +57,13 @@ TEST(EmptyAndSingle, Reductions) {
           return elements(run_both(y, {{x, Tensor::full(dtype, shape, -2)}}));
         };
         const Output none = input({0, 2});
-        const Output over = r.reduce(none, {0}, false, "", SourceLocation::current());
+        const Output over = r.reduce(none, {0}, false, {});
         EXPECT_TRUE(same(value(over, none, {0, 2}), Values(2, r.of_nothing)));
-        EXPECT_TRUE(same(value(r.reduce(none, {}, true, "", SourceLocation::current()), none, {0, 2}), {r.of_nothing}));
-        EXPECT_TRUE(same(value(r.reduce(none, {1}, false, "", SourceLocation::current()), none, {0, 2}), {}));
+        EXPECT_TRUE(same(value(r.reduce(none, {}, true, {}), none, {0, 2}), {r.of_nothing}));
+        EXPECT_TRUE(same(value(r.reduce(none, {1}, false, {}), none, {0, 2}), {}));
         EXPECT_TRUE(same(value(gradients(over, {none})[0], none, {0, 2}), {}));
         const Output one = input({1, 2});
-        const Output of_one = r.reduce(one, {0}, false, "", SourceLocation::current());
+        const Output of_one = r.reduce(one, {0}, false, {});
         EXPECT_TRUE(same(value(of_one, one, {1, 2}), Values(2, r.of_minus_two)));
         EXPECT_TRUE(same(value(gradients(of_one, {one})[0], one, {1, 2}), Values(2, r.slope_of_minus_two)));
       }

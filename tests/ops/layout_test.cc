@@ -1,8 +1,11 @@
-#include "gradus/ops/layout.h"
+#include "gradus/ops/concat.h"
+#include "gradus/ops/pad.h"
+#include "gradus/ops/slice.h"
+#include "gradus/ops/tile.h"
+#include "gradus/ops/transpose.h"
 
 #include <gtest/gtest.h>
 
-#include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/run_both.h"

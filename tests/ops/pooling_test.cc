@@ -182,7 +182,7 @@ TEST(Pooling, Rejections) {
         Code::kInvalidArgument, "a window would see nothing but padding: input [1,0,4,2] NHWC, ksize [1,2,2,1]", [&] {
           pool(placeholder(graph, DType::kFloat32, {1, 0, 4, 2}),
                {.ksize = {1, 2, 2, 1}, .padding = Padding::kExplicit, .explicit_paddings = {0, 0, 1, 1, 0, 0, 0, 0}},
-               "", SourceLocation::current());
+               {});
         });
   }
   expect_error(Code::kInvalidArgument, "rank 4", [&] {

@@ -7,6 +7,7 @@
 
 #include "gradus/autodiff/gradients.h"
 #include "gradus/ops/operators.h"
+#include "gradus/ops/reshape.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"

@@ -43,7 +43,7 @@ TEST_F(Unary, KnownValues) {
 
 TEST_F(Unary, Float32IsAccurateOverTheWholeRange) {
   struct Function {
-    Output (*op)(const Output&, std::string_view, SourceLocation);
+    Output (*op)(const Output&, At);
     double (*exact)(double);
     double low, high;
   };
@@ -54,7 +54,7 @@ TEST_F(Unary, Float32IsAccurateOverTheWholeRange) {
   for (const Function& f : functions) {
     Tensor scaled = x.clone();
     for (std::int64_t i = 0; i < x.num_elements(); ++i) scaled.set(i, f.low + (f.high - f.low) * x.at(i));
-    const Output y = f.op(constant(graph, scaled), "", SourceLocation::current());
+    const Output y = f.op(constant(graph, scaled), {});
     const Tensor value = on_cpu(y);
     for (std::int64_t i = 0; i < x.num_elements(); ++i) {
       const double expected = f.exact(scaled.at(i));

@@ -1,10 +1,16 @@
 // Static shapes and followed values of the array ops, and what their builders refuse. No kernel runs here.
 #include <gtest/gtest.h>
 
+#include "gradus/ops/concat.h"
+#include "gradus/ops/fill.h"
 #include "gradus/ops/indexing.h"
-#include "gradus/ops/layout.h"
+#include "gradus/ops/pad.h"
+#include "gradus/ops/reshape.h"
 #include "gradus/ops/shape_ops.h"
+#include "gradus/ops/slice.h"
 #include "gradus/ops/source_ops.h"
+#include "gradus/ops/tile.h"
+#include "gradus/ops/transpose.h"
 #include "tests/support/expect_error.h"
 
 namespace gradus {
