@@ -18,5 +18,11 @@ found=$("$tree/scripts/rooms" --check) && fail "a wrong include passes"
 expected='backends/cpu/conv2d.cc:1: backends/cpu must not include graph (graph/graph.h)
 ops/relu.h:2: ops must not include nn (nn/layers.h)'
 [[ "$found" == "$expected" ]] || fail "expected '$expected'; got '$found'"
+# By way of a header of ops, too.
+echo '#include "gradus/ops/relu.h"' >"$tree/backends/cpu/conv2d.cc"
+echo '#include "gradus/graph/graph.h"' >"$tree/ops/relu.h"
+found=$("$tree/scripts/rooms" --check) && fail "a kernel that sees the graph passes"
+expected='backends/cpu/conv2d.cc: kernels must not see graph/graph.h (by ops/relu.h)'
+[[ "$found" == "$expected" ]] || fail "expected '$expected'; got '$found'"
 "$tree/scripts/rooms" --sizes 2>/dev/null && fail "takes an option that it does not have"
 exit 0
