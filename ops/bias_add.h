@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "gradus/graph/graph.h"
+#include "gradus/ops/axis_extents.h"
 #include "gradus/ops/image_format.h"
 
 namespace gradus {
@@ -30,11 +31,8 @@ Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& att
 Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs = {}, std::string_view name = "",
                      SourceLocation location = SourceLocation::current());
 
-// How many numbers lie before, in and after the channel dimension: a tensor is [outer, channels, inner] to these ops' kernels.
-struct ChannelExtents {
-  std::int64_t outer = 1, channels = 1, inner = 1;
-};
-ChannelExtents channel_extents(const Shape& shape, DataFormat format);
+// A tensor around its channel dimension: [outer, channels, inner].
+AxisExtents channel_extents(const Shape& shape, DataFormat format);
 
 void register_bias_add_ops(OpRegistry& registry);
 

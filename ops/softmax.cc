@@ -61,13 +61,6 @@ void sparse_cross_entropy_shape(ShapeContext& c) {
 
 }  // namespace
 
-RowExtents row_extents(const Shape& shape) {
-  RowExtents e;
-  for (int i = 0; i + 1 < shape.rank(); ++i) e.rows *= shape[i];
-  e.classes = shape[shape.rank() - 1];
-  return e;
-}
-
 Output softmax(const Output& logits, std::string_view name, SourceLocation location) {
   return add_op("Softmax", {logits}, {}, name, location);
 }

@@ -29,12 +29,6 @@ Output softmax_cross_entropy_with_logits(const Output& labels, const Output& log
 Output sparse_softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, std::string_view name = "",
                                                 SourceLocation location = SourceLocation::current());
 
-// A tensor as [rows, classes].
-struct RowExtents {
-  std::int64_t rows = 1, classes = 1;
-};
-RowExtents row_extents(const Shape& shape);
-
 void register_softmax_ops(OpRegistry& registry);
 
 }  // namespace gradus

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "gradus/backends/common/indices.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
 #include "gradus/core/wrapping.h"
-#include "gradus/ops/gather_geometry.h"
+#include "gradus/ops/axis_extents.h"
 
 namespace gradus::cpu {
 namespace {
@@ -17,72 +18,65 @@ void check_indices(KernelContext& c, const Tensor& indices, std::int64_t dim) {
 }
 
 template <class T>
-void gather_rows(KernelContext& c, const GatherGeometry& g) {
+void gather_rows(KernelContext& c, const AxisExtents& e) {
   const T* from = static_cast<const T*>(c.input(0).raw());
   T* to = static_cast<T*>(c.output(0).raw());
   const Tensor& indices = c.input(1);
-  const std::int64_t chunk = std::max<std::int64_t>(1, kCopyChunk / std::max<std::int64_t>(1, g.inner));
-  c.parallel_for(g.outer * g.count, chunk, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t n = indices.num_elements();
+  c.parallel_for(e.outer * n, items_per_chunk(e.inner, kCopyChunk), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const T* source = from + (row / g.count * g.dim + index_value(indices, row % g.count)) * g.inner;
-      T* target = to + row * g.inner;
-      if (g.inner >= 16)
-        std::memcpy(target, source, static_cast<std::size_t>(g.inner) * sizeof(T));
+      const T* source = from + (row / n * e.axis + index_value(indices, row % n)) * e.inner;
+      T* target = to + row * e.inner;
+      if (e.inner >= 16)
+        std::memcpy(target, source, static_cast<std::size_t>(e.inner) * sizeof(T));
       else
-        for (std::int64_t b = 0; b < g.inner; ++b) target[b] = source[b];
+        for (std::int64_t b = 0; b < e.inner; ++b) target[b] = source[b];
     }
   });
 }
 
 void gather(KernelContext& c) {
-  const GatherGeometry g = gather_geometry(c.input(0).shape(), c.input(1), c.attrs<GatherAttrs>().axis);
-  check_indices(c, c.input(1), g.dim);
-  switch (dtype_size(c.output(0).dtype())) {
-    case 1: return gather_rows<std::uint8_t>(c, g);
-    case 2: return gather_rows<std::uint16_t>(c, g);
-    case 4: return gather_rows<std::uint32_t>(c, g);
-    default: return gather_rows<std::uint64_t>(c, g);
-  }
+  const AxisExtents e = axis_extents(c.input(0).shape(), c.attrs<GatherAttrs>().axis);
+  check_indices(c, c.input(1), e.axis);
+  visit_bits(dtype_size(c.output(0).dtype()), [&]<class Bits>(TypeTag<Bits>) { gather_rows<Bits>(c, e); });
 }
 
 // Adds dy[a, k, b] to sums[a, indices[k], b]. Each task owns an outer index and a block of columns b, and goes through the
 // indices in order, so that repeated indices neither race nor change the order of the sum.
 template <class T, class S>
-void add_rows(KernelContext& c, const GatherGeometry& g, const T* dy, S* sums) {
+void add_rows(KernelContext& c, const AxisExtents& e, const T* dy, S* sums) {
   constexpr std::int64_t kColumns = 256;
   const Tensor& indices = c.input(1);
-  const std::int64_t blocks = (g.inner + kColumns - 1) / kColumns;
-  const std::int64_t work = std::max<std::int64_t>(1, std::min(g.inner, kColumns) * std::max(g.count, g.dim));
-  c.parallel_for(g.outer * blocks, std::max<std::int64_t>(1, kCopyChunk / work),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t task = begin; task < end; ++task) {
-                     const std::int64_t a = task / blocks, first = task % blocks * kColumns;
-                     const std::int64_t width = std::min(kColumns, g.inner - first);
-                     for (std::int64_t d = 0; d < g.dim; ++d)
-                       std::fill_n(sums + (a * g.dim + d) * g.inner + first, width, S{});
-                     for (std::int64_t k = 0; k < g.count; ++k) {
-                       S* target = sums + (a * g.dim + index_value(indices, k)) * g.inner + first;
-                       const T* source = dy + (a * g.count + k) * g.inner + first;
-                       for (std::int64_t b = 0; b < width; ++b)
-                         target[b] = static_cast<S>(wrapping(target[b]) + wrapping(static_cast<S>(source[b])));
-                     }
-                   }
-                 });
+  const std::int64_t n = indices.num_elements(), blocks = ceil_divide(e.inner, kColumns);
+  const std::int64_t work = std::min(e.inner, kColumns) * std::max(n, e.axis);
+  c.parallel_for(e.outer * blocks, items_per_chunk(work, kCopyChunk), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t a = task / blocks, first = task % blocks * kColumns;
+      const std::int64_t width = std::min(kColumns, e.inner - first);
+      for (std::int64_t d = 0; d < e.axis; ++d) std::fill_n(sums + (a * e.axis + d) * e.inner + first, width, S{});
+      for (std::int64_t k = 0; k < n; ++k) {
+        S* target = sums + (a * e.axis + index_value(indices, k)) * e.inner + first;
+        const T* source = dy + (a * n + k) * e.inner + first;
+        for (std::int64_t b = 0; b < width; ++b)
+          target[b] = static_cast<S>(wrapping(target[b]) + wrapping(static_cast<S>(source[b])));
+      }
+    }
+  });
 }
 
 void gather_grad(KernelContext& c) {
   Tensor& out = c.output(0);
-  const GatherGeometry g = gather_geometry(out.shape(), c.input(1), c.attrs<GatherAttrs>().axis);
-  check_indices(c, c.input(1), g.dim);
+  const AxisExtents e = axis_extents(out.shape(), c.attrs<GatherAttrs>().axis);
+  check_indices(c, c.input(1), e.axis);
   visit_dtype(out.dtype(), [&]<class T>(TypeTag<T>) {
     if constexpr (std::is_same_v<T, Float16>) {
       float* sums = c.scratch<float>();
-      add_rows(c, g, c.input(0).data<T>(), sums);
+      add_rows(c, e, c.input(0).data<T>(), sums);
       c.parallel_for(out.num_elements(), kCopyChunk, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) out.data<T>()[i] = static_cast<T>(sums[i]);
       });
     } else {
-      add_rows(c, g, c.input(0).data<T>(), out.data<T>());
+      add_rows(c, e, c.input(0).data<T>(), out.data<T>());
     }
   });
 }
@@ -97,8 +91,7 @@ void one_hot(KernelContext& c) {
   const auto& attrs = c.attrs<OneHotAttrs>();
   const Tensor& indices = c.input(0);
   Tensor& y = c.output(0);
-  std::int64_t inner = 1;
-  for (int d = normalize_axis(attrs.axis, y.shape().rank()) + 1; d < y.shape().rank(); ++d) inner *= y.shape()[d];
+  const std::int64_t inner = axis_extents(y.shape(), attrs.axis).inner;
   visit_dtype(y.dtype(), [&]<class T>(TypeTag<T>) {
     const T on = *attrs.on_value.as<T>(), off = *attrs.off_value.as<T>();
     fill_elements(c, y.raw(), y.num_elements(), &off, sizeof(T));

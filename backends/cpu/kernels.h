@@ -1,9 +1,14 @@
 // The op families of this backend; each function is in the file of its family and registers that family's kernels.
 #pragma once
 
+#include "gradus/backends/common/compute.h"
+#include "gradus/backends/common/loop_nest.h"
+#include "gradus/backends/common/work.h"
 #include "gradus/core/kernel.h"
 
 namespace gradus::cpu {
+
+using namespace common;  // what host kernels share: Compute<T>, LoopNest, chunks of work
 
 inline constexpr const char* kDevice = "cpu";
 

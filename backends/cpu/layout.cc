@@ -1,9 +1,10 @@
-// Everything here is loop nests over strides (strided_copy.h); the sums of the gradient ops are in layout_grad.cc.
+// Everything here is loop nests over strides (strided_copy.h); the sums of the gradient ops are in layout_sums.cc.
 #include "gradus/ops/layout.h"
 
 #include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
+#include "gradus/ops/axis_extents.h"
 
 namespace gradus::cpu {
 namespace {
@@ -20,40 +21,34 @@ char* element(Tensor& t, std::int64_t i) {
 void transpose(KernelContext& c) {
   const auto& perm = c.attrs<TransposeAttrs>().perm;
   const Shape& y = c.output(0).shape();
-  const auto to = row_major_strides(y);
-  const auto from = row_major_strides(c.input(0).shape());
-  StridedCopy copy;
+  const auto to = row_major_strides(y), from = row_major_strides(c.input(0).shape());
+  LoopNest nest;
   for (int d = 0; d < y.rank(); ++d) {
-    copy.loop(y[d], to[at(d)], from[perm.empty() ? at(y.rank() - 1 - d) : static_cast<std::size_t>(perm[at(d)])]);
+    nest.add(y[d], {to[at(d)], from[perm.empty() ? at(y.rank() - 1 - d) : static_cast<std::size_t>(perm[at(d)])]});
   }
-  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+  strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 
-// A tensor cut along an axis, seen as [outer, run]: a part takes `run` consecutive elements of each of the outer rows.
-struct Rows {
-  std::int64_t outer = 1;
-  std::int64_t run = 1;
-};
-Rows rows_of(const Shape& whole, int axis) {
-  Rows rows;
-  for (int d = 0; d < axis; ++d) rows.outer *= whole[d];
-  for (int d = axis; d < whole.rank(); ++d) rows.run *= whole[d];
-  return rows;
+// A tensor that is cut along an axis is [outer, run]: a part takes some consecutive elements of each of the outer rows. Copies such
+// stretches, which are `to` and `from` elements apart.
+void copy_rows(KernelContext& c, std::int64_t rows, std::int64_t elements, char* dst, std::int64_t to, const char* src,
+               std::int64_t from, DType dtype) {
+  LoopNest nest;
+  nest.add(rows, {to, from});
+  nest.add(elements, {1, 1});
+  strided_copy(c, nest, dst, src, dtype_size(dtype));
 }
 
 // Concat and Stack: a part's elements per row follow from its element count, whether or not it has the axis.
 template <class A>
 void join(KernelContext& c) {
   Tensor& whole = c.output(0);
-  const Rows rows = rows_of(whole.shape(), normalize_axis(c.attrs<A>().axis, whole.shape().rank()));
   if (whole.num_elements() == 0) return;
+  const AxisExtents e = axis_extents(whole.shape(), c.attrs<A>().axis);
   std::int64_t offset = 0;
   for (int i = 0; i < c.num_inputs(); ++i) {
-    const std::int64_t run = c.input(i).num_elements() / rows.outer;
-    StridedCopy copy;
-    copy.loop(rows.outer, rows.run, run);
-    copy.loop(run, 1, 1);
-    copy.run(c, element(whole, offset), c.input(i).raw(), dtype_size(whole.dtype()));
+    const std::int64_t run = c.input(i).num_elements() / e.outer;
+    copy_rows(c, e.outer, run, element(whole, offset), e.axis * e.inner, element(c.input(i), 0), run, whole.dtype());
     offset += run;
   }
 }
@@ -62,64 +57,43 @@ void join(KernelContext& c) {
 template <class A>
 void cut(KernelContext& c) {
   const Tensor& whole = c.input(0);
-  const Rows rows = rows_of(whole.shape(), normalize_axis(c.attrs<A>().axis, whole.shape().rank()));
   if (whole.num_elements() == 0) return;
+  const AxisExtents e = axis_extents(whole.shape(), c.attrs<A>().axis);
   std::int64_t offset = 0;
   for (int i = 0; i < c.num_outputs(); ++i) {
-    const std::int64_t run = c.output(i).num_elements() / rows.outer;
-    StridedCopy copy;
-    copy.loop(rows.outer, run, rows.run);
-    copy.loop(run, 1, 1);
-    copy.run(c, c.output(i).raw(), element(whole, offset), dtype_size(whole.dtype()));
+    const std::int64_t run = c.output(i).num_elements() / e.outer;
+    copy_rows(c, e.outer, run, element(c.output(i), 0), run, element(whole, offset), e.axis * e.inner, whole.dtype());
     offset += run;
   }
 }
 
-// Offset of the window's first element in a tensor of shape x, and its strides there.
-std::int64_t window_strides(const SliceWindow& window, const Shape& x,
-                            std::array<std::int64_t, Shape::kMaxRank>* strides) {
-  *strides = row_major_strides(x);
-  std::int64_t offset = 0;
+// A window as loops: over its elements as they lie packed, and as they lie in a tensor of shape x, from element *first on.
+LoopNest window_loops(const SliceWindow& window, const Shape& x, bool packed_first, std::int64_t* first) {
+  Shape sizes;
+  for (int d = 0; d < window.rank; ++d) sizes.push_back(window.size[at(d)]);
+  const auto packed = row_major_strides(sizes), strides = row_major_strides(x);
+  LoopNest nest;
+  *first = 0;
   for (int d = 0; d < window.rank; ++d) {
-    offset += window.begin[at(d)] * (*strides)[at(d)];
-    (*strides)[at(d)] *= window.step[at(d)];
+    *first += window.begin[at(d)] * strides[at(d)];
+    const std::int64_t in_x = window.step[at(d)] * strides[at(d)];
+    nest.add(sizes[d], packed_first ? LoopNest::Offsets{packed[at(d)], in_x} : LoopNest::Offsets{in_x, packed[at(d)]});
   }
-  return offset;
-}
-std::array<std::int64_t, Shape::kMaxRank> packed_strides(const SliceWindow& window) {
-  std::array<std::int64_t, Shape::kMaxRank> strides{};
-  std::int64_t stride = 1;
-  for (int d = window.rank - 1; d >= 0; --d) {
-    strides[at(d)] = stride;
-    stride *= window.size[at(d)];
-  }
-  return strides;
+  return nest;
 }
 
-void take_window(KernelContext& c, const SliceWindow& window) {
-  std::array<std::int64_t, Shape::kMaxRank> from;
-  const std::int64_t offset = window_strides(window, c.input(0).shape(), &from);
-  const auto to = packed_strides(window);
-  StridedCopy copy;
-  for (int d = 0; d < window.rank; ++d) copy.loop(window.size[at(d)], to[at(d)], from[at(d)]);
-  if (c.output(0).num_elements() > 0)
-    copy.run(c, c.output(0).raw(), element(c.input(0), offset), dtype_size(c.output(0).dtype()));
+// Slice and StridedSlice; their gradient ops put a window where these take one.
+void take(KernelContext& c) {
+  std::int64_t first = 0;
+  const LoopNest nest = window_loops(c.kept<SliceWindow>(), c.input(0).shape(), true, &first);
+  strided_copy(c, nest, c.output(0).raw(), element(c.input(0), first), dtype_size(c.output(0).dtype()));
 }
-
-void put_window(KernelContext& c, const SliceWindow& window) {
+void put(KernelContext& c) {
   if (c.input(0).num_elements() < c.output(0).num_elements()) zero_bytes(c, c.output(0).raw(), c.output(0).bytes());
-  std::array<std::int64_t, Shape::kMaxRank> to;
-  const std::int64_t offset = window_strides(window, c.output(0).shape(), &to);
-  const auto from = packed_strides(window);
-  StridedCopy copy;
-  for (int d = 0; d < window.rank; ++d) copy.loop(window.size[at(d)], to[at(d)], from[at(d)]);
-  if (c.input(0).num_elements() > 0)
-    copy.run(c, element(c.output(0), offset), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+  std::int64_t first = 0;
+  const LoopNest nest = window_loops(c.kept<SliceWindow>(), c.output(0).shape(), false, &first);
+  strided_copy(c, nest, element(c.output(0), first), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
-
-// The gradient ops put a window where Slice and StridedSlice take one.
-void take(KernelContext& c) { take_window(c, c.kept<SliceWindow>()); }
-void put(KernelContext& c) { put_window(c, c.kept<SliceWindow>()); }
 
 void pad(KernelContext& c) {
   const auto& attrs = c.attrs<PadAttrs>();
@@ -129,29 +103,27 @@ void pad(KernelContext& c) {
     const T value = *attrs.constant_value.as<T>();
     fill_elements(c, y.raw(), y.num_elements(), &value, sizeof(T));
   });
-  const auto to = row_major_strides(y.shape());
-  const auto from = row_major_strides(x.shape());
-  std::int64_t offset = 0;
-  StridedCopy copy;
+  const auto to = row_major_strides(y.shape()), from = row_major_strides(x.shape());
+  std::int64_t first = 0;
+  LoopNest nest;
   for (int d = 0; d < x.shape().rank(); ++d) {
-    offset += attrs.paddings[at(2 * d)] * to[at(d)];
-    copy.loop(x.shape()[d], to[at(d)], from[at(d)]);
+    first += attrs.paddings[at(2 * d)] * to[at(d)];
+    nest.add(x.shape()[d], {to[at(d)], from[at(d)]});
   }
-  if (x.num_elements() > 0) copy.run(c, element(y, offset), x.raw(), dtype_size(y.dtype()));
+  strided_copy(c, nest, element(y, first), x.raw(), dtype_size(y.dtype()));
 }
 
 void tile(KernelContext& c) {
   const Shape& x = c.input(0).shape();
   const Shape& y = c.output(0).shape();
   if (y.num_elements() == 0) return;
-  const auto to = row_major_strides(y);
-  const auto from = row_major_strides(x);
-  StridedCopy copy;
+  const auto to = row_major_strides(y), from = row_major_strides(x);
+  LoopNest nest;
   for (int d = 0; d < x.rank(); ++d) {
-    copy.loop(y[d] / x[d], to[at(d)] * x[d], 0);
-    copy.loop(x[d], to[at(d)], from[at(d)]);
+    nest.add(y[d] / x[d], {to[at(d)] * x[d], 0});
+    nest.add(x[d], {to[at(d)], from[at(d)]});
   }
-  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+  strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 
 }  // namespace

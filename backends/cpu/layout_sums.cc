@@ -11,26 +11,11 @@
 namespace gradus::cpu {
 namespace {
 
-template <class T>
-using Sum = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
-
 std::size_t at(int d) { return static_cast<std::size_t>(d); }
 
-// Rows are what is contiguous along the last axis; `row` counts them over all other axes.
-struct RowIndex {
-  std::array<std::int64_t, Shape::kMaxRank> index{};
-  RowIndex(std::int64_t row, const Shape& shape) {
-    for (int d = shape.rank() - 2; d >= 0; --d) {
-      index[at(d)] = row % shape[d];
-      row /= shape[d];
-    }
-  }
-};
+// Rows are what is contiguous along the last axis; they are counted over all other axes.
 std::int64_t last_dim(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[shape.rank() - 1]; }
 std::int64_t row_count(const Shape& shape) { return shape.num_elements() / std::max<std::int64_t>(1, last_dim(shape)); }
-std::int64_t row_chunk(std::int64_t row_length) {
-  return std::max<std::int64_t>(1, kCopyChunk / std::max<std::int64_t>(1, row_length));
-}
 
 template <class T>
 void mirror_pad_rows(KernelContext& c) {
@@ -43,12 +28,13 @@ void mirror_pad_rows(KernelContext& c) {
   const std::int64_t n = last_dim(x), wide = last_dim(y);
   const std::int64_t before = paddings.empty() ? 0 : paddings[paddings.size() - 2];
   if (y.num_elements() == 0) return;
-  c.parallel_for(row_count(y), row_chunk(wide), [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(row_count(y), items_per_chunk(wide, kCopyChunk), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const RowIndex position(row, y);
       const T* source = from;
-      for (int d = 0; d < x.rank() - 1; ++d) {
-        source += reflected(position.index[at(d)] - paddings[at(2 * d)], x[d]) * strides[at(d)];
+      std::int64_t rest = row;
+      for (int d = x.rank() - 2; d >= 0; --d) {
+        source += reflected(rest % y[d] - paddings[at(2 * d)], x[d]) * strides[at(d)];
+        rest /= y[d];
       }
       T* target = to + row * wide;
       for (std::int64_t i = 0; i < before; ++i) target[i] = source[before - i];
@@ -59,12 +45,7 @@ void mirror_pad_rows(KernelContext& c) {
 }
 
 void mirror_pad(KernelContext& c) {
-  switch (dtype_size(c.output(0).dtype())) {
-    case 1: return mirror_pad_rows<std::uint8_t>(c);
-    case 2: return mirror_pad_rows<std::uint16_t>(c);
-    case 4: return mirror_pad_rows<std::uint32_t>(c);
-    default: return mirror_pad_rows<std::uint64_t>(c);
-  }
+  visit_bits(dtype_size(c.output(0).dtype()), [&]<class Bits>(TypeTag<Bits>) { mirror_pad_rows<Bits>(c); });
 }
 
 // The padded positions that mirror element i of an axis: itself, one to the left, one to the right.
@@ -99,9 +80,9 @@ void mirror_pad_grad(KernelContext& c) {
           for (int k = 0; k < m.count; ++k) offsets[d][k] = m.positions[k] * strides[at(d)];
           offset += offsets[d][0];
         }
-        Sum<T> sum{};
+        Compute<T> sum{};
         for (int d = rank - 1;;) {
-          sum = static_cast<Sum<T>>(wrapping(sum) + wrapping(static_cast<Sum<T>>(dy[offset])));
+          sum = static_cast<Compute<T>>(wrapping(sum) + wrapping(static_cast<Compute<T>>(dy[offset])));
           for (d = rank - 1; d >= 0; --d) {
             offset -= offsets[d][choice[d]];
             choice[d] = choice[d] + 1 < images[d] ? choice[d] + 1 : 0;
@@ -117,41 +98,35 @@ void mirror_pad_grad(KernelContext& c) {
 }
 
 void tile_grad(KernelContext& c) {
+  constexpr std::int64_t kBlock = 256;
+  const Shape& x = c.output(0).shape();
+  const Shape& tiled = c.input(0).shape();
+  if (x.num_elements() == 0) return;
+  const auto strides = row_major_strides(tiled);
+  LoopNest rows, tiles;  // both as offsets in the tiled tensor
+  for (int d = 0; d < x.rank(); ++d) {
+    if (d < x.rank() - 1) rows.add(x[d], {strides[at(d)]});
+    tiles.add(tiled[d] / x[d], {x[d] * strides[at(d)]});
+  }
+  const std::int64_t n = last_dim(x), repeats = tiles.iterations();
   visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
-    constexpr std::int64_t kBlock = 256;
-    const Shape& x = c.output(0).shape();
-    const Shape& tiled = c.input(0).shape();
-    const int rank = x.rank();
     const T* dy = c.input(0).data<T>();
     T* dx = c.output(0).data<T>();
-    if (x.num_elements() == 0) return;
-    const auto strides = row_major_strides(tiled);
-    const std::int64_t n = last_dim(x);
-    std::int64_t tiles = 1;
-    for (int d = 0; d < rank; ++d) tiles *= tiled[d] / x[d];
-    c.parallel_for(
-        row_count(x), row_chunk(n * std::max<std::int64_t>(1, tiles)), [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t row = begin; row < end; ++row) {
-            const RowIndex position(row, x);
-            std::int64_t origin = 0;
-            for (int d = 0; d < rank - 1; ++d) origin += position.index[at(d)] * strides[at(d)];
-            for (std::int64_t first = 0; first < n; first += kBlock) {
-              const std::int64_t width = std::min(kBlock, n - first);
-              Sum<T> sums[kBlock] = {};
-              for (std::int64_t t = 0; t < tiles; ++t) {
-                std::int64_t offset = origin + first, rest = t;
-                for (int d = rank - 1; d >= 0; --d) {
-                  const std::int64_t repeats = tiled[d] / x[d];
-                  offset += rest % repeats * x[d] * strides[at(d)];
-                  rest /= repeats;
-                }
-                for (std::int64_t i = 0; i < width; ++i)
-                  sums[i] = static_cast<Sum<T>>(wrapping(sums[i]) + wrapping(static_cast<Sum<T>>(dy[offset + i])));
-              }
-              for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
-            }
+    c.parallel_for(row_count(x), items_per_chunk(n * repeats, kCopyChunk), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t origin = rows.offsets(row)[0];
+        for (std::int64_t first = 0; first < n; first += kBlock) {
+          const std::int64_t width = std::min(kBlock, n - first);
+          Compute<T> sums[kBlock] = {};
+          for (std::int64_t t = 0; t < repeats; ++t) {
+            const T* const from = dy + origin + first + tiles.offsets(t)[0];
+            for (std::int64_t i = 0; i < width; ++i)
+              sums[i] = static_cast<Compute<T>>(wrapping(sums[i]) + wrapping(static_cast<Compute<T>>(from[i])));
           }
-        });
+          for (std::int64_t i = 0; i < width; ++i) dx[row * n + first + i] = static_cast<T>(sums[i]);
+        }
+      }
+    });
   });
 }
 

@@ -18,8 +18,6 @@ namespace {
 constexpr std::int64_t kChunkElements = 16384;
 constexpr std::int64_t kBlock = 64;  // channels that are handled together, in registers and first-level cache
 
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
 // Of the same width as the values, so that both fill vector registers alike.
 template <class T>
 using TapIndex = std::conditional_t<sizeof(Compute<T>) == 8, std::int64_t, std::int32_t>;
@@ -359,17 +357,14 @@ void avg_pool_grad(KernelContext& c) {
 }  // namespace
 
 void register_pooling_kernels(KernelRegistry& kernels) {
-  const auto add = [&]<class T>(TypeTag<T>) {
+  for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
     kernels.add("MaxPool", kDevice, dtype, max_pool<T>, prepare<false>);
     kernels.add("MaxPoolGrad", kDevice, dtype, max_pool_grad<T>, prepare<true>);
     kernels.add("MaxPoolGradGrad", kDevice, dtype, max_pool_grad_grad<T>, prepare<false>);
     kernels.add("AvgPool", kDevice, dtype, avg_pool<T>, prepare<false>);
     kernels.add("AvgPoolGrad", kDevice, dtype, avg_pool_grad<T>, prepare<true>);
-  };
-  add(TypeTag<Float16>{});
-  add(TypeTag<float>{});
-  add(TypeTag<double>{});
+  });
 }
 
 }  // namespace gradus::cpu

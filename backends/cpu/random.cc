@@ -1,7 +1,6 @@
 #include "gradus/ops/random.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/ops/random_sampling.h"
@@ -22,7 +21,7 @@ void dropout(KernelContext& c) {
   const auto& attrs = c.attrs<DropoutAttrs>();
   const PhiloxStream stream = random_stream(c, attrs.seed);
   const std::uint64_t threshold = dropout_threshold(attrs.rate);
-  using U = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
+  using U = Compute<T>;
   const T kept = static_cast<T>(1.0 / (1.0 - attrs.rate)), zero = static_cast<T>(0.0);
   const T* x = c.input(0).data<T>();
   T *y = c.output(0).data<T>(), *mask = c.output(1).data<T>();
@@ -44,9 +43,7 @@ void register_random_kernels(KernelRegistry& kernels) {
   kernels.add("RandomUniform", kDevice, kFloating, random_kernel<sample_uniform>);
   kernels.add("RandomNormal", kDevice, kFloating, random_kernel<sample_normal>);
   kernels.add("TruncatedNormal", kDevice, kFloating, random_kernel<sample_truncated_normal>);
-  kernels.add("Dropout", kDevice, {DType::kFloat16}, dropout<Float16>);
-  kernels.add("Dropout", kDevice, {DType::kFloat32}, dropout<float>);
-  kernels.add("Dropout", kDevice, {DType::kFloat64}, dropout<double>);
+  for_each_floating([&]<class T>(TypeTag<T>) { kernels.add("Dropout", kDevice, {dtype_of<T>}, dropout<T>); });
 }
 
 }  // namespace gradus::cpu

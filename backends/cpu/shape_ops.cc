@@ -19,9 +19,9 @@ void rank_kernel(KernelContext& c) { *c.output(0).data<std::int32_t>() = c.input
 
 // Runs only where the view cannot share its operand's memory.
 void view_kernel(KernelContext& c) {
-  StridedCopy copy;
-  copy.loop(c.output(0).num_elements(), 1, 1);
-  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+  LoopNest nest;
+  nest.add(c.output(0).num_elements(), {1, 1});
+  strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 
 void zeros_like(KernelContext& c) { zero_bytes(c, c.output(0).raw(), c.output(0).bytes()); }
@@ -38,17 +38,12 @@ void fill_kernel(KernelContext& c) {
 }
 
 void broadcast_to(KernelContext& c) {
-  const Shape& x = c.input(0).shape();
   const Shape& y = c.output(0).shape();
-  const auto to = row_major_strides(y);
-  const auto from = row_major_strides(x);
-  const int missing = y.rank() - x.rank();
-  StridedCopy copy;
-  for (int d = 0; d < y.rank(); ++d) {
-    const bool repeated = d < missing || x[d - missing] == 1;
-    copy.loop(y[d], to[static_cast<std::size_t>(d)], repeated ? 0 : from[static_cast<std::size_t>(d - missing)]);
-  }
-  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+  const auto to = row_major_strides(y), from = broadcast_strides(c.input(0).shape(), y);
+  LoopNest nest;
+  for (int d = 0; d < y.rank(); ++d)
+    nest.add(y[d], {to[static_cast<std::size_t>(d)], from[static_cast<std::size_t>(d)]});
+  strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 
 template <class T>
