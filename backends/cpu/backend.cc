@@ -7,6 +7,30 @@
 #include "gradus/backends/register.h"
 
 namespace gradus {
+namespace cpu {
+
+// The op families. Each function is in the file of its family and registers that family's kernels.
+using Family = void(KernelRegistry&);
+Family register_unary_kernels, register_binary_kernels, register_compare_kernels, register_reduction_kernels,
+    register_matmul_kernels, register_argmax_kernels, register_shape_kernels, register_layout_kernels,
+    register_layout_sum_kernels, register_indexing_kernels, register_conv2d_kernels, register_optimizer_update_kernels,
+    register_random_kernels, register_batch_norm_kernels, register_softmax_kernels, register_bias_add_kernels,
+    register_pooling_kernels, register_reverse_kernels, register_sigmoid_cross_entropy_kernels;
+
+void register_families(KernelRegistry& kernels) {
+  const auto add = [&](auto*... families) { (families(kernels), ...); };
+  add(register_unary_kernels, register_binary_kernels, register_compare_kernels, register_reduction_kernels,
+      register_matmul_kernels, register_argmax_kernels, register_shape_kernels, register_layout_kernels,
+      register_layout_sum_kernels, register_indexing_kernels, register_conv2d_kernels,
+      register_optimizer_update_kernels, register_random_kernels, register_batch_norm_kernels, register_softmax_kernels,
+      register_bias_add_kernels, register_pooling_kernels, register_reverse_kernels,
+      register_sigmoid_cross_entropy_kernels);
+  const auto add_shared = [&](auto*... families) { (families(kernels, kDevice), ...); };
+  add_shared(common::register_source_kernels, common::register_view_kernels, common::register_sampling_kernels,
+             common::register_debug_kernels);
+}
+
+}  // namespace cpu
 namespace {
 
 // What a processor must have to run this build, which GRADUS_NATIVE decides.
@@ -39,26 +63,7 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
                   return std::make_unique<HostDevice>(DeviceName{"cpu", index},
                                                       std::make_shared<ThreadPool>(options.num_threads));
                 }});
-  common::register_source_kernels(kernels, cpu::kDevice);
-  cpu::register_unary_kernels(kernels);
-  cpu::register_binary_kernels(kernels);
-  cpu::register_compare_kernels(kernels);
-  cpu::register_reduction_kernels(kernels);
-  cpu::register_matmul_kernels(kernels);
-  cpu::register_argmax_kernels(kernels);
-  common::register_debug_kernels(kernels, cpu::kDevice);
-  cpu::register_shape_kernels(kernels);
-  cpu::register_layout_kernels(kernels);
-  cpu::register_indexing_kernels(kernels);
-  cpu::register_conv2d_kernels(kernels);
-  cpu::register_optimizer_update_kernels(kernels);
-  cpu::register_random_kernels(kernels);
-  cpu::register_batch_norm_kernels(kernels);
-  cpu::register_softmax_kernels(kernels);
-  cpu::register_bias_add_kernels(kernels);
-  cpu::register_pooling_kernels(kernels);
-  cpu::register_reverse_kernels(kernels);
-  cpu::register_sigmoid_cross_entropy_kernels(kernels);
+  cpu::register_families(kernels);
 }
 
 }  // namespace gradus

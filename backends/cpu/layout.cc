@@ -141,7 +141,6 @@ void register_layout_kernels(KernelRegistry& kernels) {
   kernels.add("StridedSliceGrad", kDevice, kAllDTypes, put, common::prepare_strided_slice_grad);
   kernels.add("Pad", kDevice, kAllDTypes, pad);
   kernels.add("Tile", kDevice, kAllDTypes, tile);
-  register_layout_sum_kernels(kernels);
 }
 
 }  // namespace gradus::cpu

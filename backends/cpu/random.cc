@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::int64_t kChunk = 4096;  // elements; a multiple of 4, so that no block is computed twice
 
-template <void (*sample)(KernelContext&, std::int64_t, std::int64_t)>
-void random_kernel(KernelContext& c) {
-  c.parallel_for(c.output(0).num_elements(), kChunk,
-                 [&](std::int64_t begin, std::int64_t end) { sample(c, begin, end); });
-}
-
 template <class T>
 void dropout(KernelContext& c) {
   const auto& attrs = c.attrs<DropoutAttrs>();
@@ -40,9 +34,6 @@ void dropout(KernelContext& c) {
 }  // namespace
 
 void register_random_kernels(KernelRegistry& kernels) {
-  kernels.add("RandomUniform", kDevice, kFloating, random_kernel<sample_uniform>);
-  kernels.add("RandomNormal", kDevice, kFloating, random_kernel<sample_normal>);
-  kernels.add("TruncatedNormal", kDevice, kFloating, random_kernel<sample_truncated_normal>);
   for_each_floating([&]<class T>(TypeTag<T>) { kernels.add("Dropout", kDevice, {dtype_of<T>}, dropout<T>); });
 }
 

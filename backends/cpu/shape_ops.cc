@@ -1,5 +1,5 @@
-#include <cstring>
-
+// Tensors of one value, broadcasting and ranges: copies by loop nests (strided_copy.h). Ranges are computed element by element, so that
+// none depends on the one before.
 #include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
@@ -7,22 +7,6 @@
 
 namespace gradus::cpu {
 namespace {
-
-void shape_kernel(KernelContext& c) {
-  const Shape& x = c.input(0).shape();
-  for (int i = 0; i < x.rank(); ++i) c.output(0).data<std::int32_t>()[i] = static_cast<std::int32_t>(x[i]);
-}
-void size_kernel(KernelContext& c) {
-  *c.output(0).data<std::int32_t>() = static_cast<std::int32_t>(c.input(0).num_elements());
-}
-void rank_kernel(KernelContext& c) { *c.output(0).data<std::int32_t>() = c.input(0).shape().rank(); }
-
-// Runs only where the view cannot share its operand's memory.
-void view_kernel(KernelContext& c) {
-  LoopNest nest;
-  nest.add(c.output(0).num_elements(), {1, 1});
-  strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
-}
 
 void zeros_like(KernelContext& c) { zero_bytes(c, c.output(0).raw(), c.output(0).bytes()); }
 
@@ -61,10 +45,6 @@ void range_kernel(KernelContext& c) {
 }  // namespace
 
 void register_shape_kernels(KernelRegistry& kernels) {
-  kernels.add("Shape", kDevice, kAllDTypes, shape_kernel);
-  kernels.add("Size", kDevice, kAllDTypes, size_kernel);
-  kernels.add("Rank", kDevice, kAllDTypes, rank_kernel);
-  for (const char* view : {"Reshape", "ExpandDims", "Squeeze"}) kernels.add(view, kDevice, kAllDTypes, view_kernel);
   kernels.add("ZerosLike", kDevice, kAllDTypes, zeros_like);
   kernels.add("OnesLike", kDevice, kAllDTypes, ones_like);
   kernels.add("Fill", kDevice, kAllDTypes, fill_kernel);

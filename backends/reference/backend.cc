@@ -4,6 +4,29 @@
 #include "gradus/backends/register.h"
 
 namespace gradus {
+namespace reference {
+
+// The op families. Each function is in the file of its family and registers that family's kernels.
+using Family = void(KernelRegistry&);
+Family register_unary_kernels, register_binary_kernels, register_compare_kernels, register_reduction_kernels,
+    register_matmul_kernels, register_argmax_kernels, register_shape_kernels, register_layout_kernels,
+    register_indexing_kernels, register_conv2d_kernels, register_optimizer_update_kernels, register_random_kernels,
+    register_batch_norm_kernels, register_softmax_kernels, register_bias_add_kernels, register_pooling_kernels,
+    register_reverse_kernels, register_sigmoid_cross_entropy_kernels;
+
+void register_families(KernelRegistry& kernels) {
+  const auto add = [&](auto*... families) { (families(kernels), ...); };
+  add(register_unary_kernels, register_binary_kernels, register_compare_kernels, register_reduction_kernels,
+      register_matmul_kernels, register_argmax_kernels, register_shape_kernels, register_layout_kernels,
+      register_indexing_kernels, register_conv2d_kernels, register_optimizer_update_kernels, register_random_kernels,
+      register_batch_norm_kernels, register_softmax_kernels, register_bias_add_kernels, register_pooling_kernels,
+      register_reverse_kernels, register_sigmoid_cross_entropy_kernels);
+  const auto add_shared = [&](auto*... families) { (families(kernels, kDevice), ...); };
+  add_shared(common::register_source_kernels, common::register_view_kernels, common::register_sampling_kernels,
+             common::register_debug_kernels);
+}
+
+}  // namespace reference
 
 void register_reference_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   backends.add({.type = "ref",
@@ -17,26 +40,7 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
                 .create = [](int index, const DeviceOptions&) -> std::unique_ptr<Device> {
                   return std::make_unique<HostDevice>(DeviceName{"ref", index}, nullptr);
                 }});
-  common::register_source_kernels(kernels, reference::kDevice);
-  reference::register_shape_kernels(kernels);
-  reference::register_layout_kernels(kernels);
-  reference::register_indexing_kernels(kernels);
-  reference::register_unary_kernels(kernels);
-  reference::register_binary_kernels(kernels);
-  reference::register_compare_kernels(kernels);
-  reference::register_reduction_kernels(kernels);
-  reference::register_matmul_kernels(kernels);
-  reference::register_argmax_kernels(kernels);
-  common::register_debug_kernels(kernels, reference::kDevice);
-  reference::register_conv2d_kernels(kernels);
-  reference::register_optimizer_update_kernels(kernels);
-  reference::register_random_kernels(kernels);
-  reference::register_batch_norm_kernels(kernels);
-  reference::register_softmax_kernels(kernels);
-  reference::register_bias_add_kernels(kernels);
-  reference::register_pooling_kernels(kernels);
-  reference::register_reverse_kernels(kernels);
-  reference::register_sigmoid_cross_entropy_kernels(kernels);
+  reference::register_families(kernels);
 }
 
 }  // namespace gradus

@@ -6,11 +6,6 @@
 namespace gradus::reference {
 namespace {
 
-template <void (*sample)(KernelContext&, std::int64_t, std::int64_t)>
-void random_kernel(KernelContext& c) {
-  sample(c, 0, c.output(0).num_elements());
-}
-
 void dropout(KernelContext& c) {
   const auto& attrs = c.attrs<DropoutAttrs>();
   const PhiloxStream stream = random_stream(c, attrs.seed);
@@ -24,11 +19,6 @@ void dropout(KernelContext& c) {
 
 }  // namespace
 
-void register_random_kernels(KernelRegistry& kernels) {
-  kernels.add("RandomUniform", kDevice, kFloating, random_kernel<sample_uniform>);
-  kernels.add("RandomNormal", kDevice, kFloating, random_kernel<sample_normal>);
-  kernels.add("TruncatedNormal", kDevice, kFloating, random_kernel<sample_truncated_normal>);
-  kernels.add("Dropout", kDevice, kFloating, dropout);
-}
+void register_random_kernels(KernelRegistry& kernels) { kernels.add("Dropout", kDevice, kFloating, dropout); }
 
 }  // namespace gradus::reference
