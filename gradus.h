@@ -38,7 +38,7 @@
 #include "gradus/ops/custom_gradient.h"
 #include "gradus/ops/debug.h"
 #include "gradus/ops/fill.h"
-#include "gradus/ops/indexing.h"
+#include "gradus/ops/gather.h"
 #include "gradus/ops/matmul.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/optimizer_updates.h"

@@ -42,13 +42,8 @@ void bias_add_grad_shape(ShapeContext& c) {
 
 }  // namespace
 
-ChannelExtents channel_extents(const Shape& shape, DataFormat format) {
-  const int axis = channel_axis(shape, format);
-  ChannelExtents e;
-  for (int i = 0; i < axis; ++i) e.outer *= shape[i];
-  e.channels = shape[axis];
-  for (int i = axis + 1; i < shape.rank(); ++i) e.inner *= shape[i];
-  return e;
+AxisExtents channel_extents(const Shape& shape, DataFormat format) {
+  return axis_extents(shape, channel_axis(shape, format));
 }
 
 Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs, At at) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "gradus/graph/forward.h"
+#include "gradus/ops/axis_extents.h"
 #include "gradus/ops/image_format.h"
 
 namespace gradus {
@@ -26,10 +27,7 @@ Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& att
 // vector of its dtype. Throws InvalidArgument for a rank below 2 or another dtype.
 Output bias_add_grad(const Output& out_backprop, const BiasAddAttrs& attrs = {}, At at = {});
 
-// How many numbers lie before, in and after the channel dimension: a tensor is [outer, channels, inner] to these ops' kernels.
-struct ChannelExtents {
-  std::int64_t outer = 1, channels = 1, inner = 1;
-};
-ChannelExtents channel_extents(const Shape& shape, DataFormat format);
+// A tensor around its channel dimension: [outer, channels, inner].
+AxisExtents channel_extents(const Shape& shape, DataFormat format);
 
 }  // namespace gradus

@@ -65,13 +65,6 @@ void sparse_cross_entropy_shape(ShapeContext& c) {
 
 }  // namespace
 
-RowExtents row_extents(const Shape& shape) {
-  RowExtents e;
-  for (int i = 0; i + 1 < shape.rank(); ++i) e.rows *= shape[i];
-  e.classes = shape[shape.rank() - 1];
-  return e;
-}
-
 Output softmax(const Output& logits, At at) { return add_op("Softmax", {logits}, {}, at); }
 Output log_softmax(const Output& logits, At at) { return add_op("LogSoftmax", {logits}, {}, at); }
 Output softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, At at) {

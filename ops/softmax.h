@@ -24,10 +24,4 @@ Output softmax_cross_entropy_with_logits(const Output& labels, const Output& log
 // the row, the label and the number of classes.
 Output sparse_softmax_cross_entropy_with_logits(const Output& labels, const Output& logits, At at = {});
 
-// A tensor as [rows, classes].
-struct RowExtents {
-  std::int64_t rows = 1, classes = 1;
-};
-RowExtents row_extents(const Shape& shape);
-
 }  // namespace gradus

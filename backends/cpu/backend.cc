@@ -7,6 +7,26 @@
 #include "gradus/backends/register.h"
 
 namespace gradus {
+namespace cpu {
+
+// Families whose kernels all backends of the host share.
+void register_source_kernels(KernelRegistry& kernels) { common::register_source_kernels(kernels, kDevice); }
+void register_custom_gradient_kernels(KernelRegistry& kernels) {
+  common::register_custom_gradient_kernels(kernels, kDevice);
+}
+void register_shape_kernels(KernelRegistry& kernels) { common::register_shape_kernels(kernels, kDevice); }
+void register_reshape_kernels(KernelRegistry& kernels) { common::register_reshape_kernels(kernels, kDevice); }
+void register_debug_kernels(KernelRegistry& kernels) { common::register_debug_kernels(kernels, kDevice); }
+
+#define GRADUS_FAMILY(x) void register_##x##_kernels(KernelRegistry& kernels);
+#include "gradus/ops/families.def"
+
+void register_families(KernelRegistry& kernels) {
+#define GRADUS_FAMILY(x) register_##x##_kernels(kernels);
+#include "gradus/ops/families.def"
+}
+
+}  // namespace cpu
 namespace {
 
 // What a processor must have to run this build, which GRADUS_NATIVE decides.
@@ -39,26 +59,7 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
                   return std::make_unique<HostDevice>(DeviceName{"cpu", index},
                                                       std::make_shared<ThreadPool>(options.num_threads));
                 }});
-  common::register_source_kernels(kernels, cpu::kDevice);
-  cpu::register_unary_kernels(kernels);
-  cpu::register_binary_kernels(kernels);
-  cpu::register_compare_kernels(kernels);
-  cpu::register_reduction_kernels(kernels);
-  cpu::register_matmul_kernels(kernels);
-  cpu::register_argmax_kernels(kernels);
-  common::register_debug_kernels(kernels, cpu::kDevice);
-  cpu::register_shape_kernels(kernels);
-  cpu::register_layout_kernels(kernels);
-  cpu::register_indexing_kernels(kernels);
-  cpu::register_conv2d_kernels(kernels);
-  cpu::register_optimizer_update_kernels(kernels);
-  cpu::register_random_kernels(kernels);
-  cpu::register_batch_norm_kernels(kernels);
-  cpu::register_softmax_kernels(kernels);
-  cpu::register_bias_add_kernels(kernels);
-  cpu::register_pooling_kernels(kernels);
-  cpu::register_reverse_kernels(kernels);
-  cpu::register_sigmoid_cross_entropy_kernels(kernels);
+  cpu::register_families(kernels);
 }
 
 }  // namespace gradus

@@ -7,14 +7,12 @@
 
 #include "gradus/backends/cpu/channel_sums.h"
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/ops/bias_add.h"
 
 namespace gradus::cpu {
 namespace {
 
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
-
-ChannelExtents extents(const KernelContext& c) {
+AxisExtents extents(const KernelContext& c) {
   return channel_extents(c.input(0).shape(), c.attrs<BatchNormAttrs>().data_format);
 }
 
@@ -22,7 +20,7 @@ ChannelExtents extents(const KernelContext& c) {
 template <int sums>
 void prepare(KernelContext& c) {
   const ChannelParts parts(extents(c));
-  c.request_scratch(parts.bytes(sums) + sizeof(double) * 4 * static_cast<std::size_t>(parts.e.channels));
+  c.request_scratch(parts.bytes(sums) + sizeof(double) * 4 * static_cast<std::size_t>(parts.e.axis));
 }
 
 template <class T>
@@ -36,25 +34,25 @@ double number(const T& x) {
 // per channel.
 template <class T>
 void moments(KernelContext& c, const ChannelParts& parts, const T* x, double* sums, Compute<T>* origin) {
-  const ChannelExtents e = parts.e;
+  const AxisExtents e = parts.e;
   const double n = static_cast<double>(e.outer * e.inner);
-  for (std::int64_t k = 0; k < e.channels; ++k) {
+  for (std::int64_t k = 0; k < e.axis; ++k) {
     origin[k] = n > 0 ? static_cast<Compute<T>>(x[k * e.inner]) : Compute<T>{0};
     if (!std::isfinite(origin[k])) origin[k] = 0;
   }
   if constexpr (std::is_same_v<T, double>) {
     channel_sums<1>(c, parts, sums,
                     [=](std::int64_t i, std::int64_t k) { return std::array<double, 1>{x[i] - origin[k]}; });
-    for (std::int64_t k = 0; k < e.channels; ++k) origin[k] += n > 0 ? sums[k] / n : 0.0;
+    for (std::int64_t k = 0; k < e.axis; ++k) origin[k] += n > 0 ? sums[k] / n : 0.0;
   }
   channel_sums<2>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
     const double d = number(x[i]) - static_cast<double>(origin[k]);
     return std::array<double, 2>{d, d * d};
   });
-  for (std::int64_t k = 0; k < e.channels; ++k) {
-    const double distance = sums[k] / n, squares = sums[e.channels + k] - sums[k] * distance;
+  for (std::int64_t k = 0; k < e.axis; ++k) {
+    const double distance = sums[k] / n, squares = sums[e.axis + k] - sums[k] * distance;
     sums[k] = static_cast<double>(origin[k]) + distance;
-    sums[e.channels + k] = squares < 0 ? 0 : squares;
+    sums[e.axis + k] = squares < 0 ? 0 : squares;
   }
 }
 
@@ -63,17 +61,17 @@ void batch_norm(KernelContext& c) {
   using U = Compute<T>;
   const auto& attrs = c.attrs<BatchNormAttrs>();
   const ChannelParts parts(extents(c));
-  const ChannelExtents e = parts.e;
+  const AxisExtents e = parts.e;
   const double n = static_cast<double>(e.outer * e.inner);
   const T* const x = c.input(0).data<T>();
   double* const sums = c.scratch<double>();
   U* const mean = reinterpret_cast<U*>(sums + parts.bytes(2) / sizeof(double));
-  U *const factor = mean + e.channels, *const offset = factor + e.channels;
+  U *const factor = mean + e.axis, *const offset = factor + e.axis;
 
   if (attrs.is_training) moments(c, parts, x, sums, mean);
-  for (std::int64_t k = 0; k < e.channels; ++k) {
+  for (std::int64_t k = 0; k < e.axis; ++k) {
     const double m = attrs.is_training ? sums[k] : c.input(3).at(k);
-    const double squares = attrs.is_training ? sums[e.channels + k] : 0.0;
+    const double squares = attrs.is_training ? sums[e.axis + k] : 0.0;
     const double variance = attrs.is_training ? squares / n : c.input(4).at(k);
     const double inv_std = 1 / std::sqrt(variance + attrs.epsilon), f = inv_std * c.input(1).at(k);
     const bool nothing = attrs.is_training && n == 0;
@@ -89,7 +87,7 @@ void batch_norm(KernelContext& c) {
   for_channel_runs(
       c, e,
       [=](std::int64_t first) {
-        for (std::int64_t k = 0; k < e.channels; ++k) {
+        for (std::int64_t k = 0; k < e.axis; ++k) {
           y[first + k] = static_cast<T>((static_cast<U>(x[first + k]) - mean[k]) * factor[k] + offset[k]);
         }
       },
@@ -110,22 +108,22 @@ void batch_norm_grad(KernelContext& c) {
   using U = Compute<T>;
   const bool training = c.attrs<BatchNormAttrs>().is_training;
   const ChannelParts parts(extents(c));
-  const ChannelExtents e = parts.e;
+  const AxisExtents e = parts.e;
   const double n = static_cast<double>(e.outer * e.inner);
   const T *const dy = c.input(0).data<T>(), *const x = c.input(1).data<T>();
   double* const sums = c.scratch<double>();
   // dx = a * dy - b * (x - m) - d
   U* const m = reinterpret_cast<U*>(sums + parts.bytes(3) / sizeof(double));
-  U *const a = m + e.channels, *const b = a + e.channels, *const d = b + e.channels;
-  for (std::int64_t k = 0; k < e.channels; ++k) m[k] = static_cast<U>(c.input(3).at(k));
+  U *const a = m + e.axis, *const b = a + e.axis, *const d = b + e.axis;
+  for (std::int64_t k = 0; k < e.axis; ++k) m[k] = static_cast<U>(c.input(3).at(k));
   channel_sums<3>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
     const double g = number(dy[i]), centred = number(x[i]) - static_cast<double>(m[k]);
     return std::array<double, 3>{g, g * centred, centred};
   });
-  for (std::int64_t k = 0; k < e.channels; ++k) {
+  for (std::int64_t k = 0; k < e.axis; ++k) {
     const double r = c.input(4).at(k), sum = sums[k], mean = static_cast<double>(m[k]);
-    const double rest = training && n > 0 ? rounding_of(mean, c.input(3).dtype(), sums[2 * e.channels + k] / n) : 0.0;
-    const double sum_h = n > 0 ? (sums[e.channels + k] - rest * sum) * r : 0.0;
+    const double rest = training && n > 0 ? rounding_of(mean, c.input(3).dtype(), sums[2 * e.axis + k] / n) : 0.0;
+    const double sum_h = n > 0 ? (sums[e.axis + k] - rest * sum) * r : 0.0;
     const double factor = c.input(2).at(k) * r, slope = factor * r * sum_h / n;
     c.output(1).set(k, sum_h);
     c.output(2).set(k, sum);
@@ -138,7 +136,7 @@ void batch_norm_grad(KernelContext& c) {
     return for_channel_runs(
         c, e,
         [=](std::int64_t first) {
-          for (std::int64_t k = 0; k < e.channels; ++k)
+          for (std::int64_t k = 0; k < e.axis; ++k)
             dx[first + k] = static_cast<T>(a[k] * static_cast<U>(dy[first + k]));
         },
         [=](std::int64_t first, std::int64_t last, std::int64_t k) {
@@ -148,7 +146,7 @@ void batch_norm_grad(KernelContext& c) {
   for_channel_runs(
       c, e,
       [=](std::int64_t first) {
-        for (std::int64_t k = 0; k < e.channels; ++k) {
+        for (std::int64_t k = 0; k < e.axis; ++k) {
           const U g = static_cast<U>(dy[first + k]), centred = static_cast<U>(x[first + k]) - m[k];
           dx[first + k] = static_cast<T>(a[k] * g - b[k] * centred - d[k]);
         }
@@ -164,14 +162,11 @@ void batch_norm_grad(KernelContext& c) {
 }  // namespace
 
 void register_batch_norm_kernels(KernelRegistry& kernels) {
-  const auto add = [&]<class T>(TypeTag<T>) {
+  for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
     kernels.add("FusedBatchNorm", kDevice, dtype, batch_norm<T>, prepare<2>);
     kernels.add("FusedBatchNormGrad", kDevice, dtype, batch_norm_grad<T>, prepare<3>);
-  };
-  add(TypeTag<Float16>{});
-  add(TypeTag<float>{});
-  add(TypeTag<double>{});
+  });
 }
 
 }  // namespace gradus::cpu

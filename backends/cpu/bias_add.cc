@@ -9,9 +9,6 @@
 namespace gradus::cpu {
 namespace {
 
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
-
 // Activations take and give the rounded sum, so that a fused kernel has the bits of two.
 template <class Activation, class T>
 T activated(T sum) {
@@ -22,23 +19,23 @@ T activated(T sum) {
   }
 }
 
-ChannelExtents extents(const KernelContext& c) {
+AxisExtents extents(const KernelContext& c) {
   return channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
 }
 
 // With few channels in the last place, loops over them are too short for vector registers. Several pixels are then taken as one
 // with as many times the channels: [outer, channels] as [outer / repeat, repeat * channels].
 constexpr std::int64_t kMaxWideChannels = 256;
-std::int64_t repeat_of(const ChannelExtents& e) {
+std::int64_t repeat_of(const AxisExtents& e) {
   std::int64_t repeat = 1;
-  if (e.inner != 1 || e.channels == 0) return repeat;
-  while (e.outer % (2 * repeat) == 0 && e.outer > 0 && 2 * repeat * e.channels <= kMaxWideChannels) repeat *= 2;
+  if (e.inner != 1 || e.axis == 0) return repeat;
+  while (e.outer % (2 * repeat) == 0 && e.outer > 0 && 2 * repeat * e.axis <= kMaxWideChannels) repeat *= 2;
   return repeat;
 }
-ChannelExtents widened(ChannelExtents e) {
+AxisExtents widened(AxisExtents e) {
   const std::int64_t repeat = repeat_of(e);
   e.outer /= repeat;
-  e.channels *= repeat;
+  e.axis *= repeat;
   return e;
 }
 
@@ -46,19 +43,19 @@ ChannelExtents widened(ChannelExtents e) {
 template <class T, class Activation>
 void bias_add(KernelContext& c) {
   using U = Compute<T>;
-  const ChannelExtents narrow = extents(c), e = widened(narrow);
+  const AxisExtents narrow = extents(c), e = widened(narrow);
   const T *const x = c.input(0).data<T>(), *const bias = c.input(1).data<T>();
   T* const y = c.output(0).data<T>();
   T repeated[kMaxWideChannels];
   const T* wide = bias;
-  if (e.channels != narrow.channels) {
-    for (std::int64_t k = 0; k < e.channels; ++k) repeated[k] = bias[k % narrow.channels];
+  if (e.axis != narrow.axis) {
+    for (std::int64_t k = 0; k < e.axis; ++k) repeated[k] = bias[k % narrow.axis];
     wide = repeated;
   }
   for_channel_runs(
       c, e,
       [=](std::int64_t first) {
-        for (std::int64_t k = 0; k < e.channels; ++k) {
+        for (std::int64_t k = 0; k < e.axis; ++k) {
           y[first + k] = activated<Activation>(static_cast<T>(static_cast<U>(x[first + k]) + static_cast<U>(wide[k])));
         }
       },
@@ -74,7 +71,7 @@ void prepare_bias_add_grad(KernelContext& c) { c.request_scratch(ChannelParts(wi
 
 template <class T>
 void bias_add_grad(KernelContext& c) {
-  const std::int64_t channels = extents(c).channels;
+  const std::int64_t channels = extents(c).axis;
   const ChannelParts parts(widened(extents(c)));
   const T* const dy = c.input(0).data<T>();
   double* const sums = c.scratch<double>();
@@ -84,7 +81,7 @@ void bias_add_grad(KernelContext& c) {
   T* const result = c.output(0).data<T>();
   for (std::int64_t k = 0; k < channels; ++k) {
     double sum = 0;
-    for (std::int64_t w = k; w < parts.e.channels; w += channels) sum += sums[w];
+    for (std::int64_t w = k; w < parts.e.axis; w += channels) sum += sums[w];
     result[k] = static_cast<T>(sum);
   }
 }
@@ -92,16 +89,13 @@ void bias_add_grad(KernelContext& c) {
 }  // namespace
 
 void register_bias_add_kernels(KernelRegistry& kernels) {
-  const auto add = [&]<class T>(TypeTag<T>) {
+  for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
     kernels.add("BiasAdd", kDevice, dtype, bias_add<T, void>);
     kernels.add("BiasAdd+Relu", kDevice, dtype, bias_add<T, ReluOf>);
     kernels.add("BiasAdd+Relu6", kDevice, dtype, bias_add<T, Relu6Of>);
     kernels.add("BiasAddGrad", kDevice, dtype, bias_add_grad<T>, prepare_bias_add_grad);
-  };
-  add(TypeTag<Float16>{});
-  add(TypeTag<float>{});
-  add(TypeTag<double>{});
+  });
 }
 
 }  // namespace gradus::cpu

@@ -42,7 +42,7 @@ void add_n_typed(KernelContext& c) {
   constexpr std::int64_t kBlock = 1024;
   const auto plus = [](C x, C y) { return wrapping(x) + wrapping(y); };
   T* const sum = c.output(0).data<T>();
-  c.parallel_for(c.output(0).num_elements(), kElementwiseChunk, [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(c.output(0).num_elements(), kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
     C total[kBlock];
     [[maybe_unused]] C wide[kBlock];
     for (std::int64_t i = begin; i < end; i += kBlock) {

@@ -6,24 +6,22 @@
 #include <algorithm>
 #include <array>
 
-#include "gradus/core/kernel.h"
-#include "gradus/ops/bias_add.h"
+#include "gradus/backends/cpu/kernels.h"
+#include "gradus/ops/axis_extents.h"
 
 namespace gradus::cpu {
 
-inline constexpr std::int64_t kChannelChunk = 16384;  // elements
-
 struct ChannelParts {
-  ChannelExtents e;
+  AxisExtents e;
   std::int64_t rows = 1, count = 0;  // rows per part, number of parts
 
-  explicit ChannelParts(const ChannelExtents& extents) : e(extents) {
-    rows = kChannelChunk / std::max<std::int64_t>(e.channels * e.inner, 1) + 1;
-    count = (e.outer + rows - 1) / rows;
+  explicit ChannelParts(const AxisExtents& extents) : e(extents) {
+    rows = items_per_chunk(e.axis * e.inner);
+    count = ceil_divide(e.outer, rows);
   }
   // Of scratch memory for `sums` sums per channel.
   std::size_t bytes(int sums) const {
-    return sizeof(double) * static_cast<std::size_t>(std::max<std::int64_t>(count, 1) * e.channels * sums);
+    return sizeof(double) * static_cast<std::size_t>(std::max<std::int64_t>(count, 1) * e.axis * sums);
   }
 };
 
@@ -45,8 +43,8 @@ void add_rows(std::int64_t first, std::int64_t channels, double* sums, Term&& te
 // channels + k] is sum s of channel k.
 template <std::size_t S, class Term>
 void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, Term&& term) {
-  const ChannelExtents e = parts.e;
-  const std::int64_t part_size = static_cast<std::int64_t>(S) * e.channels;
+  const AxisExtents e = parts.e;
+  const std::int64_t part_size = static_cast<std::int64_t>(S) * e.axis;
   if (parts.count == 0) std::fill(memory, memory + part_size, 0.0);
   c.parallel_for(parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) {
@@ -54,18 +52,18 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
       std::fill(sums, sums + part_size, 0.0);
       const std::int64_t last = std::min((part + 1) * parts.rows, e.outer);
       for (std::int64_t o = part * parts.rows; o < last; ++o) {
-        const std::int64_t row = o * e.channels * e.inner;
+        const std::int64_t row = o * e.axis * e.inner;
         if (e.inner == 1) {
           constexpr std::int64_t kRows = S > 1 ? 4 : 1;
           if (o + kRows <= last) {
-            add_rows<S, kRows>(row, e.channels, sums, term);
+            add_rows<S, kRows>(row, e.axis, sums, term);
             o += kRows - 1;
           } else {
-            add_rows<S, 1>(row, e.channels, sums, term);
+            add_rows<S, 1>(row, e.axis, sums, term);
           }
           continue;
         }
-        for (std::int64_t k = 0; k < e.channels; ++k) {
+        for (std::int64_t k = 0; k < e.axis; ++k) {
           constexpr std::int64_t kLanes = 8;  // independent sums, so that they can share a vector register
           double lanes[S][kLanes] = {};
           const std::int64_t first = row + k * e.inner;
@@ -81,7 +79,7 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
             for (std::size_t s = 0; s < S; ++s) lanes[s][0] += t[s];
           }
           for (std::size_t s = 0; s < S; ++s) {
-            for (const double lane : lanes[s]) sums[static_cast<std::int64_t>(s) * e.channels + k] += lane;
+            for (const double lane : lanes[s]) sums[static_cast<std::int64_t>(s) * e.axis + k] += lane;
           }
         }
       }
@@ -95,18 +93,16 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
 // f(first, last, channel) for runs of elements in parallel: where channels are last a run is one element, but whole rows are
 // handed to row(first element) instead, so that loops over channels can be vectorised.
 template <class Row, class Run>
-void for_channel_runs(KernelContext& c, const ChannelExtents& e, Row&& row, Run&& run) {
+void for_channel_runs(KernelContext& c, const AxisExtents& e, Row&& row, Run&& run) {
   if (e.inner == 1) {
-    c.parallel_for(e.outer, kChannelChunk / std::max<std::int64_t>(e.channels, 1) + 1,
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t o = begin; o < end; ++o) row(o * e.channels);
-                   });
+    c.parallel_for(e.outer, items_per_chunk(e.axis), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o) row(o * e.axis);
+    });
     return;
   }
-  c.parallel_for(e.outer * e.channels, kChannelChunk / std::max<std::int64_t>(e.inner, 1) + 1,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t r = begin; r < end; ++r) run(r * e.inner, (r + 1) * e.inner, r % e.channels);
-                 });
+  c.parallel_for(e.outer * e.axis, items_per_chunk(e.inner), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) run(r * e.inner, (r + 1) * e.inner, r % e.axis);
+  });
 }
 
 }  // namespace gradus::cpu

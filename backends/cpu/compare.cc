@@ -7,28 +7,23 @@ namespace {
 // Elements are only moved, so their size is all that matters.
 template <class Bits>
 void select_typed(KernelContext& c) {
-  const auto& rows = *static_cast<const BroadcastRows*>(c.state.get());
+  const unsigned advancing = advancing_operands(c);
   const bool* condition = c.input(0).data<bool>();
   const Bits* x = static_cast<const Bits*>(c.input(1).raw());
   const Bits* y = static_cast<const Bits*>(c.input(2).raw());
   Bits* z = static_cast<Bits*>(c.output(0).raw());
-  rows.for_each(c, [&](const std::int64_t* offsets, std::int64_t begin, std::int64_t n) {
+  for_rows(c, [&](const LoopNest::Offsets& offsets, std::int64_t begin, std::int64_t n) {
     const auto choose = [](bool chosen, Bits a,
                            Bits b) {  // by masks: a branch would keep the loop from being vectorised
       const Bits mask = static_cast<Bits>(Bits{0} - static_cast<Bits>(chosen));
       return static_cast<Bits>((a & mask) | (b & static_cast<Bits>(~mask)));
     };
-    run_row(choose, rows.advancing(), z + begin, n, condition + offsets[0], x + offsets[1], y + offsets[2]);
+    run_row(choose, advancing, z + begin, n, condition + offsets[0], x + offsets[1], y + offsets[2]);
   });
 }
 
 void select(KernelContext& c) {
-  switch (dtype_size(c.output(0).dtype())) {
-    case 1: return select_typed<std::uint8_t>(c);
-    case 2: return select_typed<std::uint16_t>(c);
-    case 4: return select_typed<std::uint32_t>(c);
-    default: return select_typed<std::uint64_t>(c);
-  }
+  visit_bits(dtype_size(c.output(0).dtype()), [&]<class Bits>(TypeTag<Bits>) { select_typed<Bits>(c); });
 }
 
 }  // namespace

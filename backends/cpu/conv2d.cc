@@ -56,17 +56,19 @@ void compute(KernelContext& c) {
 }  // namespace
 
 void register_conv2d_kernels(KernelRegistry& kernels) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
-    visit_floating(dtype, [&]<class S>(TypeTag<S>) {
-      const auto add = [&](const char* op, KernelFn prepare_fn) {
-        kernels.add(
-            {op, kDevice, {dtype}, compute<S>, prepare_fn, "direct convolution, register tiles over packed strips"});
-      };
-      add("Conv2D", prepare<S, ConvDirection::kForward>);
-      add("Conv2DBackpropInput", prepare<S, ConvDirection::kBackpropInput>);
-      add("Conv2DBackpropFilter", prepare<S, ConvDirection::kBackpropFilter>);
-    });
-  }
+  for_each_floating([&]<class S>(TypeTag<S>) {
+    const auto add = [&](const char* op, KernelFn prepare_fn) {
+      kernels.add({op,
+                   kDevice,
+                   {dtype_of<S>},
+                   compute<S>,
+                   prepare_fn,
+                   "direct convolution, register tiles over packed strips"});
+    };
+    add("Conv2D", prepare<S, ConvDirection::kForward>);
+    add("Conv2DBackpropInput", prepare<S, ConvDirection::kBackpropInput>);
+    add("Conv2DBackpropFilter", prepare<S, ConvDirection::kBackpropFilter>);
+  });
 }
 
 }  // namespace gradus::cpu

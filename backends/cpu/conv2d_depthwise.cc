@@ -29,7 +29,7 @@ void for_channels(std::int64_t channels, F&& body) {
 template <class S>
 class DepthwiseKernel : public ConvKernel {
  protected:
-  using T = ComputeType<S>;
+  using T = Compute<S>;
   DepthwiseKernel(const ConvGeometry& g, ConvPlan::Kind kind) : ConvKernel(g, kind, sizeof(T), 1) {}
 
   std::int64_t strip_space() const { return (plan_.strip_values() + kLanes<T> - 1) / kLanes<T> * kLanes<T>; }

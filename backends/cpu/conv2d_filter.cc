@@ -69,7 +69,7 @@ struct Tiles {
 
 template <class S>
 class FilterKernel final : public ConvKernel {
-  using T = ComputeType<S>;
+  using T = Compute<S>;
   static constexpr std::int64_t kLane = kLanes<T>;
 
  public:
@@ -172,7 +172,7 @@ class FilterKernel final : public ConvKernel {
 
   // Into the first part, in order.
   void add_parts(KernelContext& c, T* sums) const {
-    c.parallel_for(sum_values_, 16384, [&](std::int64_t begin, std::int64_t end) {
+    c.parallel_for(sum_values_, kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = 1; part < parts_; ++part) {
         const T* from = sums + part * sum_values_;
         for (std::int64_t i = begin; i < end; ++i) sums[i] += from[i];

@@ -7,14 +7,11 @@
 #include <type_traits>
 
 #include "gradus/backends/cpu/conv2d_plan.h"
+#include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/vector.h"
 #include "gradus/core/float16.h"
 
 namespace gradus::cpu {
-
-// float16 is computed in float32.
-template <class S>
-using ComputeType = std::conditional_t<std::is_same_v<S, Float16>, float, S>;
 
 // A rectangle of one image's rows and columns, which may reach beyond the image: the rest becomes 0.
 struct Window2D {

@@ -39,7 +39,7 @@ template <class T, int vectors>
 
 template <class S>
 class WindowsKernel final : public ConvKernel {
-  using T = ComputeType<S>;
+  using T = Compute<S>;
   static constexpr std::int64_t kLane = kLanes<T>;
 
  public:

@@ -153,7 +153,7 @@ void ZeroProducts::remove_from_image(KernelContext& c) const {
   const Strides from(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
   const S* const dy = c.input(2).data<S>();
   S* const dx = c.output(0).data<S>();
-  using T = ComputeType<S>;
+  using T = Compute<S>;
   struct Window {
     std::int64_t tap, offset;  // offset of the window's first value in an image of dy
   };

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "gradus/backends/common/loop_nest.h"
 #include "gradus/backends/cpu/float16_rows.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/core/wrapping.h"
@@ -23,8 +24,6 @@
 #endif
 
 namespace gradus::cpu {
-
-inline constexpr std::int64_t kElementwiseChunk = 16384;  // elements that are worth a chunk of their own
 
 // Which dtypes a formula is for.
 struct Any {
@@ -40,31 +39,17 @@ struct Logical {
   static constexpr DTypeSet dtypes{DType::kBool};
 };
 
-// How up to three operands are broadcast to the result: a loop nest over groups of dimensions, outermost first. All of
-// a group's dimensions advance the same operands. Made once per plan.
-class BroadcastRows {
- public:
-  // Operands 0, ..., operands - 1 of the node.
-  BroadcastRows(const KernelContext& c, int operands);
-  // Calls row(offsets of the operands, offset of the result, elements) for all rows, in parallel.
-  void for_each(KernelContext& c, FunctionRef<void(const std::int64_t*, std::int64_t, std::int64_t)> row) const;
-  // Bit k: operand k advances along a row; otherwise it repeats one element.
-  unsigned advancing() const { return groups_[static_cast<std::size_t>(count_ - 1)].advancing; }
+LoopNest broadcast_nest(const KernelContext& c, int operands);
+// Calls row(offsets of the operands, offset of the result, elements) for all rows, in parallel.
+void for_rows(KernelContext& c, FunctionRef<void(const LoopNest::Offsets&, std::int64_t, std::int64_t)> row);
+// Bit k: operand k advances along a row; otherwise it repeats one element.
+unsigned advancing_operands(const KernelContext& c);
 
- private:
-  struct Group {
-    std::int64_t size = 1;
-    unsigned advancing = 0;
-    std::array<std::int64_t, 3> strides{};
-  };
-  std::array<Group, Shape::kMaxRank> groups_{};
-  int count_ = 0;
-  std::int64_t total_ = 0;
-};
-
+// Keeps the nest of the node's operands 0, ..., operands - 1: the loops over the result, in whose rows each operand advances by 1 or
+// by 0 elements.
 template <int operands>
 void prepare_elementwise(KernelContext& c) {
-  c.state = std::make_shared<BroadcastRows>(c, operands);
+  c.keep(broadcast_nest(c, operands));
 }
 
 // One row. The operands that repeat are read once. Flattened: a formula that stays a call keeps the loop from being vectorised.
@@ -106,17 +91,17 @@ void run_float16_row(F f, unsigned advancing, Y* y, std::int64_t n, std::index_s
 
 template <int operands, class T, class F>
 void run_elementwise(KernelContext& c, F f) {
-  const auto& rows = *static_cast<const BroadcastRows*>(c.state.get());
+  const unsigned advancing = advancing_operands(c);
   [&]<std::size_t... k>(std::index_sequence<k...> indices) {
     using Result = decltype(f((static_cast<void>(k), Compute<T>{})...));
     using Y = std::conditional_t<std::is_same_v<Result, bool>, bool, T>;
     Y* y = c.output(0).data<Y>();
     const std::array<const T*, operands> x{c.input(static_cast<int>(k)).template data<T>()...};
-    rows.for_each(c, [&](const std::int64_t* offsets, std::int64_t begin, std::int64_t n) {
+    for_rows(c, [&](const LoopNest::Offsets& offsets, std::int64_t begin, std::int64_t n) {
       if constexpr (std::is_same_v<T, Float16>) {
-        run_float16_row(f, rows.advancing(), y + begin, n, indices, {(x[k] + offsets[k])...});
+        run_float16_row(f, advancing, y + begin, n, indices, {(x[k] + offsets[k])...});
       } else {
-        run_row(f, rows.advancing(), y + begin, n, (x[k] + offsets[k])...);
+        run_row(f, advancing, y + begin, n, (x[k] + offsets[k])...);
       }
     });
   }

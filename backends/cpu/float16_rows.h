@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "gradus/core/float16.h"
 
@@ -11,10 +10,6 @@
 #endif
 
 namespace gradus::cpu {
-
-// The type that kernels compute in.
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
 
 inline void widen(const Float16* from, float* to, std::int64_t n) {
   std::int64_t i = 0;

@@ -11,7 +11,6 @@
 namespace gradus::cpu {
 namespace {
 
-constexpr std::int64_t kConvertChunk = 16384;
 constexpr std::int64_t kMinMultiplications = 1 << 20;  // worth a block of their own
 constexpr std::int64_t kMaxBlocks = 16;
 
@@ -25,31 +24,24 @@ struct ProductPlan {
     m = out[out.rank() - 2];
     n = out[out.rank() - 1];
     k = a[a.rank() - (transpose_a ? 2 : 1)];
-    for (int axis = 0; axis < out.rank() - 2; ++axis) batch *= out[axis];
-    std::int64_t stride_a = m * k, stride_b = k * n;
-    for (int back = 3; back <= out.rank(); ++back) {
-      const auto size = [back](const Shape& s) { return back <= s.rank() ? s[s.rank() - back] : 1; };
-      const auto loop = static_cast<std::size_t>(loops++);
-      sizes[loop] = size(out);
-      strides_a[loop] = size(a) == 1 ? 0 : stride_a;
-      strides_b[loop] = size(b) == 1 ? 0 : stride_b;
-      stride_a *= size(a);
-      stride_b *= size(b);
+    const auto strides_a = broadcast_strides(a, out), strides_b = broadcast_strides(b, out);
+    for (int axis = 0; axis < out.rank() - 2; ++axis) {
+      batch.add(out[axis], {strides_a[static_cast<std::size_t>(axis)], strides_b[static_cast<std::size_t>(axis)]});
     }
+    products = batch.iterations();
     split_rows = m >= n;
     const std::int64_t length = std::max<std::int64_t>(split_rows ? m : n, 1);
     const std::int64_t blocks_by_work = std::max<std::int64_t>(1, m * n * k / kMinMultiplications);
-    block = (length + std::min(kMaxBlocks, blocks_by_work) - 1) / std::min(kMaxBlocks, blocks_by_work);
-    block = (block + 15) / 16 * 16;  // whole register tiles
-    blocks = (length + block - 1) / block;
+    block = round_up(ceil_divide(length, std::min(kMaxBlocks, blocks_by_work)), 16);  // whole register tiles
+    blocks = ceil_divide(length, block);
   }
 
-  std::int64_t m = 0, n = 0, k = 0, batch = 1;
+  std::int64_t m = 0, n = 0, k = 0;
+  LoopNest batch;  // offsets of the products' operands
+  std::int64_t products = 1;
   bool transpose_a = false, transpose_b = false;
   bool split_rows = true;  // blocks are rows of the result, else columns
   std::int64_t block = 1, blocks = 1;
-  int loops = 0;  // over the batch, innermost first
-  std::array<std::int64_t, Shape::kMaxRank> sizes{}, strides_a{}, strides_b{};
 };
 
 // c [m,n] = a b with leading dimensions; a transposed operand is a column-major one.
@@ -84,19 +76,15 @@ void run_block(const ProductPlan& p, const T* a, const T* b, T* c, std::int64_t 
 
 template <class T>
 void run_product(KernelContext& context, const T* a, const T* b, T* c) {
-  const auto& p = *static_cast<const ProductPlan*>(context.state.get());
-  if (p.batch * p.m * p.n == 0) return;
-  if (p.k == 0) return void(std::fill_n(c, p.batch * p.m * p.n, T{0}));
+  const auto& p = context.kept<ProductPlan>();
+  if (p.products * p.m * p.n == 0) return;
+  if (p.k == 0) return void(std::fill_n(c, p.products * p.m * p.n, T{0}));
   const std::int64_t small = std::max<std::int64_t>(1, kMinMultiplications / (p.m * p.n * p.k));  // products per chunk
-  context.parallel_for(p.batch * p.blocks, p.blocks > 1 ? 1 : small, [&](std::int64_t begin, std::int64_t end) {
+  context.parallel_for(p.products * p.blocks, p.blocks > 1 ? 1 : small, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
-      std::int64_t index = task / p.blocks, offset_a = 0, offset_b = 0;
-      for (std::size_t loop = 0; loop < static_cast<std::size_t>(p.loops); ++loop) {
-        offset_a += index % p.sizes[loop] * p.strides_a[loop];
-        offset_b += index % p.sizes[loop] * p.strides_b[loop];
-        index /= p.sizes[loop];
-      }
-      run_block(p, a + offset_a, b + offset_b, c + task / p.blocks * p.m * p.n, task % p.blocks * p.block);
+      const std::int64_t index = task / p.blocks;
+      const LoopNest::Offsets at = p.batch.offsets(index);
+      run_block(p, a + at[0], b + at[1], c + index * p.m * p.n, task % p.blocks * p.block);
     }
   });
 }
@@ -110,7 +98,7 @@ void matmul(KernelContext& c) {
     float* const a = c.scratch<float>();
     float* const b = a + c.input(0).num_elements();
     float* const out = b + c.input(1).num_elements();
-    const auto convert = [&](std::int64_t count, auto&& f) { c.parallel_for(count, kConvertChunk, f); };
+    const auto convert = [&](std::int64_t count, auto&& f) { c.parallel_for(count, kComputeChunk, f); };
     const Float16 *const x = c.input(0).data<Float16>(), *const y = c.input(1).data<Float16>();
     Float16* const z = c.output(0).data<Float16>();
     convert(c.input(0).num_elements(), [&](std::int64_t i, std::int64_t end) { widen(x + i, a + i, end - i); });

@@ -1,7 +1,6 @@
 // One fused, parallel pass over variable and slots per update: these loops are bound by memory, so touching each element once
 // is what matters.
 #include <cmath>
-#include <type_traits>
 
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/ops/optimizer_updates.h"
@@ -9,19 +8,14 @@
 namespace gradus::cpu {
 namespace {
 
-constexpr std::int64_t kChunk = 16384;  // elements
-
-// float16 variables are computed in float32, in which their slots and scalar operands are.
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
-
 template <class F>
 void for_chunks(KernelContext& c, F&& body) {
-  c.parallel_for(c.input(0).num_elements(), kChunk, [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(c.input(0).num_elements(), kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) body(i);
   });
 }
 
+// float16 variables have slots and scalar operands of the type they are computed in, float32.
 template <class T>
 Compute<T> scalar_operand(const KernelContext& c, int i) {
   return *c.input(i).data<Compute<T>>();
@@ -109,16 +103,13 @@ void adam(KernelContext& c) {
 }  // namespace
 
 void register_optimizer_update_kernels(KernelRegistry& kernels) {
-  const auto add = [&]<class T>(TypeTag<T>) {
+  for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
     kernels.add("ApplyGradientDescent", kDevice, dtype, gradient_descent<T>);
     kernels.add("ApplyMomentum", kDevice, dtype, momentum<T>);
     kernels.add("ApplyRMSProp", kDevice, dtype, rms_prop<T>);
     kernels.add("ApplyAdam", kDevice, dtype, adam<T>);
-  };
-  add(TypeTag<Float16>{});
-  add(TypeTag<float>{});
-  add(TypeTag<double>{});
+  });
 }
 
 }  // namespace gradus::cpu

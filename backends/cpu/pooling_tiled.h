@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "gradus/backends/cpu/pooling_plan.h"
 #include "gradus/backends/cpu/vector.h"
-#include "gradus/ops/conv_geometry.h"
 
 namespace gradus::cpu {
 
@@ -58,50 +58,21 @@ struct TiledRow {
   }
 };
 
-// The largest value of each window; NaN where there is one. `h` and `w` are the window's sizes, constants where they are known.
-template <class T, class Size>
-void max_pool_row(const TiledRow& row, Size h, Size w, const T* x, T* y) {
-  row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
-    const T* const pixels = x + j * w * row.channels + k;
-    auto best = block.read(pixels);
-    for (std::int64_t r = 0; r < h; ++r) {
-      for (std::int64_t s = 0; s < w; ++s) {
-        const auto v = block.read(pixels + r * row.row_step + s * row.channels);
-        best = ((v > best) | (v != v)) ? v : best;
-      }
-    }
-    block.write(y + j * row.channels + k, best);
+// f(row, first value of its pixels, first value of its windows) for every row of windows, in parallel. False, and nothing done, where
+// the windows do not tile the image or where there is one channel.
+template <class F>
+bool for_tiled_rows(KernelContext& c, F&& f) {
+  const auto& p = c.kept<PoolPlan>();
+  if (p.channels == 1 || !TiledRow::fits(p.g)) return false;
+  const TiledRow row{p.g.columns.out, p.channels, p.g.rows.window, p.g.columns.window, p.row_size()};
+  const std::int64_t pixels = row.window_h * row.row_step;
+  c.parallel_for(p.images * p.g.rows.out, items_per_chunk(pixels), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) f(row, i * pixels, i * row.windows * row.channels);
   });
+  return true;
 }
 
-// dy goes to the first pixel that is the window's largest (or its first NaN), 0 to the others.
-template <class T, class Size>
-void max_pool_grad_row(const TiledRow& row, Size h, Size w, const T* x, const T* dy, T* dx) {
-  row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
-    const T* const pixels = x + j * w * row.channels + k;
-    T* const gradients = dx + j * w * row.channels + k;
-    auto best = block.read(pixels);
-    for (std::int64_t r = 0; r < h; ++r) {
-      for (std::int64_t s = 0; s < w; ++s) {
-        const auto v = block.read(pixels + r * row.row_step + s * row.channels);
-        best = ((v > best) | ((v != v) & (best == best))) ? v : best;
-      }
-    }
-    const auto nothing = decltype(best){};
-    auto left = block.read(dy + j * row.channels + k);  // nothing, once it is given away
-    for (std::int64_t r = 0; r < h; ++r) {
-      for (std::int64_t s = 0; s < w; ++s) {
-        const std::int64_t pixel = r * row.row_step + s * row.channels;
-        const auto v = block.read(pixels + pixel);
-        const auto here = (v == best) | ((v != v) & (best != best));
-        block.write(gradients + pixel, here ? left : nothing);
-        left = here ? nothing : left;
-      }
-    }
-  });
-}
-
-// Calls f(h, w), as compile-time constants for the most frequent windows.
+// Calls f(h, w) with the window's sizes, as compile-time constants for the most frequent windows.
 template <class F>
 void with_window(const TiledRow& row, F&& f) {
   if (row.window_h == 2 && row.window_w == 2) {
@@ -110,6 +81,53 @@ void with_window(const TiledRow& row, F&& f) {
   } else {
     f(row.window_h, row.window_w);
   }
+}
+
+// The largest value of each window; NaN where there is one.
+template <class T>
+void max_pool_row(const TiledRow& row, const T* x, T* y) {
+  with_window(row, [&](auto h, auto w) {
+    row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
+      const T* const pixels = x + j * w * row.channels + k;
+      auto best = block.read(pixels);
+      for (std::int64_t r = 0; r < h; ++r) {
+        for (std::int64_t s = 0; s < w; ++s) {
+          const auto value = block.read(pixels + r * row.row_step + s * row.channels);
+          best = ((value > best) | (value != value)) ? value : best;
+        }
+      }
+      block.write(y + j * row.channels + k, best);
+    });
+  });
+}
+
+// dy goes to the first pixel that is the window's largest (or its first NaN), 0 to the others.
+template <class T>
+void max_pool_grad_row(const TiledRow& row, const T* x, const T* dy, T* dx) {
+  with_window(row, [&](auto h, auto w) {
+    row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
+      const T* const pixels = x + j * w * row.channels + k;
+      T* const gradients = dx + j * w * row.channels + k;
+      auto best = block.read(pixels);
+      for (std::int64_t r = 0; r < h; ++r) {
+        for (std::int64_t s = 0; s < w; ++s) {
+          const auto value = block.read(pixels + r * row.row_step + s * row.channels);
+          best = ((value > best) | ((value != value) & (best == best))) ? value : best;
+        }
+      }
+      const auto nothing = decltype(best){};
+      auto left = block.read(dy + j * row.channels + k);  // nothing, once it is given away
+      for (std::int64_t r = 0; r < h; ++r) {
+        for (std::int64_t s = 0; s < w; ++s) {
+          const std::int64_t pixel = r * row.row_step + s * row.channels;
+          const auto value = block.read(pixels + pixel);
+          const auto here = (value == best) | ((value != value) & (best != best));
+          block.write(gradients + pixel, here ? left : nothing);
+          left = here ? nothing : left;
+        }
+      }
+    });
+  });
 }
 
 }  // namespace gradus::cpu

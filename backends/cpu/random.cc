@@ -1,8 +1,8 @@
 #include "gradus/ops/random.h"
 
 #include <algorithm>
-#include <type_traits>
 
+#include "gradus/backends/common/kernels.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/ops/random_sampling.h"
 
@@ -11,18 +11,12 @@ namespace {
 
 constexpr std::int64_t kChunk = 4096;  // elements; a multiple of 4, so that no block is computed twice
 
-template <void (*sample)(KernelContext&, std::int64_t, std::int64_t)>
-void random_kernel(KernelContext& c) {
-  c.parallel_for(c.output(0).num_elements(), kChunk,
-                 [&](std::int64_t begin, std::int64_t end) { sample(c, begin, end); });
-}
-
 template <class T>
 void dropout(KernelContext& c) {
   const auto& attrs = c.attrs<DropoutAttrs>();
   const PhiloxStream stream = random_stream(c, attrs.seed);
   const std::uint64_t threshold = dropout_threshold(attrs.rate);
-  using U = std::conditional_t<std::is_same_v<T, Float16>, float, T>;
+  using U = Compute<T>;
   const T kept = static_cast<T>(1.0 / (1.0 - attrs.rate)), zero = static_cast<T>(0.0);
   const T* x = c.input(0).data<T>();
   T *y = c.output(0).data<T>(), *mask = c.output(1).data<T>();
@@ -41,12 +35,9 @@ void dropout(KernelContext& c) {
 }  // namespace
 
 void register_random_kernels(KernelRegistry& kernels) {
-  kernels.add("RandomUniform", kDevice, kFloating, random_kernel<sample_uniform>);
-  kernels.add("RandomNormal", kDevice, kFloating, random_kernel<sample_normal>);
-  kernels.add("TruncatedNormal", kDevice, kFloating, random_kernel<sample_truncated_normal>);
-  kernels.add("Dropout", kDevice, {DType::kFloat16}, dropout<Float16>);
-  kernels.add("Dropout", kDevice, {DType::kFloat32}, dropout<float>);
-  kernels.add("Dropout", kDevice, {DType::kFloat64}, dropout<double>);
+  common::register_sampling_kernels(kernels, kDevice);
+
+  for_each_floating([&]<class T>(TypeTag<T>) { kernels.add("Dropout", kDevice, {dtype_of<T>}, dropout<T>); });
 }
 
 }  // namespace gradus::cpu

@@ -13,9 +13,6 @@
 namespace gradus::cpu {
 namespace {
 
-template <class T>
-using Wide = std::conditional_t<std::is_integral_v<T>, std::int64_t, double>;
-
 struct SumOp {
   template <class T>
   using Partial = Wide<T>;
@@ -166,7 +163,7 @@ void run_task(const ReductionPlan& plan, const T* x, std::int64_t column, std::i
   Compute<T> buffer[ReductionPlan::kBlock];
   std::fill_n(partial, columns, Op::template initial<T>());
   for (std::int64_t step = first; step < last; ++step) {
-    const T* run = x + plan.reduced_loops.offset(step / plan.run_blocks);
+    const T* run = x + plan.reduced_loops.offsets(step / plan.run_blocks)[0];
     if (plan.run_is_reduced) {
       const std::int64_t begin = step % plan.run_blocks * ReductionPlan::kBlock;
       const std::int64_t n = std::min(ReductionPlan::kBlock, plan.run - begin);
@@ -182,7 +179,7 @@ void run_task(const ReductionPlan& plan, const T* x, std::int64_t column, std::i
 template <class Op, class T>
 void reduce(KernelContext& c) {
   using W = typename Op::template Partial<T>;
-  const auto& plan = *static_cast<const ReductionPlan*>(c.state.get());
+  const auto& plan = c.kept<ReductionPlan>();
   const T* const x = c.input(0).data<T>();
   T* const y = c.output(0).data<T>();
   W* const partials = plan.parts > 1 ? c.scratch<W>() : nullptr;  // [parts, results]
@@ -197,7 +194,7 @@ void reduce(KernelContext& c) {
       const std::int64_t first = part * plan.steps_per_part;
       const std::int64_t result = outer * plan.columns + column;
       W* const partial = partials != nullptr ? partials + part * plan.results + result : local;
-      run_task<Op, T>(plan, x + plan.kept_loops.offset(outer), column, columns, first,
+      run_task<Op, T>(plan, x + plan.kept_loops.offsets(outer)[0], column, columns, first,
                       std::min(first + plan.steps_per_part, plan.steps), partial);
       for (std::int64_t i = 0; partials == nullptr && i < columns; ++i) y[result + i] = finish(partial[i]);
     }

@@ -2,35 +2,9 @@
 
 #include <algorithm>
 
+#include "gradus/backends/cpu/kernels.h"
+
 namespace gradus::cpu {
-namespace {
-
-constexpr std::int64_t kChunkElements = 32768;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-}  // namespace
-
-void LoopNest::add(std::int64_t size, std::int64_t stride) {
-  sizes[static_cast<std::size_t>(count)] = size;
-  strides[static_cast<std::size_t>(count++)] = stride;
-}
-
-std::int64_t LoopNest::total() const {
-  std::int64_t product = 1;
-  for (int i = 0; i < count; ++i) product *= sizes[static_cast<std::size_t>(i)];
-  return product;
-}
-
-std::int64_t LoopNest::offset(std::int64_t i) const {
-  std::int64_t result = 0;
-  for (int loop = count - 1; loop > 0; --loop) {
-    const std::int64_t size = sizes[static_cast<std::size_t>(loop)];
-    result += i % size * strides[static_cast<std::size_t>(loop)];
-    i /= size;
-  }
-  return count > 0 ? result + i * strides[0] : 0;
-}
 
 ReductionPlan::ReductionPlan(const Shape& x, const Shape& kept) {
   results = kept.num_elements();
@@ -39,48 +13,32 @@ ReductionPlan::ReductionPlan(const Shape& x, const Shape& kept) {
     columns = results;
     run = results;
     steps = 0;
-    column_blocks = tasks = ceil_div(results, kBlock);
+    column_blocks = tasks = ceil_divide(results, kBlock);
     return;
   }
-  struct Group {
-    std::int64_t size;
-    bool reduced;
-  };
-  std::array<Group, Shape::kMaxRank> groups{};
-  int number = 0;
+  // Operand 0 is x, operand 1 the result, which stands still where a dimension is reduced: so the loops that the nest joins are those
+  // of neighbouring dimensions of one kind.
+  const auto strides = row_major_strides(x), result_strides = broadcast_strides(kept, x);
+  LoopNest nest;
   for (int axis = 0; axis < x.rank(); ++axis) {
-    if (x[axis] == 1) continue;
-    const bool reduced = kept[axis] == 1;
-    if (number == 0 || groups[static_cast<std::size_t>(number - 1)].reduced != reduced) {
-      groups[static_cast<std::size_t>(number++)] = {1, reduced};
-    }
-    groups[static_cast<std::size_t>(number - 1)].size *= x[axis];
+    nest.add(x[axis], {strides[static_cast<std::size_t>(axis)], result_strides[static_cast<std::size_t>(axis)]});
   }
-  if (number > 0) {
-    run = groups[static_cast<std::size_t>(number - 1)].size;
-    run_is_reduced = groups[static_cast<std::size_t>(number - 1)].reduced;
-  }
-  std::array<std::int64_t, Shape::kMaxRank> strides{};
-  std::int64_t stride = run;
-  for (int g = number - 2; g >= 0; --g) {
-    strides[static_cast<std::size_t>(g)] = stride;
-    stride *= groups[static_cast<std::size_t>(g)].size;
-  }
-  for (int g = 0; g < number - 1; ++g) {
-    const Group& group = groups[static_cast<std::size_t>(g)];
-    (group.reduced ? reduced_loops : kept_loops).add(group.size, strides[static_cast<std::size_t>(g)]);
+  run = nest.row().count;
+  run_is_reduced = nest.size() > 0 && nest.row().strides[1] == 0;
+  for (int i = 0; i < nest.size() - 1; ++i) {
+    (nest[i].strides[1] == 0 ? reduced_loops : kept_loops).add(nest[i].count, {nest[i].strides[0]});
   }
   columns = run_is_reduced ? 1 : run;
-  column_blocks = ceil_div(columns, kBlock);
-  run_blocks = run_is_reduced ? ceil_div(run, kBlock) : 1;
-  steps = reduced_loops.total() * run_blocks;
-  const std::int64_t outer_tasks = kept_loops.total() * column_blocks;
-  const std::int64_t wanted = std::min<std::int64_t>(ceil_div(x.num_elements(), kChunkElements), 64);
-  parts = std::min(steps, std::max<std::int64_t>(1, ceil_div(wanted, outer_tasks)));
-  steps_per_part = ceil_div(steps, parts);
-  parts = ceil_div(steps, steps_per_part);
+  column_blocks = ceil_divide(columns, kBlock);
+  run_blocks = run_is_reduced ? ceil_divide(run, kBlock) : 1;
+  steps = reduced_loops.iterations() * run_blocks;
+  const std::int64_t outer_tasks = kept_loops.iterations() * column_blocks;
+  const std::int64_t wanted = std::min<std::int64_t>(ceil_divide(x.num_elements(), kCopyChunk), 64);
+  parts = std::min(steps, std::max<std::int64_t>(1, ceil_divide(wanted, outer_tasks)));
+  steps_per_part = ceil_divide(steps, parts);
+  parts = ceil_divide(steps, steps_per_part);
   tasks = outer_tasks * parts;
-  task_chunk = std::max<std::int64_t>(1, tasks * kChunkElements / std::max<std::int64_t>(1, x.num_elements()));
+  task_chunk = std::max<std::int64_t>(1, tasks * kCopyChunk / std::max<std::int64_t>(1, x.num_elements()));
 }
 
 }  // namespace gradus::cpu

@@ -1,25 +1,13 @@
 // How a reduction is cut into tasks: by the shapes alone, so that results do not depend on the number of threads.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
-#include "gradus/core/kernel.h"
+#include "gradus/backends/common/loop_nest.h"
 
 namespace gradus::cpu {
 
-// A loop nest of which element i has an offset: sum of index * stride, outermost loop first.
-struct LoopNest {
-  std::array<std::int64_t, Shape::kMaxRank> sizes{};
-  std::array<std::int64_t, Shape::kMaxRank> strides{};
-  int count = 0;
-
-  void add(std::int64_t size, std::int64_t stride);
-  std::int64_t total() const;
-  std::int64_t offset(std::int64_t i) const;
-};
-
-// x's dimensions are merged into groups that are kept or reduced. The innermost group makes contiguous runs:
+// x is walked by loops over neighbouring dimensions that are all kept or all reduced. The innermost loop makes contiguous runs:
 //   - it is reduced: a run is summed to one number (long runs are cut into blocks of kBlock);
 //   - it is kept: whole runs are added to each other, kBlock columns at a time.
 // A task is (kept outer index, column block, part of the reduced runs). Few results over many elements are cut into
@@ -31,9 +19,9 @@ struct ReductionPlan {
   ReductionPlan(const Shape& x, const Shape& kept);
 
   bool run_is_reduced = false;
-  std::int64_t run = 1;                // elements of a run
-  LoopNest kept_loops, reduced_loops;  // the other groups, as offsets in x
-  std::int64_t columns = 1;            // results per kept outer index: run, or 1
+  std::int64_t run = 1;                        // elements of a run
+  common::LoopNest kept_loops, reduced_loops;  // the other loops, as offsets in x
+  std::int64_t columns = 1;                    // results per kept outer index: run, or 1
   std::int64_t column_blocks = 1;
   std::int64_t run_blocks = 1;  // blocks per run that is reduced
   std::int64_t steps = 1;       // reduced loops * run_blocks: what the parts divide among them

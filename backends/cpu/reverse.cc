@@ -20,11 +20,12 @@ void reverse_kernel(KernelContext& c) {
     first += (shape[d] - 1) * stride;
     stride = -stride;
   }
-  StridedCopy copy;
+  LoopNest nest;
   for (int d = 0; d < shape.rank(); ++d)
-    copy.loop(shape[d], to[static_cast<std::size_t>(d)], from[static_cast<std::size_t>(d)]);
+    nest.add(shape[d], {to[static_cast<std::size_t>(d)], from[static_cast<std::size_t>(d)]});
   const std::size_t size = dtype_size(x.dtype());
-  copy.run(c, c.output(0).raw(), static_cast<const char*>(x.raw()) + first * static_cast<std::int64_t>(size), size);
+  strided_copy(c, nest, c.output(0).raw(), static_cast<const char*>(x.raw()) + first * static_cast<std::int64_t>(size),
+               size);
 }
 
 }  // namespace

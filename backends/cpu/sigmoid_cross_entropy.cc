@@ -27,7 +27,7 @@ template <class T>
 void sigmoid_cross_entropy(KernelContext& c) {
   const T *const labels = c.input(0).data<T>(), *const logits = c.input(1).data<T>();
   T* const loss = c.output(0).data<T>();
-  c.parallel_for(c.output(0).num_elements(), kElementwiseChunk, [&](std::int64_t begin, std::int64_t end) {
+  c.parallel_for(c.output(0).num_elements(), kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t first = begin; first < end; first += kBlock) {
       const std::int64_t n = std::min(kBlock, end - first);
       if constexpr (std::is_same_v<T, Float16>) {
@@ -46,11 +46,9 @@ void sigmoid_cross_entropy(KernelContext& c) {
 }  // namespace
 
 void register_sigmoid_cross_entropy_kernels(KernelRegistry& kernels) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
-    visit_floating(dtype, [&]<class T>(TypeTag<T>) {
-      kernels.add("SigmoidCrossEntropyWithLogits", kDevice, {dtype}, sigmoid_cross_entropy<T>);
-    });
-  }
+  for_each_floating([&]<class T>(TypeTag<T>) {
+    kernels.add("SigmoidCrossEntropyWithLogits", kDevice, {dtype_of<T>}, sigmoid_cross_entropy<T>);
+  });
 }
 
 }  // namespace gradus::cpu

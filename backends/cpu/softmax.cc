@@ -1,14 +1,13 @@
 // Rows are handled in blocks whose exponentials are taken in one vectorised sweep, so that a few classes cost as little as many.
-#include "gradus/ops/softmax.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
+#include "gradus/backends/common/indices.h"
 #include "gradus/backends/cpu/exponential.h"
 #include "gradus/backends/cpu/float16_rows.h"
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/ops/axis_extents.h"
 
 namespace gradus::cpu {
 namespace {
@@ -103,34 +102,34 @@ void take_powers(const U* x, U* power, const U* largest, std::int64_t rows, std:
 template <class T>
 void prepare(KernelContext& c) {
   if (std::is_same_v<T, Compute<T>>) return;
-  const std::int64_t classes = row_extents(c.input(c.num_inputs() - 1).shape()).classes;
+  const std::int64_t classes = axis_extents(c.input(c.num_inputs() - 1).shape(), -1).axis;
   c.request_scratch(sizeof(Compute<T>) * static_cast<std::size_t>(c.num_workers() * block_rows(classes) * classes));
 }
 
 // finish(first row, number of rows, exp(x - maximum) of the block, sums) for every block of rows of `x`; the exponentials lie
 // in `result` (of x's shape) where T allows it.
 template <class T, class F>
-void for_blocks(KernelContext& c, const T* x, T* result, RowExtents e, F&& finish) {
+void for_blocks(KernelContext& c, const T* x, T* result, const AxisExtents& e, F&& finish) {
   using U = Compute<T>;
-  const std::int64_t block = block_rows(e.classes);
-  const std::int64_t chunk = (kChunkElements / std::max<std::int64_t>(e.classes * block, 1) + 1) * block;
-  c.parallel_for_worker(e.rows, chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
+  const std::int64_t block = block_rows(e.axis);
+  const std::int64_t chunk = items_per_chunk(e.axis * block, kChunkElements) * block;
+  c.parallel_for_worker(e.outer, chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
     for (std::int64_t first = begin; first < end; first += block) {
       const std::int64_t rows = std::min(block, end - first);
       const U* from = nullptr;
       U* powers = nullptr;
       if constexpr (std::is_same_v<T, U>) {
-        from = x + first * e.classes;
-        powers = result + first * e.classes;
+        from = x + first * e.axis;
+        powers = result + first * e.axis;
       } else {
-        powers = c.scratch<U>() + worker * block * e.classes;
-        widen(x + first * e.classes, powers, rows * e.classes);
+        powers = c.scratch<U>() + worker * block * e.axis;
+        widen(x + first * e.axis, powers, rows * e.axis);
         from = powers;
       }
       RowSums<U> sums;
-      for (std::int64_t r = 0; r < rows; ++r) sums.largest[r] = largest_of(from + r * e.classes, e.classes);
-      take_powers(from, powers, sums.largest, rows, e.classes);
-      for (std::int64_t r = 0; r < rows; ++r) sums.rest[r] = rest_of(powers + r * e.classes, e.classes);
+      for (std::int64_t r = 0; r < rows; ++r) sums.largest[r] = largest_of(from + r * e.axis, e.axis);
+      take_powers(from, powers, sums.largest, rows, e.axis);
+      for (std::int64_t r = 0; r < rows; ++r) sums.rest[r] = rest_of(powers + r * e.axis, e.axis);
       finish(first, rows, powers, sums);
     }
   });
@@ -139,15 +138,14 @@ void for_blocks(KernelContext& c, const T* x, T* result, RowExtents e, F&& finis
 template <class T>
 void softmax(KernelContext& c) {
   using U = Compute<T>;
-  const RowExtents e = row_extents(c.input(0).shape());
+  const AxisExtents e = axis_extents(c.input(0).shape(), -1);
   T* const y = c.output(0).data<T>();
   for_blocks(c, c.input(0).data<T>(), y, e,
              [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
                for (std::int64_t r = 0; r < rows; ++r) {
                  const U scale = 1 / (1 + sums.rest[r]);
-                 T* const out = y + (first + r) * e.classes;
-                 for (std::int64_t k = 0; k < e.classes; ++k)
-                   out[k] = static_cast<T>(powers[r * e.classes + k] * scale);
+                 T* const out = y + (first + r) * e.axis;
+                 for (std::int64_t k = 0; k < e.axis; ++k) out[k] = static_cast<T>(powers[r * e.axis + k] * scale);
                }
              });
 }
@@ -155,15 +153,15 @@ void softmax(KernelContext& c) {
 template <class T>
 void log_softmax(KernelContext& c) {
   using U = Compute<T>;
-  const RowExtents e = row_extents(c.input(0).shape());
+  const AxisExtents e = axis_extents(c.input(0).shape(), -1);
   const T* const x = c.input(0).data<T>();
   T* const y = c.output(0).data<T>();
   for_blocks(c, x, y, e, [&](std::int64_t first, std::int64_t rows, const U*, const RowSums<U>& sums) {
     for (std::int64_t r = 0; r < rows; ++r) {
       const U log_sum = std::log1p(sums.rest[r]);
-      const T* const in = x + (first + r) * e.classes;
-      T* const out = y + (first + r) * e.classes;
-      for (std::int64_t k = 0; k < e.classes; ++k)
+      const T* const in = x + (first + r) * e.axis;
+      T* const out = y + (first + r) * e.axis;
+      for (std::int64_t k = 0; k < e.axis; ++k)
         out[k] = static_cast<T>(static_cast<U>(in[k]) - sums.largest[r] - log_sum);
     }
   });
@@ -172,15 +170,15 @@ void log_softmax(KernelContext& c) {
 template <class T>
 void cross_entropy(KernelContext& c) {
   using U = Compute<T>;
-  const RowExtents e = row_extents(c.input(1).shape());
+  const AxisExtents e = axis_extents(c.input(1).shape(), -1);
   const T *const labels = c.input(0).data<T>(), *const x = c.input(1).data<T>();
   T *const loss = c.output(0).data<T>(), *const backprop = c.output(1).data<T>();
   for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
     for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t start = (first + r) * e.classes;
+      const std::int64_t start = (first + r) * e.axis;
       const U log_sum = std::log1p(sums.rest[r]);
       U row_loss = 0, label_sum = 0;
-      for (std::int64_t k = 0; k < e.classes; ++k) {
+      for (std::int64_t k = 0; k < e.axis; ++k) {
         const U label = static_cast<U>(labels[start + k]), log_power = static_cast<U>(x[start + k]) - sums.largest[r];
         row_loss += label == 0 && log_power == -std::numeric_limits<U>::infinity() ? 0 : label * (log_sum - log_power);
         label_sum += label;
@@ -188,8 +186,8 @@ void cross_entropy(KernelContext& c) {
       loss[first + r] = static_cast<T>(row_loss);
       // sum(labels) * p - label, as (sum(labels) - label) * p - label * (1 - p).
       const U scale = 1 / (1 + sums.rest[r]), complement = sums.rest[r] * scale;
-      for (std::int64_t k = 0; k < e.classes; ++k) {
-        const U label = static_cast<U>(labels[start + k]), power = powers[r * e.classes + k], p = power * scale;
+      for (std::int64_t k = 0; k < e.axis; ++k) {
+        const U label = static_cast<U>(labels[start + k]), power = powers[r * e.axis + k], p = power * scale;
         const U others = power == 1 ? complement : 1 - p;
         backprop[start + k] = static_cast<T>((label_sum - label) * p - label * others);
       }
@@ -197,61 +195,38 @@ void cross_entropy(KernelContext& c) {
   });
 }
 
-template <class Label>
-void check_labels(KernelContext& c, RowExtents e) {
-  const Label* const labels = c.input(0).data<Label>();
-  for (std::int64_t r = 0; r < e.rows; ++r) {
-    if (labels[r] >= 0 && labels[r] < e.classes) continue;
-    c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(labels[r]) +
-                                  ", but there are " + std::to_string(e.classes) + " classes");
-  }
-}
-
-template <class T, class Label>
-void sparse_cross_entropy_of(KernelContext& c) {
+template <class T>
+void sparse_cross_entropy(KernelContext& c) {
   using U = Compute<T>;
-  const RowExtents e = row_extents(c.input(1).shape());
-  check_labels<Label>(c, e);
-  const Label* const labels = c.input(0).data<Label>();
+  const AxisExtents e = axis_extents(c.input(1).shape(), -1);
+  const Tensor& labels = c.input(0);
+  for (std::int64_t r = 0; r < e.outer; ++r) checked_label(c, labels, r, e.axis);  // before anything is written
   const T* const x = c.input(1).data<T>();
   T *const loss = c.output(0).data<T>(), *const backprop = c.output(1).data<T>();
   for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
     for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t start = (first + r) * e.classes, label = static_cast<std::int64_t>(labels[first + r]);
+      const std::int64_t start = (first + r) * e.axis, label = index_value(labels, first + r);
       const U log_power = static_cast<U>(x[start + label]) - sums.largest[r];
       loss[first + r] = static_cast<T>(std::log1p(sums.rest[r]) - log_power);
       const U scale = 1 / (1 + sums.rest[r]);
-      const U power = powers[r * e.classes + label];
+      const U power = powers[r * e.axis + label];
       const U at_label = power == 1 ? -(sums.rest[r] * scale) : power * scale - 1;
-      for (std::int64_t k = 0; k < e.classes; ++k)
-        backprop[start + k] = static_cast<T>(powers[r * e.classes + k] * scale);
+      for (std::int64_t k = 0; k < e.axis; ++k) backprop[start + k] = static_cast<T>(powers[r * e.axis + k] * scale);
       backprop[start + label] = static_cast<T>(at_label);
     }
   });
 }
 
-template <class T>
-void sparse_cross_entropy(KernelContext& c) {
-  if (c.input(0).dtype() == DType::kInt32) {
-    sparse_cross_entropy_of<T, std::int32_t>(c);
-  } else {
-    sparse_cross_entropy_of<T, std::int64_t>(c);
-  }
-}
-
 }  // namespace
 
 void register_softmax_kernels(KernelRegistry& kernels) {
-  const auto add = [&]<class T>(TypeTag<T>) {
+  for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
     kernels.add("Softmax", kDevice, dtype, softmax<T>, prepare<T>);
     kernels.add("LogSoftmax", kDevice, dtype, log_softmax<T>, prepare<T>);
     kernels.add("SoftmaxCrossEntropyWithLogits", kDevice, dtype, cross_entropy<T>, prepare<T>);
     kernels.add("SparseSoftmaxCrossEntropyWithLogits", kDevice, dtype, sparse_cross_entropy<T>, prepare<T>);
-  };
-  add(TypeTag<Float16>{});
-  add(TypeTag<float>{});
-  add(TypeTag<double>{});
+  });
 }
 
 }  // namespace gradus::cpu

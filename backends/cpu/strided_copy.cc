@@ -3,19 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "gradus/backends/cpu/kernels.h"
+
 namespace gradus::cpu {
 namespace {
-
-// Calls f(pointer to T, pointer to const T) with the unsigned type of that size.
-template <class F>
-void with_bits(void* dst, const void* src, std::size_t element_size, F&& f) {
-  switch (element_size) {
-    case 1: return f(static_cast<std::uint8_t*>(dst), static_cast<const std::uint8_t*>(src));
-    case 2: return f(static_cast<std::uint16_t*>(dst), static_cast<const std::uint16_t*>(src));
-    case 4: return f(static_cast<std::uint32_t*>(dst), static_cast<const std::uint32_t*>(src));
-    default: return f(static_cast<std::uint64_t*>(dst), static_cast<const std::uint64_t*>(src));
-  }
-}
 
 template <class T>
 void copy_row(T* dst, const T* src, std::int64_t count, std::int64_t dst_stride, std::int64_t src_stride) {
@@ -53,125 +44,53 @@ void transpose_tile(T* dst, std::int64_t dst_stride, const T* src, std::int64_t 
   }
 }
 
-}  // namespace
-
-void StridedCopy::loop(std::int64_t count, std::int64_t dst_stride, std::int64_t src_stride) {
-  loops_[static_cast<std::size_t>(count_++)] = {count, dst_stride, src_stride};
-}
-
-// Drops loops of one iteration and joins neighbours that together walk evenly through both sides.
-void StridedCopy::merge_loops() {
-  int kept = 0;
-  for (int i = 0; i < count_; ++i) {
-    const Loop next = loops_[static_cast<std::size_t>(i)];
-    if (next.count == 1) continue;
-    if (kept > 0) {
-      Loop& last = loops_[static_cast<std::size_t>(kept - 1)];
-      if (last.dst_stride == next.count * next.dst_stride && last.src_stride == next.count * next.src_stride) {
-        last = {last.count * next.count, next.dst_stride, next.src_stride};
-        continue;
-      }
-    }
-    loops_[static_cast<std::size_t>(kept++)] = next;
-  }
-  count_ = kept;
-  if (count_ == 0) loop(1, 1, 1);
-}
-
-void StridedCopy::run(KernelContext& c, void* dst, const void* src, std::size_t element_size) {
-  for (int i = 0; i < count_; ++i) {
-    if (loops_[static_cast<std::size_t>(i)].count == 0) return;
-  }
-  merge_loops();
-  with_bits(dst, src, element_size, [&](auto* to, const auto* from) { run_typed(c, to, from); });
-}
-
-template <class T>
-void StridedCopy::run_typed(KernelContext& c, T* dst, const T* src) {
-  const Loop inner = loops_[static_cast<std::size_t>(count_ - 1)];
-  if (count_ == 1) {
-    c.parallel_for(inner.count, kCopyChunk, [&](std::int64_t begin, std::int64_t end) {
-      copy_row(dst + begin * inner.dst_stride, src + begin * inner.src_stride, end - begin, inner.dst_stride,
-               inner.src_stride);
-    });
-    return;
-  }
-  if (inner.dst_stride == 1 && inner.src_stride > 1) {
-    for (int k = 0; k < count_ - 1; ++k) {
-      if (loops_[static_cast<std::size_t>(k)].src_stride == 1) return run_transposed(c, dst, src, k);
-    }
-  }
-  std::int64_t rows = 1;
-  for (int i = 0; i < count_ - 1; ++i) rows *= loops_[static_cast<std::size_t>(i)].count;
-  c.parallel_for(rows, std::max<std::int64_t>(1, kCopyChunk / inner.count), [&](std::int64_t begin, std::int64_t end) {
-    std::array<std::int64_t, kMaxLoops> index{};
-    std::int64_t to = 0, from = 0, rest = begin;
-    for (int i = count_ - 2; i >= 0; --i) {
-      const Loop& l = loops_[static_cast<std::size_t>(i)];
-      index[static_cast<std::size_t>(i)] = rest % l.count;
-      to += rest % l.count * l.dst_stride;
-      from += rest % l.count * l.src_stride;
-      rest /= l.count;
-    }
-    for (std::int64_t row = begin; row < end; ++row) {
-      copy_row(dst + to, src + from, inner.count, inner.dst_stride, inner.src_stride);
-      for (int i = count_ - 2; i >= 0; --i) {
-        const Loop& l = loops_[static_cast<std::size_t>(i)];
-        to += l.dst_stride;
-        from += l.src_stride;
-        if (++index[static_cast<std::size_t>(i)] < l.count) break;
-        to -= l.count * l.dst_stride;
-        from -= l.count * l.src_stride;
-        index[static_cast<std::size_t>(i)] = 0;
-      }
-    }
-  });
-}
-
 // The innermost loop is contiguous in dst and the loop `source_loop` is contiguous in src (NHWC to NCHW and back): both are
 // walked together in tiles, so that neither side is read or written one element per cache line.
 template <class T>
-void StridedCopy::run_transposed(KernelContext& c, T* dst, const T* src, int source_loop) {
+void copy_transposed(KernelContext& c, const LoopNest& nest, int source_loop, T* dst, const T* src) {
   constexpr std::int64_t kStrip = 64;
-  const Loop inner = loops_[static_cast<std::size_t>(count_ - 1)];
-  const Loop source = loops_[static_cast<std::size_t>(source_loop)];
-  const std::int64_t strips = (source.count + kStrip - 1) / kStrip;
-  std::int64_t tasks = strips;
-  for (int i = 0; i < count_ - 1; ++i) {
-    if (i != source_loop) tasks *= loops_[static_cast<std::size_t>(i)].count;
+  const LoopNest::Loop inner = nest.row(), source = nest[source_loop];
+  LoopNest others;
+  for (int i = 0; i < nest.size() - 1; ++i) {
+    if (i != source_loop) others.add(nest[i]);
   }
-  const std::int64_t work = std::min(kStrip, source.count) * inner.count;
-  c.parallel_for(tasks, std::max<std::int64_t>(1, kCopyChunk / work), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t first = task % strips * kStrip;
-      std::int64_t to = first * source.dst_stride, from = first, rest = task / strips;
-      for (int i = count_ - 2; i >= 0; --i) {
-        if (i == source_loop) continue;
-        const Loop& l = loops_[static_cast<std::size_t>(i)];
-        to += rest % l.count * l.dst_stride;
-        from += rest % l.count * l.src_stride;
-        rest /= l.count;
+  const std::int64_t strips = ceil_divide(source.count, kStrip), work = std::min(kStrip, source.count) * inner.count;
+  c.parallel_for(others.iterations() * strips, items_per_chunk(work, kCopyChunk),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t task = begin; task < end; ++task) {
+                     const std::int64_t first = task % strips * kStrip;
+                     const auto [to, from, none] = others.offsets(task / strips);
+                     transpose_tile(dst + to + first * source.strides[0], source.strides[0], src + from + first,
+                                    inner.strides[1], std::min(kStrip, source.count - first), inner.count);
+                   }
+                 });
+}
+
+}  // namespace
+
+void strided_copy(KernelContext& c, const LoopNest& nest, void* dst, const void* src, std::size_t element_size) {
+  if (nest.iterations() == 0) return;
+  const LoopNest::Offsets strides = nest.row().strides;
+  visit_bits(element_size, [&]<class T>(TypeTag<T>) {
+    T* const to = static_cast<T*>(dst);
+    const T* const from = static_cast<const T*>(src);
+    if (strides[0] == 1 && strides[1] > 1) {
+      for (int i = 0; i < nest.size() - 1; ++i) {
+        if (nest[i].strides[1] == 1) return copy_transposed(c, nest, i, to, from);
       }
-      transpose_tile(dst + to, source.dst_stride, src + from, inner.src_stride, std::min(kStrip, source.count - first),
-                     inner.count);
     }
+    c.parallel_for(nest.iterations(), kCopyChunk, [&](std::int64_t begin, std::int64_t end) {
+      nest.for_rows(begin, end, [&](const LoopNest::Offsets& at, std::int64_t, std::int64_t count) {
+        copy_row(to + at[0], from + at[1], count, strides[0], strides[1]);
+      });
+    });
   });
 }
 
-std::array<std::int64_t, Shape::kMaxRank> row_major_strides(const Shape& shape) {
-  std::array<std::int64_t, Shape::kMaxRank> strides{};
-  std::int64_t stride = 1;
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    strides[static_cast<std::size_t>(d)] = stride;
-    stride *= shape[d];
-  }
-  return strides;
-}
-
 void fill_elements(KernelContext& c, void* dst, std::int64_t count, const void* value, std::size_t element_size) {
-  StridedCopy fill;
-  fill.loop(count, 1, 0);
-  fill.run(c, dst, value, element_size);
+  LoopNest nest;
+  nest.add(count, {1, 0});
+  strided_copy(c, nest, dst, value, element_size);
 }
 
 void zero_bytes(KernelContext& c, void* dst, std::size_t bytes) {

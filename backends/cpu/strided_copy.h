@@ -2,47 +2,37 @@
 // the ops that only move elements.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 
+#include "gradus/backends/common/loop_nest.h"
 #include "gradus/core/kernel.h"
 
 namespace gradus::cpu {
 
-// A loop nest, outermost dimension first: dst[sum i_d * dst_stride_d] = src[sum i_d * src_stride_d]. Strides count elements;
-// a source stride of 0 repeats, a negative one goes backwards.
-class StridedCopy {
- public:
-  static constexpr int kMaxLoops = 2 * Shape::kMaxRank;
+inline std::size_t at(int d) { return static_cast<std::size_t>(d); }
 
-  // Adds the next inner loop.
-  void loop(std::int64_t count, std::int64_t dst_stride, std::int64_t src_stride);
-  // Runs it in parallel. No two iterations may write the same element; dst and src must not overlap.
-  void run(KernelContext& c, void* dst, const void* src, std::size_t element_size);
+// Where element i lies.
+inline const char* element(const Tensor& t, std::int64_t i) {
+  return static_cast<const char*>(t.raw()) + i * static_cast<std::int64_t>(dtype_size(t.dtype()));
+}
+inline char* element(Tensor& t, std::int64_t i) {
+  return static_cast<char*>(t.raw()) + i * static_cast<std::int64_t>(dtype_size(t.dtype()));
+}
 
- private:
-  struct Loop {
-    std::int64_t count, dst_stride, src_stride;
-  };
-  void merge_loops();
-  template <class T>
-  void run_typed(KernelContext& c, T* dst, const T* src);
-  template <class T>
-  void run_transposed(KernelContext& c, T* dst, const T* src, int source_loop);
+// Rows are what is contiguous along the last axis; they are counted over all other axes.
+inline std::int64_t last_dim(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[shape.rank() - 1]; }
+inline std::int64_t row_count(const Shape& shape) {
+  return shape.num_elements() / std::max<std::int64_t>(1, last_dim(shape));
+}
 
-  std::array<Loop, kMaxLoops> loops_{};
-  int count_ = 0;
-};
-
-// Row-major strides of a shape, in elements.
-std::array<std::int64_t, Shape::kMaxRank> row_major_strides(const Shape& shape);
+// dst[offset of operand 0] = src[offset of operand 1] for all iterations of the nest, in parallel. No two iterations may write the
+// same element; dst and src must not overlap.
+void strided_copy(KernelContext& c, const common::LoopNest& nest, void* dst, const void* src, std::size_t element_size);
 
 // `element_size` bytes at `value`, repeated `count` times from dst on, in parallel.
 void fill_elements(KernelContext& c, void* dst, std::int64_t count, const void* value, std::size_t element_size);
 // Zero bytes, in parallel.
 void zero_bytes(KernelContext& c, void* dst, std::size_t bytes);
-
-// Elements that are worth a chunk of their own when memory is moved.
-inline constexpr std::int64_t kCopyChunk = 32768;
 
 }  // namespace gradus::cpu

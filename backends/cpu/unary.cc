@@ -23,7 +23,7 @@ void add_rows(KernelRegistry& kernels, const char* op, F) {
       using Array = Eigen::Array<Compute<T>, Eigen::Dynamic, 1>;
       const T* const x = c.input(0).data<T>();
       T* const y = c.output(0).data<T>();
-      c.parallel_for(c.output(0).num_elements(), kElementwiseChunk, [&](std::int64_t begin, std::int64_t end) {
+      c.parallel_for(c.output(0).num_elements(), kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
         if constexpr (!std::is_same_v<T, Float16>) {
           Eigen::Map<Array> result(y + begin, end - begin);
           F{}(Eigen::Map<const Array>(x + begin, end - begin), result);
@@ -79,7 +79,7 @@ void cast_kernel(KernelContext& c) {
     visit_dtype(c.output(0).dtype(), [&]<class To>(TypeTag<To>) {
       const From* const x = c.input(0).data<From>();
       To* const y = c.output(0).data<To>();
-      c.parallel_for(c.output(0).num_elements(), kElementwiseChunk, [&](std::int64_t begin, std::int64_t end) {
+      c.parallel_for(c.output(0).num_elements(), kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
         if constexpr (std::is_same_v<From, Float16> && std::is_same_v<To, float>) {
           widen(x + begin, y + begin, end - begin);
         } else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Float16>) {

@@ -2,28 +2,26 @@
 
 #include <cmath>
 
+#include "gradus/backends/common/indices.h"
 #include "gradus/backends/reference/elementwise.h"
 #include "gradus/backends/reference/kernels.h"
-#include "gradus/ops/gather_geometry.h"
+#include "gradus/ops/axis_extents.h"
 
 namespace gradus::reference {
 namespace {
 
-// The first of the best elements; a NaN is better than any number. x is [outer, size, inner] around the axis.
+// The first of the best elements; a NaN is better than any number. x is [outer, axis, inner].
 template <class Better>
 KernelFn argmax(Better) {
   return [](KernelContext& c) {
-    const Shape& shape = c.input(0).shape();
-    const int axis = normalize_axis(c.attrs<ArgMaxAttrs>().axis, shape.rank());
-    std::int64_t inner = 1;
-    for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
+    const AxisExtents e = axis_extents(c.input(0).shape(), c.attrs<ArgMaxAttrs>().axis);
     visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
       const auto x = [&, values = c.input(0).data<T>()](std::int64_t i, std::int64_t k) {
-        return static_cast<Wide<T>>(values[(i / inner * shape[axis] + k) * inner + i % inner]);
+        return static_cast<Wide<T>>(values[(i / e.inner * e.axis + k) * e.inner + i % e.inner]);
       };
       for (std::int64_t i = 0; i < c.output(0).num_elements(); ++i) {
         std::int64_t best = 0;
-        for (std::int64_t k = 1; k < shape[axis]; ++k) {
+        for (std::int64_t k = 1; k < e.axis; ++k) {
           const auto leader = x(i, best), candidate = x(i, k);
           const bool leader_is_nan = leader != leader;
           if (!leader_is_nan && (candidate != candidate || Better{}(candidate, leader))) best = k;
@@ -39,7 +37,7 @@ KernelFn argmax(Better) {
 void in_top_k(KernelContext& c) {
   const std::int64_t classes = c.input(0).shape()[1];
   for (std::int64_t row = 0; row < c.output(0).num_elements(); ++row) {
-    const std::int64_t target = index_value(c.input(1), row);
+    const std::int64_t target = common::index_value(c.input(1), row);
     bool in = target >= 0 && target < classes;
     std::int64_t larger = 0;
     for (std::int64_t k = 0; in && k < classes; ++k) {

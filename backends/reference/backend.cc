@@ -4,6 +4,26 @@
 #include "gradus/backends/register.h"
 
 namespace gradus {
+namespace reference {
+
+// Families whose kernels all backends of the host share.
+void register_source_kernels(KernelRegistry& kernels) { common::register_source_kernels(kernels, kDevice); }
+void register_custom_gradient_kernels(KernelRegistry& kernels) {
+  common::register_custom_gradient_kernels(kernels, kDevice);
+}
+void register_shape_kernels(KernelRegistry& kernels) { common::register_shape_kernels(kernels, kDevice); }
+void register_reshape_kernels(KernelRegistry& kernels) { common::register_reshape_kernels(kernels, kDevice); }
+void register_debug_kernels(KernelRegistry& kernels) { common::register_debug_kernels(kernels, kDevice); }
+
+#define GRADUS_FAMILY(x) void register_##x##_kernels(KernelRegistry& kernels);
+#include "gradus/ops/families.def"
+
+void register_families(KernelRegistry& kernels) {
+#define GRADUS_FAMILY(x) register_##x##_kernels(kernels);
+#include "gradus/ops/families.def"
+}
+
+}  // namespace reference
 
 void register_reference_backend(BackendRegistry& backends, KernelRegistry& kernels) {
   backends.add({.type = "ref",
@@ -17,26 +37,7 @@ void register_reference_backend(BackendRegistry& backends, KernelRegistry& kerne
                 .create = [](int index, const DeviceOptions&) -> std::unique_ptr<Device> {
                   return std::make_unique<HostDevice>(DeviceName{"ref", index}, nullptr);
                 }});
-  common::register_source_kernels(kernels, reference::kDevice);
-  reference::register_shape_kernels(kernels);
-  reference::register_layout_kernels(kernels);
-  reference::register_indexing_kernels(kernels);
-  reference::register_unary_kernels(kernels);
-  reference::register_binary_kernels(kernels);
-  reference::register_compare_kernels(kernels);
-  reference::register_reduction_kernels(kernels);
-  reference::register_matmul_kernels(kernels);
-  reference::register_argmax_kernels(kernels);
-  common::register_debug_kernels(kernels, reference::kDevice);
-  reference::register_conv2d_kernels(kernels);
-  reference::register_optimizer_update_kernels(kernels);
-  reference::register_random_kernels(kernels);
-  reference::register_batch_norm_kernels(kernels);
-  reference::register_softmax_kernels(kernels);
-  reference::register_bias_add_kernels(kernels);
-  reference::register_pooling_kernels(kernels);
-  reference::register_reverse_kernels(kernels);
-  reference::register_sigmoid_cross_entropy_kernels(kernels);
+  reference::register_families(kernels);
 }
 
 }  // namespace gradus

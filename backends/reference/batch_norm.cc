@@ -11,18 +11,18 @@ namespace {
 
 // Calls f(position) for every element of a channel of a tensor that is [outer, channels, inner].
 template <class F>
-void for_channel(const ChannelExtents& e, std::int64_t channel, F&& f) {
+void for_channel(const AxisExtents& e, std::int64_t channel, F&& f) {
   for (std::int64_t o = 0; o < e.outer; ++o) {
-    for (std::int64_t i = 0; i < e.inner; ++i) f((o * e.channels + channel) * e.inner + i);
+    for (std::int64_t i = 0; i < e.inner; ++i) f((o * e.axis + channel) * e.inner + i);
   }
 }
 
 void batch_norm(KernelContext& c) {
   const auto& attrs = c.attrs<BatchNormAttrs>();
   const Tensor& x = c.input(0);
-  const ChannelExtents e = channel_extents(x.shape(), attrs.data_format);
+  const AxisExtents e = channel_extents(x.shape(), attrs.data_format);
   const double n = static_cast<double>(e.outer * e.inner);
-  for (std::int64_t k = 0; k < e.channels; ++k) {
+  for (std::int64_t k = 0; k < e.axis; ++k) {
     double mean = c.input(3).at(k), variance = c.input(4).at(k), reported = variance;
     if (attrs.is_training) {
       double sum = 0, rest = 0, squares = 0;
@@ -55,9 +55,9 @@ double machine_epsilon(DType dtype) {
 void batch_norm_grad(KernelContext& c) {
   const auto& attrs = c.attrs<BatchNormAttrs>();
   const Tensor &dy = c.input(0), &x = c.input(1);
-  const ChannelExtents e = channel_extents(x.shape(), attrs.data_format);
+  const AxisExtents e = channel_extents(x.shape(), attrs.data_format);
   const double n = static_cast<double>(e.outer * e.inner);
-  for (std::int64_t k = 0; k < e.channels; ++k) {
+  for (std::int64_t k = 0; k < e.axis; ++k) {
     const double inv_std = c.input(4).at(k), factor = c.input(2).at(k) * inv_std;
     double mean = c.input(3).at(k);
     if (attrs.is_training && n > 0) {

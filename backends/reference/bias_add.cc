@@ -7,18 +7,18 @@ namespace {
 
 // Both ops see their tensor as [outer, channels, inner].
 void bias_add(KernelContext& c) {
-  const ChannelExtents e = channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
+  const AxisExtents e = channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
   for (std::int64_t i = 0; i < c.input(0).num_elements(); ++i) {
-    c.output(0).set(i, c.input(0).at(i) + c.input(1).at(i / e.inner % e.channels));
+    c.output(0).set(i, c.input(0).at(i) + c.input(1).at(i / e.inner % e.axis));
   }
 }
 
 void bias_add_grad(KernelContext& c) {
-  const ChannelExtents e = channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
-  for (std::int64_t channel = 0; channel < e.channels; ++channel) {
+  const AxisExtents e = channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
+  for (std::int64_t channel = 0; channel < e.axis; ++channel) {
     double sum = 0;
     for (std::int64_t o = 0; o < e.outer; ++o) {
-      for (std::int64_t i = 0; i < e.inner; ++i) sum += c.input(0).at((o * e.channels + channel) * e.inner + i);
+      for (std::int64_t i = 0; i < e.inner; ++i) sum += c.input(0).at((o * e.axis + channel) * e.inner + i);
     }
     c.output(0).set(channel, sum);
   }

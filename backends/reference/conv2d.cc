@@ -7,6 +7,7 @@
 // sees. The pixels around the image are zeros that take part, so that 0 * infinity is NaN; windows beyond the output do
 // not exist.
 #include "gradus/ops/conv2d.h"
+#include "gradus/backends/common/work.h"
 #include "gradus/backends/reference/kernels.h"
 #include "gradus/ops/conv_geometry.h"
 
@@ -131,13 +132,11 @@ void backprop_filter(KernelContext& context) {
 }  // namespace
 
 void register_conv2d_kernels(KernelRegistry& kernels) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
-    visit_floating(dtype, [&]<class T>(TypeTag<T>) {
-      kernels.add("Conv2D", kDevice, {dtype}, forward<T>);
-      kernels.add("Conv2DBackpropInput", kDevice, {dtype}, backprop_input<T>);
-      kernels.add("Conv2DBackpropFilter", kDevice, {dtype}, backprop_filter<T>);
-    });
-  }
+  common::for_each_floating([&]<class T>(TypeTag<T>) {
+    kernels.add("Conv2D", kDevice, {dtype_of<T>}, forward<T>);
+    kernels.add("Conv2DBackpropInput", kDevice, {dtype_of<T>}, backprop_input<T>);
+    kernels.add("Conv2DBackpropFilter", kDevice, {dtype_of<T>}, backprop_filter<T>);
+  });
 }
 
 }  // namespace gradus::reference

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "gradus/backends/common/compute.h"
 #include "gradus/core/kernel.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus::reference {
 
-template <class T>
-using Wide = std::conditional_t<std::is_integral_v<T>, std::int64_t, double>;
+using common::Wide;
 
 // Which element of a tensor of shape `from` meets element i of the shape `to` that it is broadcast to.
 inline std::int64_t broadcast_index(const Shape& from, const Shape& to, std::int64_t i) {

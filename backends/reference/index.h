@@ -3,10 +3,14 @@
 
 #include <array>
 #include <cstring>
+#include <vector>
 
+#include "gradus/backends/reference/elementwise.h"
 #include "gradus/core/tensor.h"
 
 namespace gradus::reference {
+
+inline std::size_t at(int d) { return static_cast<std::size_t>(d); }
 
 using Index = std::array<std::int64_t, Shape::kMaxRank>;
 
@@ -37,6 +41,31 @@ inline void copy_element(Tensor& to, std::int64_t i, const Tensor& from, std::in
   const std::size_t size = dtype_size(to.dtype());
   std::memcpy(static_cast<char*>(to.raw()) + static_cast<std::size_t>(i) * size,
               static_cast<const char*>(from.raw()) + static_cast<std::size_t>(j) * size, size);
+}
+
+// out[position of f(index)] = the sum of dy[index]: real numbers in float64, integers exactly.
+template <class F>
+void scatter_add(Tensor& out, const Tensor& dy, F&& target) {
+  visit_dtype(out.dtype(), [&]<class T>(TypeTag<T>) {
+    std::vector<Wide<T>> sums(static_cast<std::size_t>(out.num_elements()));
+    for_each_index(dy.shape(), [&](const Index& index, std::int64_t i) {
+      Wide<T>& sum = sums[static_cast<std::size_t>(position_of(target(index), out.shape()))];
+      sum = static_cast<Wide<T>>(wrapping(sum) + wrapping(static_cast<Wide<T>>(dy.data<T>()[i])));
+    });
+    for (std::int64_t i = 0; i < out.num_elements(); ++i)
+      out.data<T>()[i] = static_cast<T>(sums[static_cast<std::size_t>(i)]);
+  });
+}
+void scatter_add(Tensor& out, const Tensor& dy, F&& target) {
+  visit_dtype(out.dtype(), [&]<class T>(TypeTag<T>) {
+    std::vector<Wide<T>> sums(static_cast<std::size_t>(out.num_elements()));
+    for_each_index(dy.shape(), [&](const Index& index, std::int64_t i) {
+      Wide<T>& sum = sums[static_cast<std::size_t>(position_of(target(index), out.shape()))];
+      sum = static_cast<Wide<T>>(wrapping(sum) + wrapping(static_cast<Wide<T>>(dy.data<T>()[i])));
+    });
+    for (std::int64_t i = 0; i < out.num_elements(); ++i)
+      out.data<T>()[i] = static_cast<T>(sums[static_cast<std::size_t>(i)]);
+  });
 }
 
 }  // namespace gradus::reference

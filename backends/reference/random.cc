@@ -1,15 +1,11 @@
 #include "gradus/ops/random.h"
 
+#include "gradus/backends/common/kernels.h"
 #include "gradus/backends/reference/kernels.h"
 #include "gradus/ops/random_sampling.h"
 
 namespace gradus::reference {
 namespace {
-
-template <void (*sample)(KernelContext&, std::int64_t, std::int64_t)>
-void random_kernel(KernelContext& c) {
-  sample(c, 0, c.output(0).num_elements());
-}
 
 void dropout(KernelContext& c) {
   const auto& attrs = c.attrs<DropoutAttrs>();
@@ -25,9 +21,7 @@ void dropout(KernelContext& c) {
 }  // namespace
 
 void register_random_kernels(KernelRegistry& kernels) {
-  kernels.add("RandomUniform", kDevice, kFloating, random_kernel<sample_uniform>);
-  kernels.add("RandomNormal", kDevice, kFloating, random_kernel<sample_normal>);
-  kernels.add("TruncatedNormal", kDevice, kFloating, random_kernel<sample_truncated_normal>);
+  common::register_sampling_kernels(kernels, kDevice);
   kernels.add("Dropout", kDevice, kFloating, dropout);
 }
 

@@ -1,10 +1,10 @@
-#include "gradus/ops/softmax.h"
-
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "gradus/backends/common/indices.h"
 #include "gradus/backends/reference/kernels.h"
+#include "gradus/ops/axis_extents.h"
 
 namespace gradus::reference {
 namespace {
@@ -41,7 +41,7 @@ class Row {
 
 template <bool logarithm>
 void softmax(KernelContext& c) {
-  const auto [rows, classes] = row_extents(c.input(0).shape());
+  const auto [rows, classes, inner] = axis_extents(c.input(0).shape(), -1);
   for (std::int64_t r = 0; r < rows; ++r) {
     const Row row(c.input(0), r * classes, classes);
     std::vector<double> y(static_cast<std::size_t>(classes));  // the result may have the operand's memory
@@ -55,7 +55,7 @@ void softmax(KernelContext& c) {
 // backprop = sum(labels) * p - labels, as (sum(labels) - label) * p - label * (1 - p).
 void cross_entropy(KernelContext& c) {
   const Tensor &labels = c.input(0), &logits = c.input(1);
-  const auto [rows, classes] = row_extents(logits.shape());
+  const auto [rows, classes, inner] = axis_extents(logits.shape(), -1);
   for (std::int64_t r = 0; r < rows; ++r) {
     const Row row(logits, r * classes, classes);
     double loss = 0, label_sum = 0;
@@ -74,13 +74,9 @@ void cross_entropy(KernelContext& c) {
 
 void sparse_cross_entropy(KernelContext& c) {
   const Tensor& logits = c.input(1);
-  const auto [rows, classes] = row_extents(logits.shape());
+  const auto [rows, classes, inner] = axis_extents(logits.shape(), -1);
   for (std::int64_t r = 0; r < rows; ++r) {
-    const auto label = static_cast<std::int64_t>(c.input(0).at(r));
-    if (label < 0 || label >= classes) {
-      c.fail(Code::kOutOfRange, "row " + std::to_string(r) + " has label " + std::to_string(label) +
-                                    ", but there are " + std::to_string(classes) + " classes");
-    }
+    const std::int64_t label = common::checked_label(c, c.input(0), r, classes);
     const Row row(logits, r * classes, classes);
     c.output(0).set(r, 0.0 - row.log_probability(label));  // +0 where the label is certain
     for (std::int64_t k = 0; k < classes; ++k) {

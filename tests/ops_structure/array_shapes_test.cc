@@ -3,7 +3,7 @@
 
 #include "gradus/ops/concat.h"
 #include "gradus/ops/fill.h"
-#include "gradus/ops/indexing.h"
+#include "gradus/ops/gather.h"
 #include "gradus/ops/pad.h"
 #include "gradus/ops/reshape.h"
 #include "gradus/ops/shape_ops.h"

@@ -3,7 +3,7 @@
 
 #include "gradus/ops/argmax.h"
 #include "gradus/ops/concat.h"
-#include "gradus/ops/indexing.h"
+#include "gradus/ops/gather.h"
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/source_ops.h"

@@ -6,17 +6,6 @@
 namespace gradus::reference {
 namespace {
 
-void shape_kernel(KernelContext& c) {
-  const Shape& x = c.input(0).shape();
-  for (int i = 0; i < x.rank(); ++i) c.output(0).set(i, static_cast<double>(x[i]));
-}
-void size_kernel(KernelContext& c) { c.output(0).set(0, static_cast<double>(c.input(0).num_elements())); }
-void rank_kernel(KernelContext& c) { c.output(0).set(0, c.input(0).shape().rank()); }
-
-void view_kernel(KernelContext& c) {
-  if (c.output(0).bytes() > 0) std::memmove(c.output(0).raw(), c.input(0).raw(), c.output(0).bytes());
-}
-
 template <int value>
 void like_kernel(KernelContext& c) {
   c.output(0).fill(value);
@@ -56,11 +45,7 @@ void range_kernel(KernelContext& c) {
 
 }  // namespace
 
-void register_shape_kernels(KernelRegistry& kernels) {
-  kernels.add("Shape", kDevice, kAllDTypes, shape_kernel);
-  kernels.add("Size", kDevice, kAllDTypes, size_kernel);
-  kernels.add("Rank", kDevice, kAllDTypes, rank_kernel);
-  for (const char* view : {"Reshape", "ExpandDims", "Squeeze"}) kernels.add(view, kDevice, kAllDTypes, view_kernel);
+void register_fill_kernels(KernelRegistry& kernels) {
   kernels.add("ZerosLike", kDevice, kAllDTypes, like_kernel<0>);
   kernels.add("OnesLike", kDevice, kAllDTypes, like_kernel<1>);
   kernels.add("Fill", kDevice, kAllDTypes, fill_kernel);

@@ -1,5 +1,5 @@
 // Ops that look elements up by index: gather, its gradient op, and one_hot. Semantics follow TensorFlow; page:
-// docs/ops/indexing.md.
+// docs/ops/gather.md.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "gradus/ops/indexing.h"
+#include "gradus/ops/gather.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
-#include "gradus/ops/indexing.h"
+#include "gradus/ops/gather.h"
 
 #include "cases/all_cases.h"
 
 namespace gradus::cases {
 
-void add_indexing_cases(std::vector<OpCase>& cases) {
+void add_gather_cases(std::vector<OpCase>& cases) {
   const auto add = [&](const char* op, const char* name, std::vector<Operand> operands, Attrs attrs) {
     cases.push_back({.op = op,
                      .name = name,

@@ -1,4 +1,4 @@
-#include "gradus/ops/indexing.h"
+#include "gradus/ops/gather.h"
 
 #include <fmt/format.h>
 
@@ -86,7 +86,7 @@ Output one_hot(const Output& indices, std::int64_t depth, DType dtype, At at) {
   return one_hot(indices, OneHotAttrs{.depth = depth, .dtype = dtype}, at);
 }
 
-void register_indexing_ops(OpRegistry& registry) {
+void register_gather_ops(OpRegistry& registry) {
   registry.add(def("Gather", {"params", "indices"}, {"y"}, gather_shape,
                    "The slices of params at the indices along one dimension.")
                    .attrs(GatherAttrs{})

@@ -1,6 +1,6 @@
 // Gradients of the lookups: gather and its adjoint, which are each other's.
 #include "gradus/autodiff/register_all.h"
-#include "gradus/ops/indexing.h"
+#include "gradus/ops/gather.h"
 #include "gradus/ops/shape_ops.h"
 
 namespace gradus {
@@ -16,7 +16,7 @@ void gather_grad_gradient(GradientContext& c) {
 
 }  // namespace
 
-void register_indexing_gradients(GradientRegistry& registry) {
+void register_gather_gradients(GradientRegistry& registry) {
   registry.add("Gather", gather_gradient);
   registry.add("GatherGrad", gather_grad_gradient);
   registry.add_none("OneHot", "its operand is an index");

@@ -1,5 +1,5 @@
-#include <cstring>
-
+// Tensors of one value, broadcasting and ranges: copies by loop nests (strided_copy.h). Ranges are computed element by element, so that
+// none depends on the one before.
 #include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
@@ -7,22 +7,6 @@
 
 namespace gradus::cpu {
 namespace {
-
-void shape_kernel(KernelContext& c) {
-  const Shape& x = c.input(0).shape();
-  for (int i = 0; i < x.rank(); ++i) c.output(0).data<std::int32_t>()[i] = static_cast<std::int32_t>(x[i]);
-}
-void size_kernel(KernelContext& c) {
-  *c.output(0).data<std::int32_t>() = static_cast<std::int32_t>(c.input(0).num_elements());
-}
-void rank_kernel(KernelContext& c) { *c.output(0).data<std::int32_t>() = c.input(0).shape().rank(); }
-
-// Runs only where the view cannot share its operand's memory.
-void view_kernel(KernelContext& c) {
-  StridedCopy copy;
-  copy.loop(c.output(0).num_elements(), 1, 1);
-  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
-}
 
 void zeros_like(KernelContext& c) { zero_bytes(c, c.output(0).raw(), c.output(0).bytes()); }
 
@@ -38,17 +22,12 @@ void fill_kernel(KernelContext& c) {
 }
 
 void broadcast_to(KernelContext& c) {
-  const Shape& x = c.input(0).shape();
   const Shape& y = c.output(0).shape();
-  const auto to = row_major_strides(y);
-  const auto from = row_major_strides(x);
-  const int missing = y.rank() - x.rank();
-  StridedCopy copy;
-  for (int d = 0; d < y.rank(); ++d) {
-    const bool repeated = d < missing || x[d - missing] == 1;
-    copy.loop(y[d], to[static_cast<std::size_t>(d)], repeated ? 0 : from[static_cast<std::size_t>(d - missing)]);
-  }
-  copy.run(c, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
+  const auto to = row_major_strides(y), from = broadcast_strides(c.input(0).shape(), y);
+  LoopNest nest;
+  for (int d = 0; d < y.rank(); ++d)
+    nest.add(y[d], {to[static_cast<std::size_t>(d)], from[static_cast<std::size_t>(d)]});
+  strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 
 template <class T>
@@ -65,11 +44,7 @@ void range_kernel(KernelContext& c) {
 
 }  // namespace
 
-void register_shape_kernels(KernelRegistry& kernels) {
-  kernels.add("Shape", kDevice, kAllDTypes, shape_kernel);
-  kernels.add("Size", kDevice, kAllDTypes, size_kernel);
-  kernels.add("Rank", kDevice, kAllDTypes, rank_kernel);
-  for (const char* view : {"Reshape", "ExpandDims", "Squeeze"}) kernels.add(view, kDevice, kAllDTypes, view_kernel);
+void register_fill_kernels(KernelRegistry& kernels) {
   kernels.add("ZerosLike", kDevice, kAllDTypes, zeros_like);
   kernels.add("OnesLike", kDevice, kAllDTypes, ones_like);
   kernels.add("Fill", kDevice, kAllDTypes, fill_kernel);

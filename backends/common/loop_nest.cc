@@ -1,0 +1,57 @@
+#include "gradus/backends/common/loop_nest.h"
+
+namespace gradus::common {
+
+void LoopNest::add(std::int64_t count, const Offsets& strides) {
+  if (count == 1) return;
+  if (size_ > 0) {
+    Loop& last = loops_[static_cast<std::size_t>(size_ - 1)];
+    bool even = true;
+    for (std::size_t k = 0; k < strides.size(); ++k) even = even && last.strides[k] == count * strides[k];
+    if (even) {
+      last = {last.count * count, strides};
+      return;
+    }
+  }
+  loops_[static_cast<std::size_t>(size_++)] = {count, strides};
+}
+
+std::int64_t LoopNest::iterations() const {
+  std::int64_t product = 1;
+  for (int i = 0; i < size_; ++i) product *= (*this)[i].count;
+  return product;
+}
+
+LoopNest::Offsets LoopNest::offsets(std::int64_t i) const {
+  Offsets result{};
+  for (int loop = size_ - 1; loop >= 0; --loop) {
+    const auto& [count, strides] = (*this)[loop];
+    const std::int64_t index = loop > 0 ? i % count : i;
+    for (std::size_t k = 0; k < result.size(); ++k) result[k] += index * strides[k];
+    i /= count;
+  }
+  return result;
+}
+
+std::array<std::int64_t, Shape::kMaxRank> row_major_strides(const Shape& shape) {
+  std::array<std::int64_t, Shape::kMaxRank> strides{};
+  std::int64_t stride = 1;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    strides[static_cast<std::size_t>(d)] = stride;
+    stride *= shape[d];
+  }
+  return strides;
+}
+
+std::array<std::int64_t, Shape::kMaxRank> broadcast_strides(const Shape& from, const Shape& to) {
+  std::array<std::int64_t, Shape::kMaxRank> strides{};
+  std::int64_t stride = 1;
+  const int missing = to.rank() - from.rank();
+  for (int d = from.rank() - 1; d >= 0; --d) {
+    if (from[d] != 1) strides[static_cast<std::size_t>(d + missing)] = stride;
+    stride *= from[d];
+  }
+  return strides;
+}
+
+}  // namespace gradus::common
