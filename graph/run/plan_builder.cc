@@ -29,8 +29,10 @@ class PlanBuilder {
     finish_signature();
     const std::vector<int> wanted = wanted_steps();
     mark_needed_steps(*plan_, wanted);
-    if (r_.options.optimize && !r_.options.check_numerics)
-      fuse_steps(*plan_, wanted);  // check_numerics looks at every node
+    if (r_.options.optimize && !r_.options.check_numerics) {  // check_numerics looks at every node
+      fuse_chains(*plan_, wanted);
+      batch_updates(*plan_);
+    }
     order_steps(*plan_);
     assign_memory(*plan_, r_.options);
     prepare_kernels(*plan_, r_.options);
@@ -113,7 +115,7 @@ class PlanBuilder {
     if (steps.empty()) return;
     int last = steps[0];
     if (steps.size() > 1) {
-      PlanStep join{.node = &node,
+      PlanStep join{.nodes = {&node},
                     .device = &r_.devices.get(DeviceName::parse(r_.options.device)),
                     .reason = "joins what it waits for"};
       join.after = steps;
@@ -187,7 +189,7 @@ class PlanBuilder {
     if (fold_value(node, inputs)) return;
     const Placement placement = place(node, r_.options, r_.devices, changed_device(*plan_, node, inputs));
     add_ready_steps(inputs, after);
-    PlanStep step{.node = &node, .device = placement.device, .reason = placement.reason, .kernel = placement.kernel};
+    PlanStep step{.nodes = {&node}, .device = placement.device, .reason = placement.reason, .kernel = placement.kernel};
     step.inputs = on_device(node.def(), inputs, placement.device);
     step.after = std::move(after);
     if (share(node, step.inputs, placement.device)) return;
@@ -362,7 +364,7 @@ class PlanBuilder {
     const PlanStep& step = plan_->step(index);
     for (int i = 0; i < node.num_outputs(); ++i) value_of(node, i) = step.outputs[static_cast<std::size_t>(i)];
     step_of(node) = index;
-    add_note(node, step.outputs[0], "shared: same as '" + step.node->name() + "'");
+    add_note(node, step.outputs[0], "shared: same as '" + step.node().name() + "'");
     return true;
   }
 
