@@ -44,18 +44,35 @@ std::span<const std::int64_t> KernelContext::host_values(int i) const {
 
 void KernelContext::fail(Code code, const std::string& message) const { throw Error(code, *where_ + " " + message); }
 
+void KernelContext::fail(int node, Code code, const std::string& message) const {
+  throw Error(code, where(node) + " " + message);
+}
+
+const std::string& KernelContext::where(int node) const {
+  const std::string& place = node_at(node).where;
+  return place.empty() ? *where_ : place;
+}
+
+std::string KernelContext::located(std::string_view text) const {
+  const bool is_located =
+      text.starts_with(*where_) || std::any_of(nodes_.begin(), nodes_.end(), [&](const KernelNode& n) {
+        return !n.where.empty() && text.starts_with(n.where);
+      });
+  return is_located ? std::string(text) : *where_ + " " + std::string(text);
+}
+
 void KernelContext::fail_index(int i, std::size_t count, const char* what) const {
   throw invalid_argument(fmt::format("{} the kernel asks for {} {}; there {} {}, counted from 0",
                                      where_ == nullptr ? std::string() : *where_, what, i, count == 1 ? "is" : "are",
                                      count));
 }
 
-const KernelDef& KernelRegistry::add(KernelDef def, SourceLocation location) {
-  const Caller caller{"kernel_registry().add",
-                      def.op.empty() ? std::string_view("(no name)") : std::string_view(def.op), location};
+const KernelDef& KernelRegistry::add_to(Kernels& kernels, KernelDef def, const char* function,
+                                        SourceLocation location) {
+  const Caller caller{function, def.op.empty() ? std::string_view("(no name)") : std::string_view(def.op), location};
   if (def.op.empty() || def.device_type.empty()) caller.fail("a kernel needs the names of an op and of a device type");
   if (def.compute == nullptr) caller.fail("a kernel needs a function, void(KernelContext&), that writes the outputs");
-  for (const auto& k : kernels_) {
+  for (const auto& k : kernels) {
     if (k->op != def.op || k->device_type != def.device_type) continue;
     for (int d = 0; d < kDTypeCount; ++d) {
       const DType dtype = static_cast<DType>(d);
@@ -65,19 +82,54 @@ const KernelDef& KernelRegistry::add(KernelDef def, SourceLocation location) {
       }
     }
   }
-  kernels_.push_back(std::make_unique<KernelDef>(std::move(def)));
-  return *kernels_.back();
+  kernels.push_back(std::make_unique<KernelDef>(std::move(def)));
+  return *kernels.back();
+}
+
+const KernelDef& KernelRegistry::add(KernelDef def, SourceLocation location) {
+  return add_to(kernels_, std::move(def), "kernel_registry().add", location);
+}
+
+const KernelDef& KernelRegistry::add_fused(std::vector<FusedOp> chain, std::string device_type, DTypeSet dtypes,
+                                           KernelFn compute, KernelFn prepare, SourceLocation location) {
+  KernelDef def{
+      .op = "", .device_type = std::move(device_type), .dtypes = dtypes, .compute = compute, .prepare = prepare};
+  for (const FusedOp& fused : chain) def.op += (def.op.empty() ? "" : "+") + fused.op;
+  if (chain.size() < 2) Caller{"kernel_registry().add_fused", def.op, location}.fail("a chain has two ops at least");
+  def.chain = std::move(chain);
+  return add_to(fused_, std::move(def), "kernel_registry().add_fused", location);
+}
+
+const KernelDef& KernelRegistry::add_batched(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute,
+                                             KernelFn prepare, SourceLocation location) {
+  return add_to(batched_,
+                {.op = std::move(op),
+                 .device_type = std::move(device_type),
+                 .dtypes = dtypes,
+                 .compute = compute,
+                 .prepare = prepare},
+                "kernel_registry().add_batched", location);
 }
 
 void KernelRegistry::add_cpu_only(const std::string& op, const std::string& device_type, const std::string& reason) {
   cpu_only_.push_back({op, device_type, reason});
 }
 
-const KernelDef* KernelRegistry::find(const std::string& op, const std::string& device_type, DType dtype) const {
-  for (const auto& k : kernels_) {
+const KernelDef* KernelRegistry::find_in(const Kernels& kernels, const std::string& op, const std::string& device_type,
+                                         DType dtype) {
+  for (const auto& k : kernels) {
     if (k->op == op && k->device_type == device_type && k->dtypes.contains(dtype)) return k.get();
   }
   return nullptr;
+}
+
+const KernelDef* KernelRegistry::find(const std::string& op, const std::string& device_type, DType dtype) const {
+  return find_in(kernels_, op, device_type, dtype);
+}
+
+const KernelDef* KernelRegistry::find_batched(const std::string& op, const std::string& device_type,
+                                              DType dtype) const {
+  return find_in(batched_, op, device_type, dtype);
 }
 
 const std::string* KernelRegistry::cpu_only_reason(const std::string& op, const std::string& device_type) const {

@@ -7,12 +7,17 @@
 //   - prepare() runs once per plan (choose an algorithm, ask for scratch); compute() runs once per step and allocates nothing. Where
 //     host operands are only known while the plan runs, prepare() is called again, with them, before every compute().
 //   - Results do not depend on the number of threads: split work by shape (see ThreadPool), add partial sums in a fixed order.
+//
+// A kernel computes one node, or several in one pass (KernelRegistry::add_fused, add_batched). Node by node, it then finds the
+// attributes by attrs<T>(node), the operands by operand(node, i) and the results by result(node, i); what one node passes on to the
+// next has no memory. The bits are those of one node after the other.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,7 +32,20 @@ namespace gradus {
 class PhiloxStream;
 struct KernelDef;
 
-// What a kernel sees of its node, both when prepared and when run.
+// In KernelNode: no input or output of the kernel, but a value that one node passes on to the next.
+inline constexpr int kPassedOn = -1;
+
+// One of the nodes that a kernel computes.
+struct KernelNode {
+  const Attrs* attrs = nullptr;
+  // Which of the kernel's inputs each operand is, and which of its outputs each result, or kPassedOn. Both are empty where the kernel
+  // computes this node alone: operand i is input i, and result i is output i.
+  std::vector<int> operands = {};
+  std::vector<int> results = {};
+  std::string where = {};  // "[Conv2D 'block1/conv' at train.cc:31]"; empty where the kernel computes this node alone
+};
+
+// What a kernel sees of its node, or of its nodes, both when prepared and when run.
 class KernelContext {
  public:
   int num_inputs() const { return static_cast<int>(inputs_.size()); }
@@ -39,10 +57,20 @@ class KernelContext {
   // The variable's memory behind input 0 of ops that are declared to mutate it (assign, optimiser updates).
   Tensor& mutable_input(int i) { return const_cast<Tensor&>(input(i)); }
 
+  // The attributes of the kernel's only node, or of one of several, counted from 0. Throws as input() does.
   template <class T>
-  const T& attrs() const {
-    return attrs_->get<T>();
+  const T& attrs(int node = 0) const {
+    return node_at(node).attrs->get<T>();
   }
+
+  // Kernels of several nodes: how many there are, first to last.
+  int num_nodes() const { return static_cast<int>(nodes_.size()); }
+  // Whether operand i of a node is the first result of the node before it, which has no memory.
+  bool is_passed_on(int node, int i) const { return index_of_operand(node, i) == kPassedOn; }
+  // Operand i, or result i, of a node. Throw InvalidArgument for one that the node does not have or that is passed on.
+  const Tensor& operand(int node, int i) const { return input(index_of_operand(node, i)); }
+  Tensor& mutable_operand(int node, int i) { return mutable_input(index_of_operand(node, i)); }
+  Tensor& result(int node, int i) { return output(index_of_result(node, i)); }
 
   // prepare() only: whether the values of host operands are known, and those of operand i, an int32 or int64 tensor, in row-major
   // order. Throws InvalidArgument for an operand that is none.
@@ -59,7 +87,8 @@ class KernelContext {
                            FunctionRef<void(std::int64_t, std::int64_t, int)> body);
   int num_workers() const;
 
-  // prepare() only: asks for `bytes` of scratch memory, shared by all steps of the plan, contents undefined at each compute().
+  // prepare() only: asks for `bytes` of scratch memory, which is the kernel's own from the beginning of each compute() to its end,
+  // with undefined contents. Where prepare() is called again in a run, it may not ask for more than the first time.
   void request_scratch(std::size_t bytes) { scratch_bytes_ = bytes; }
   // compute() only: the scratch memory, 64-byte aligned.
   template <class T>
@@ -91,15 +120,20 @@ class KernelContext {
   // The number of the run, in the device's memory, so that the same launches may be repeated for another run.
   const std::uint64_t* run_number() const { return run_number_; }
 
-  // "[Conv2D 'block1/conv' at train.cc:31]", for errors found while running.
+  // "[Conv2D 'block1/conv' at train.cc:31]", for errors found while running. Of several nodes it names all, of many the first.
   const std::string& where() const { return *where_; }
-  // InvalidArgument / OutOfRange with where() in front.
+  // Of one of several nodes.
+  const std::string& where(int node) const;
+  // InvalidArgument / OutOfRange with where() in front; where one node of several is to blame, with its place.
   [[noreturn]] void fail(Code code, const std::string& message) const;
+  [[noreturn]] void fail(int node, Code code, const std::string& message) const;
+  // The error's text, with where() in front unless it begins with the place of one of the nodes.
+  std::string located(std::string_view text) const;
 
   // Filled by the plan (and by tests that call kernels directly).
   std::vector<const Tensor*> inputs_;
   std::vector<Tensor> outputs_;
-  const Attrs* attrs_ = nullptr;
+  std::vector<KernelNode> nodes_;
   const KernelDef* kernel_ = nullptr;
   Device* device_ = nullptr;
   const std::string* where_ = nullptr;
@@ -116,20 +150,36 @@ class KernelContext {
     return static_cast<std::size_t>(i);
   }
   [[noreturn]] void fail_index(int i, std::size_t count, const char* what) const;
+  const KernelNode& node_at(int i) const { return nodes_[checked(i, nodes_.size(), "node")]; }
+  int index_of_operand(int node, int i) const { return index_in(node_at(node).operands, i, "operand"); }
+  int index_of_result(int node, int i) const { return index_in(node_at(node).results, i, "result"); }
+  int index_in(const std::vector<int>& indices, int i, const char* what) const {
+    return indices.empty() ? i : indices[checked(i, indices.size(), what)];
+  }
   std::string choice_;
 };
 
 using KernelFn = void (*)(KernelContext&);
 
-struct KernelDef {
-  // "Conv2D"; or "BiasAdd+Relu": a kernel for a chain of nodes in one pass. It has the first node's operands and attributes, the last
-  // one's result, and exactly the bits of one node after the other; it may write over what the first node may write over.
+// By which operand an op of a chain takes the value that the op before passes on.
+enum JointOperand { kFirstOperand, kAnyOperand };
+
+// One op of a chain that a kernel computes in one pass.
+struct FusedOp {
+  FusedOp(const char* name, JointOperand operand = kFirstOperand)  // NOLINT: so that {"BiasAdd", "Relu"} is a chain
+      : op(name), joint(operand) {}
   std::string op;
+  JointOperand joint;
+};
+
+struct KernelDef {
+  std::string op;           // "Conv2D"; of a chain "BiasAdd+Relu"
   std::string device_type;  // "cpu"
   DTypeSet dtypes;          // of the operand that OpDef::kernel_dtype names; for a chain, of what is passed on
   KernelFn compute = nullptr;
-  KernelFn prepare = nullptr;    // optional
-  std::string description = "";  // optional; shown by explain, e.g. "im2col + GEMM"
+  KernelFn prepare = nullptr;       // optional
+  std::string description = "";     // optional; shown by explain, e.g. "im2col + GEMM"
+  std::vector<FusedOp> chain = {};  // only of add_fused
 };
 
 class KernelRegistry {
@@ -141,11 +191,27 @@ class KernelRegistry {
            SourceLocation location = SourceLocation::current()) {
     add(KernelDef{std::move(op), std::move(device_type), dtypes, compute, prepare, ""}, location);
   }
+  // A kernel for a chain of nodes, each the only one to use the first result of the one before:
+  //   kernels.add_fused({"Conv2D", "BiasAdd", "Relu"}, "cuda", kFloating, conv_bias_relu, prepare_conv_bias_relu);
+  //   kernels.add_fused({"FusedBatchNorm", {"Add", kAnyOperand}, "Relu"}, ...);
+  // Inputs are the operands of the first node, then of each further node those that come from elsewhere; outputs are the results of the
+  // last node, then of each one before those that are not passed on. The kernel may write over what the first node may write over
+  // (OpDef::inplace_inputs). The engine fuses where the values have `dtypes`, and of overlapping chains the longest. Throws
+  // InvalidArgument for a chain of fewer than two ops, and as add() does.
+  const KernelDef& add_fused(std::vector<FusedOp> chain, std::string device_type, DTypeSet dtypes, KernelFn compute,
+                             KernelFn prepare = nullptr, SourceLocation location = SourceLocation::current());
+  // A kernel for any number of nodes of one op that overwrite variables (ApplyMomentum), each its own, with equal attributes, which do
+  // not depend on each other. Inputs are the variables of all nodes, then their other operands; outputs are the nodes' results.
+  const KernelDef& add_batched(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute,
+                               KernelFn prepare = nullptr, SourceLocation location = SourceLocation::current());
   // Says why an op never gets a kernel on a device type; the session then places it on the CPU and shows the reason.
   void add_cpu_only(const std::string& op, const std::string& device_type, const std::string& reason);
 
   // nullptr when there is none.
   const KernelDef* find(const std::string& op, const std::string& device_type, DType dtype) const;
+  const KernelDef* find_batched(const std::string& op, const std::string& device_type, DType dtype) const;
+  // Of chains, on all device types.
+  const std::vector<std::unique_ptr<KernelDef>>& fused() const { return fused_; }
   const std::string* cpu_only_reason(const std::string& op, const std::string& device_type) const;
   std::vector<const KernelDef*> for_op(const std::string& op) const;
   std::vector<const KernelDef*> of_device(const std::string& device_type) const;
@@ -158,7 +224,12 @@ class KernelRegistry {
   struct CpuOnly {
     std::string op, device_type, reason;
   };
-  std::vector<std::unique_ptr<KernelDef>> kernels_;
+  using Kernels = std::vector<std::unique_ptr<KernelDef>>;
+  static const KernelDef& add_to(Kernels& kernels, KernelDef def, const char* function, SourceLocation location);
+  static const KernelDef* find_in(const Kernels& kernels, const std::string& op, const std::string& device_type,
+                                  DType dtype);
+
+  Kernels kernels_, fused_, batched_;  // of one node, of a chain, of any number of nodes
   std::vector<CpuOnly> cpu_only_;
 };
 

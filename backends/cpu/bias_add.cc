@@ -92,8 +92,8 @@ void register_bias_add_kernels(KernelRegistry& kernels) {
   for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
     kernels.add("BiasAdd", kDevice, dtype, bias_add<T, void>);
-    kernels.add("BiasAdd+Relu", kDevice, dtype, bias_add<T, ReluOf>);
-    kernels.add("BiasAdd+Relu6", kDevice, dtype, bias_add<T, Relu6Of>);
+    kernels.add_fused({"BiasAdd", "Relu"}, kDevice, dtype, bias_add<T, ReluOf>);
+    kernels.add_fused({"BiasAdd", "Relu6"}, kDevice, dtype, bias_add<T, Relu6Of>);
     kernels.add("BiasAddGrad", kDevice, dtype, bias_add_grad<T>, prepare_bias_add_grad);
   });
 }

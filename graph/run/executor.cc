@@ -95,7 +95,7 @@ void Executor::bind(Plan& plan) {
 
 const std::uint64_t* Executor::run_number_of(const PlanStep& step) {
   if (step.device->uses_host_memory()) return &run_number_;
-  if (step.is_copy || step.node->def().effect != Effect::kRandom) return nullptr;
+  if (step.is_copy || step.node().def().effect != Effect::kRandom) return nullptr;
   Buffer& number = run_numbers_[step.device];
   if (number == nullptr) number = step.device->allocate(sizeof(std::uint64_t));
   return static_cast<const std::uint64_t*>(number.get());
@@ -170,8 +170,8 @@ void Executor::run_step(Plan& plan, PlanStep& step) {
     step.total_ms += took.count() / 1000.0;
     ++step.runs;
     if (trace_.size() < kMaxTraceEvents) {
-      trace_.push_back({step.node->name(), step.is_copy ? "Copy" : step.node->op(), step.device->name().to_string(),
-                        from.count(), took.count()});
+      trace_.push_back(
+          {step.node().name(), op_text(step), step.device->name().to_string(), from.count(), took.count()});
     }
   }
   if (options_.observer) observe(plan, step);
@@ -185,7 +185,7 @@ void Executor::observe(const Plan& plan, const PlanStep& step) const {
     const Tensor& result = tensor_of(plan, id);
     results.push_back(device == nullptr ? result : on_host(*device, result));
   }
-  options_.observer({*step.node, results, step.is_copy});
+  options_.observer({step.node(), results, step.is_copy, step.nodes});
 }
 
 void Executor::copy_between_devices(const Plan& plan, PlanStep& step) {
@@ -220,7 +220,7 @@ void Executor::check_numerics(const PlanStep& step, const std::vector<Tensor>& b
                              : host != step.host_operands.end() ? *host->source
                                                                 : on_host(*step.device, *step.context.inputs_[k]);
         inputs +=
-            fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node->input(static_cast<int>(k)).name(),
+            fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node().input(static_cast<int>(k)).name(),
                         dtype_name(input.dtype()), input.shape().to_string(), range_text(input));
       }
       throw invalid_argument(fmt::format("{} made {} at element {} of its result {} {}{}", step.where,

@@ -12,6 +12,11 @@ int Plan::root(int value) const {
   return value;
 }
 
+std::string op_text(const PlanStep& step) {
+  if (step.is_copy) return "Copy";
+  return step.nodes.size() > 1 ? step.kernel->op : step.node().op();
+}
+
 bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
              const std::vector<Operation>& targets) {
   if (plan.feeds.size() != feeds.size() || plan.fetches != fetches || plan.targets != targets) return false;
@@ -35,13 +40,13 @@ int add_value(Plan& plan, PlanValue value) {
 
 int add_copy_step(Plan& plan, int value, Device* device, std::string reason, std::vector<int> after) {
   const PlanValue& from = plan.value(value);
-  PlanStep step{.node = from.source, .is_copy = true, .device = device, .reason = std::move(reason)};
+  PlanStep step{.nodes = {from.source}, .is_copy = true, .device = device, .reason = std::move(reason)};
   step.inputs = {value};
   step.after = std::move(after);
-  step.where = step.node->where();
+  step.where = step.node().where();
   PlanValue target{.dtype = from.dtype, .shape = from.shape, .device = device};
   target.producer = static_cast<int>(plan.steps.size());
-  target.source = step.node;
+  target.source = from.source;
   const int copy = add_value(plan, std::move(target));
   step.outputs = {copy};
   plan.steps.push_back(std::move(step));

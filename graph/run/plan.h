@@ -69,7 +69,9 @@ struct HostOperand {
 };
 
 struct PlanStep {
-  const Node* node = nullptr;  // of a copy between devices: the node whose value is copied
+  // What its kernel computes, first to last: one node, or several (plan_fuse.cc, plan_batch.cc). Of a copy the node whose value is
+  // copied.
+  std::vector<const Node*> nodes;
   bool is_copy = false;
   Device* device = nullptr;
   std::string reason;  // of the placement
@@ -81,15 +83,15 @@ struct PlanStep {
   std::vector<int> after = {};  // steps that must come first besides the producers of the inputs
   bool aliased = false;         // a view that shares its input's memory: nothing runs
   bool needed = false;
-  // The nodes before `node` that its kernel computes as well, first to last (plan_fuse.cc); the kernel gets the first one's
-  // attributes.
-  std::vector<const Node*> fused = {};
-  std::string where = {};
+  std::string where = {};  // the places of its nodes in the user's program
   std::vector<HostOperand> host_operands = {};
   bool prepare_in_each_run = false;  // since a host operand is computed or fed
-  KernelContext context = {};
-  double total_ms = 0.0;  // profiling
+  KernelContext context = {};        // its `nodes_` say how the operands of several nodes lie among the inputs
+  double total_ms = 0.0;             // profiling
   std::int64_t runs = 0;
+
+  const Node& first_node() const { return *nodes.front(); }
+  const Node& node() const { return *nodes.back(); }  // by which the step is named
 };
 
 struct PlanNote {  // what became of a node that has no step
@@ -127,12 +129,15 @@ struct Plan {
   const PlanValue& value(int i) const { return values[static_cast<std::size_t>(i)]; }
 };
 
-// The node that takes the step's inputs: `node` itself, or the first of those it was fused with.
-inline const Node& first_node(const PlanStep& step) { return step.fused.empty() ? *step.node : *step.fused.front(); }
 // True for steps that overwrite variables.
-inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node->def().effect == Effect::kMutates; }
+inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node().def().effect == Effect::kMutates; }
 // The number of the step's first inputs that it overwrites.
-inline int mutated_inputs(const PlanStep& step) { return is_mutator(step) ? step.node->def().mutable_inputs : 0; }
+inline int mutated_inputs(const PlanStep& step) {
+  return is_mutator(step) ? step.node().def().mutable_inputs * static_cast<int>(step.nodes.size()) : 0;
+}
+
+// "Copy", "Conv2D", "BiasAdd+Relu" (plan.cc).
+std::string op_text(const PlanStep& step);
 
 // True when the plan was compiled for this signature: it holds for these feeds.
 bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
@@ -174,12 +179,16 @@ std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
 // The phases of compile_plan that have files of their own.
 void check_signature(const CompileRequest& request);  // plan_signature.cc: what is asked for exists, in this graph
 void mark_needed_steps(Plan& plan, std::vector<int> roots);       // plan_order.cc: `roots` and what they need
-void fuse_steps(Plan& plan, const std::vector<int>& wanted);      // plan_fuse.cc: `wanted` must keep their results
+void fuse_chains(Plan& plan, const std::vector<int>& wanted);     // plan_fuse.cc: `wanted` must keep their results
+void batch_updates(Plan& plan);                                   // plan_batch.cc
 void order_steps(Plan& plan);                                     // plan_order.cc
 void assign_memory(Plan& plan, const SessionOptions& options);    // plan_memory.cc
 void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
 PlanReport report_plan(const Plan& plan, const SessionOptions& options);                // plan_report.cc
 std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);  // plan_explain.cc
+
+// Where errors say that a step of several nodes is (plan_fuse.cc): "[BiasAdd 'b' at a.cc:1] [Relu 'r' at a.cc:2]"; of many nodes the first, and how many more.
+std::string joint_places(const std::vector<const Node*>& nodes);
 
 // Gives the kernel the values of a host operand.
 void set_host_values(KernelContext& context, int operand, const Tensor& tensor);

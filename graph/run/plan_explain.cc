@@ -73,7 +73,7 @@ class Printer {
     for (const PlanReport::Step& step : report_.steps) {
       views += step.view;
       copies += step.copy;
-      fused += step.fused.size();
+      fused += step.nodes.size() - 1;
     }
     text_ += fmt::format("plan: {} steps, {} runs\n", report_.steps.size(), report_.runs);
     std::string counts;
@@ -200,8 +200,8 @@ class Printer {
       add("kernel: " + step.kernel);
       if (step.scratch_bytes > 0) rest += fmt::format(", scratch {} bytes", step.scratch_bytes);
     }
-    for (std::size_t k = 0; k < step.fused.size(); ++k)
-      rest += fmt::format("{} '{}'", k == 0 ? " | fused with:" : ",", step.fused[k]);
+    for (std::size_t k = 0; k + 1 < step.nodes.size(); ++k)
+      rest += fmt::format("{} '{}'", k == 0 ? " | fused with:" : ",", step.nodes[k].name);
     const bool has_result = !step.results.empty();
     table.add({std::to_string(i + 1), step.name, step.op, step.device, step.runs > 0 ? ms(step.mean_ms) : "",
                step.runs > 0 ? share(step.mean_ms) : "", has_result ? type_text(step.results[0]) : "",

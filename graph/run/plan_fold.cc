@@ -45,7 +45,7 @@ std::optional<std::vector<Tensor>> fold_by_kernel(const Node& node, const Placem
   }
   const std::string where = node.where();
   context.where_ = &where;
-  context.attrs_ = &node.attrs();
+  context.nodes_ = {{.attrs = &node.attrs()}};
   context.kernel_ = placement.kernel;
   context.device_ = &device;
   if (placement.kernel->prepare != nullptr) call_kernel(placement.kernel->prepare, context);

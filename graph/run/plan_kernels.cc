@@ -8,16 +8,16 @@
 namespace gradus {
 
 void call_kernel(KernelFn function, KernelContext& context) {
-  const std::string& where = context.where();
   try {
     function(context);
   } catch (const Error& error) {
-    if (std::string_view(error.what()).starts_with(where)) throw;
-    throw Error(error.code(), where + " " + error.what());
+    const std::string located = context.located(error.what());
+    if (located == error.what()) throw;
+    throw Error(error.code(), located);
   } catch (const std::bad_alloc&) {
-    throw Error(Code::kResourceExhausted, where + " ran out of memory");
+    throw Error(Code::kResourceExhausted, context.where() + " ran out of memory");
   } catch (const std::exception& error) {
-    throw internal_error(where + " its kernel threw: " + error.what());
+    throw internal_error(context.where() + " its kernel threw: " + error.what());
   }
 }
 
@@ -47,13 +47,14 @@ const Tensor* source_of(Plan& plan, int id) {
 // Splits the operands into those that the kernel reads and those that the host reads for it.
 void connect_inputs(Plan& plan, PlanStep& step) {
   KernelContext& c = step.context;
-  const OpDef& def = first_node(step).def();
+  const OpDef& def = step.first_node().def();
   const bool has_host_operands = !step.is_copy && !def.host_operands.empty();
   if (has_host_operands) step.host_operands.reserve(step.inputs.size());
   c.knows_host_values_ = true;
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
     const Tensor* source = source_of(plan, step.inputs[i]);
-    if (!has_host_operands || !def.is_host_operand(i)) {
+    // Of several nodes, the first has the first inputs, and only it may have host operands.
+    if (!has_host_operands || i >= step.first_node().inputs().size() || !def.is_host_operand(i)) {
       c.inputs_.push_back(source);
       continue;
     }
@@ -78,8 +79,8 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
     c.device_ = step.device;
     c.kernel_ = step.kernel;
     c.where_ = &step.where;
-    c.attrs_ = &first_node(step).attrs();
-    c.random_seed_ = node_seed(options.seed, step.node->name());
+    if (c.nodes_.empty()) c.nodes_.emplace_back().attrs = &step.node().attrs();
+    c.random_seed_ = node_seed(options.seed, step.node().name());
     for (int output : step.outputs) {
       c.outputs_.emplace_back(kNothing, 0, plan.value(output).dtype, plan.value(output).shape);
     }

@@ -25,7 +25,7 @@ std::unordered_map<int, std::vector<int>> change_positions(const Plan& plan) {
   return changes;
 }
 
-bool is_view(const PlanStep& step) { return !step.is_copy && step.node->def().kind == OpKind::kView; }
+bool is_view(const PlanStep& step) { return !step.is_copy && step.node().def().kind == OpKind::kView; }
 
 // Per value: the position up to which it must keep its bits, if every view of it shares its memory.
 std::vector<int> last_reads(const Plan& plan) {
@@ -92,9 +92,14 @@ void share_in_place(Plan& plan) {
     if (step.is_copy || step.aliased || step.outputs.empty()) continue;
     PlanValue& output = plan.value(step.outputs[0]);
     if (output.alias_of >= 0) continue;
-    for (const int i : first_node(step).def().inplace_inputs) {
+    // A step of several nodes reads its other inputs while it writes, in an order of its own.
+    const auto reads = [&](int root_id) {
+      return std::count_if(step.inputs.begin(), step.inputs.end(), [&](int id) { return plan.root(id) == root_id; });
+    };
+    for (const int i : step.first_node().def().inplace_inputs) {
       if (i >= static_cast<int>(step.inputs.size())) continue;
       const int root_id = plan.root(step.inputs[static_cast<std::size_t>(i)]);
+      if (step.nodes.size() > 1 && reads(root_id) > 1) continue;
       PlanValue& root = plan.value(root_id);
       if (root.storage != Storage::kArena || root.last_use != position || root.bytes != output.bytes) continue;
       if (root.device != output.device || dtype_size(root.dtype) != dtype_size(output.dtype)) continue;

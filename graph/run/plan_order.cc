@@ -99,7 +99,7 @@ class Scheduler {
           ++found->second.unread;
         } else if (plan_.step(s).versions.size() > 1) {
           // v += v, element by element, may read what it overwrites; an update of several variables has no such promise.
-          const int copy = copy_of(found->first, "kept for '" + plan_.step(s).node->name() + "', which overwrites it");
+          const int copy = copy_of(found->first, "kept for '" + plan_.step(s).node().name() + "', which overwrites it");
           plan_.step(s).inputs[i] = copy;
           grow();
         }
@@ -157,7 +157,7 @@ class Scheduler {
     for (const int id : overwrites_.at(s)) {
       Version& version = versions_.at(id);
       if (version.unread == 0) continue;
-      const int copy = copy_of(id, "kept for later readers, before '" + plan_.step(s).node->name() + "' changes it");
+      const int copy = copy_of(id, "kept for later readers, before '" + plan_.step(s).node().name() + "' changes it");
       plan_.order.push_back(static_cast<int>(plan_.steps.size()) - 1);
       for (const int reader : version.readers) {
         if (done_[at(reader)]) continue;

@@ -33,20 +33,25 @@ PlanReport::Value result_of(const Plan& plan, int id) {
   return result;
 }
 
-// The operands of the first node, and of a copy the node whose value it copies.
+// The operands, and of a copy the node whose value it copies.
 std::vector<std::string> inputs_of(const PlanStep& step) {
   std::vector<std::string> names;
-  if (step.is_copy) return {step.node->name()};
-  for (const Output& input : first_node(step).inputs()) names.push_back(input.name());
+  if (step.is_copy) return {step.node().name()};
+  for (std::size_t k = 0; k < step.nodes.size(); ++k) {
+    const std::vector<int>& operands = step.context.nodes_[k].operands;
+    for (std::size_t i = 0; i < step.nodes[k]->inputs().size(); ++i) {
+      if (operands.empty() || operands[i] != kPassedOn) names.push_back(step.nodes[k]->inputs()[i].name());
+    }
+  }
   return names;
 }
 
 PlanReport::Step report_step(const Plan& plan, const PlanStep& step, const std::vector<NodeRole>& roles) {
   PlanReport::Step result;
-  result.name = step.node->name();
-  result.op = step.is_copy ? "Copy" : step.node->op();
-  result.scope = scope_of(base_forward_node(first_node(step)).name());
-  result.role = roles[static_cast<std::size_t>(step.node->id())];
+  result.name = step.node().name();
+  result.op = op_text(step);
+  result.scope = scope_of(base_forward_node(step.first_node()).name());
+  result.role = roles[static_cast<std::size_t>(step.node().id())];
   result.device = step.device->name().to_string();
   result.reason = step.reason;
   if (!step.aliased && step.kernel != nullptr)
@@ -54,11 +59,11 @@ PlanReport::Step report_step(const Plan& plan, const PlanStep& step, const std::
                     : !step.kernel->description.empty() ? step.kernel->description
                                                         : step.kernel->op;
   result.scratch_bytes = step.aliased ? 0 : step.context.scratch_bytes_;
-  result.file = step.node->file();
-  result.line = step.node->line();
+  result.file = step.node().file();
+  result.line = step.node().line();
   result.inputs = inputs_of(step);
   for (const int id : step.outputs) result.results.push_back(result_of(plan, id));
-  for (const Node* node : step.fused) result.fused.push_back(node->name());
+  for (const Node* node : step.nodes) result.nodes.push_back({node->name(), node->op(), node->file(), node->line()});
   result.view = step.aliased;
   result.copy = step.is_copy;
   result.runs = step.runs;
@@ -124,7 +129,7 @@ PlanReport report_plan(const Plan& plan, const SessionOptions& options) {
   report.runs = plan.runs;
   add_sources(plan, report);
   if (!plan.order.empty()) {
-    const Graph& graph = plan.step(plan.order[0]).node->graph();
+    const Graph& graph = plan.step(plan.order[0]).node().graph();
     const std::shared_lock lock(graph.mutex());  // it may grow meanwhile
     const std::vector<NodeRole> roles = node_roles(graph);
     for (const int s : plan.order) report.steps.push_back(report_step(plan, plan.step(s), roles));

@@ -29,8 +29,13 @@ struct PlanReport {
     std::string device;  // of variables, and of constants that were copied there; "" for the host
     std::string reason;  // of the placement of variables
   };
+  // One of the nodes of a step.
+  struct Part {
+    std::string name, op, file;
+    int line = 0;
+  };
   struct Step {
-    std::string name, op;  // op "Copy" for copies
+    std::string name, op;  // op "Copy" for copies, "BiasAdd+Relu" for nodes that were fused
     std::string file;      // of the user's program, and the line
     int line = 0;
     std::string scope;  // of the forward node; of the first node, where several are fused
@@ -38,17 +43,17 @@ struct PlanReport {
     std::string device, reason;  // why there, or why a copy
     std::string kernel;          // what it chose, or its description; empty where nothing runs
     std::size_t scratch_bytes = 0;
-    std::vector<std::string> inputs;  // names of the operands, as Output::name() writes them
+    std::vector<std::string> inputs;  // names of the operands, node by node, as Output::name() writes them
     std::vector<Value> results;
-    std::vector<std::string> fused;  // names of the nodes before this one that its kernel computes as well
-    bool view = false;               // shares its operand's memory: nothing runs
-    bool copy = false;               // from another device, or of a variable that is overwritten
-    std::int64_t runs = 0;           // that were measured
+    std::vector<Part> nodes;  // all that its kernel computes, first to last; the step is named after the last one
+    bool view = false;        // shares its operand's memory: nothing runs
+    bool copy = false;        // from another device, or of a variable that is overwritten
+    std::int64_t runs = 0;    // that were measured
     double mean_ms = 0;
 
     std::size_t bytes() const;  // of all results
   };
-  // A node without a step: folded, shared, fused into another.
+  // A node without a step: folded, shared, fused into another or joined with it.
   struct Note {
     std::string name, op;
     Value value;

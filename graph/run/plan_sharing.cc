@@ -10,7 +10,7 @@ constexpr std::size_t kMaxComparedBytes = 4096;
 int PlanSharing::find(const Plan& plan, const Node& node, const std::vector<int>& inputs, Device* device) const {
   const auto [begin, end] = steps_.equal_range({&node.def(), node.attrs().hash(), inputs, device});
   for (auto it = begin; it != end; ++it) {
-    const Node& other = *plan.step(it->second).node;
+    const Node& other = plan.step(it->second).node();
     if (other.attrs() == node.attrs() && other.num_outputs() == node.num_outputs()) return it->second;
   }
   return -1;

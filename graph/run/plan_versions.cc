@@ -8,7 +8,7 @@ void VariableVersions::add_step() {
   const int index = static_cast<int>(plan_.steps.size()) - 1;
   const PlanStep& step = plan_.step(index);
   bool effect =
-      !step.is_copy && (step.node->def().effect == Effect::kMutates || step.node->def().effect == Effect::kExternal);
+      !step.is_copy && (step.node().def().effect == Effect::kMutates || step.node().def().effect == Effect::kExternal);
   int last = -1;
   for_each_predecessor(plan_, step, [&](int before) {
     effect = effect || has_effect(before);

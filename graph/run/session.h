@@ -21,9 +21,10 @@ namespace gradus {
 
 // What an observer sees of a step that has run.
 struct ObservedStep {
-  const Node& node;                    // the last one, where several were fused
-  const std::vector<Tensor>& results;  // in host memory, until the observer returns; clone() keeps one
-  bool is_copy;                        // of the node's value, from another device
+  const Node& node;                       // the last one, where several were fused
+  const std::vector<Tensor>& results;     // in host memory, until the observer returns; clone() keeps one
+  bool is_copy;                           // of the node's value, from another device
+  const std::vector<const Node*>& nodes;  // all that the step computes, first to last
 };
 
 struct SessionOptions {

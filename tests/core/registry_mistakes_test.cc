@@ -50,6 +50,49 @@ TEST(KernelRegistry, ASecondKernelNamesItsLine) {
   EXPECT_NE(registry.find("Swish", "cpu", DType::kInt32), nullptr);
 }
 
+TEST(KernelRegistry, ChainsAndBatchesAreKeptApart) {
+  KernelRegistry registry;
+  registry.add("Swish", "cpu", kFloating, no_work);
+  registry.add_batched("Swish", "cpu", kFloating, no_work);
+  const KernelDef& fused = registry.add_fused({"Swish", {"Add", kAnyOperand}}, "cpu", kFloating, no_work);
+  EXPECT_EQ(fused.op, "Swish+Add");
+  EXPECT_EQ(registry.find("Swish+Add", "cpu", DType::kFloat32), nullptr);
+  EXPECT_NE(registry.find_batched("Swish", "cpu", DType::kFloat32), registry.find("Swish", "cpu", DType::kFloat32));
+  expect_error(Code::kInvalidArgument, "[kernel_registry().add_fused 'Swish' at registry_mistakes_test.cc:", [&] {
+    registry.add_fused({"Swish"}, "cpu", kFloating, no_work);
+  });
+  expect_error(Code::kInvalidArgument, "a cpu kernel of Swish+Add for float64 is registered already", [&] {
+    registry.add_fused({"Swish", "Add"}, "cpu", {DType::kFloat64}, no_work);
+  });
+  expect_error(Code::kInvalidArgument, "a cpu kernel of Swish for float64 is registered already",
+               [&] { registry.add_batched("Swish", "cpu", {DType::kFloat64}, no_work); });
+}
+
+TEST(KernelContext, ShowsTheOperandsOfSeveralNodes) {
+  const Tensor x = Tensor::scalar(1.0f), y = Tensor::scalar(2.0f);
+  const std::string where = "both";
+  KernelContext c;
+  c.inputs_ = {&x, &y};
+  c.outputs_ = {Tensor::scalar(0.0f), Tensor::scalar(3.0f)};
+  c.where_ = &where;
+  const Attrs first(SteepnessAttrs{.beta = 2}), second(OffsetAttrs{});
+  c.nodes_ = {{.attrs = &first, .operands = {0}, .results = {kPassedOn, 1}, .where = "[Swish 'a' at train.cc:1]"},
+              {.attrs = &second, .operands = {1, kPassedOn}, .results = {0}, .where = "[Add 'b' at train.cc:2]"}};
+  EXPECT_EQ(c.num_nodes(), 2);
+  EXPECT_EQ(c.attrs<SteepnessAttrs>().beta, 2);
+  (void)c.attrs<OffsetAttrs>(1);
+  EXPECT_EQ(c.operand(1, 0).at(0), 2);
+  EXPECT_TRUE(c.is_passed_on(1, 1));
+  EXPECT_FALSE(c.is_passed_on(0, 0));
+  EXPECT_EQ(c.result(0, 1).at(0), 3);
+  expect_error(Code::kInvalidArgument, "both the kernel asks for input -1", [&] { (void)c.operand(1, 1); });
+  expect_error(Code::kInvalidArgument, "operand 2; there are 2", [&] { (void)c.operand(1, 2); });
+  expect_error(Code::kInvalidArgument, "node 2; there are 2", [&] { (void)c.operand(2, 0); });
+  expect_error(Code::kOutOfRange, "[Add 'b' at train.cc:2] too far", [&] { c.fail(1, Code::kOutOfRange, "too far"); });
+  EXPECT_EQ(c.located("[Swish 'a' at train.cc:1] bad"), "[Swish 'a' at train.cc:1] bad");
+  EXPECT_EQ(c.located("bad"), "both bad");
+}
+
 TEST(KernelContext, RefusesOperandsAndResultsThatAreNotThere) {
   const Tensor x = Tensor::scalar(1.0f);
   const std::string where = "[Swish 'y' at train.cc:31]";

@@ -7,6 +7,8 @@
 #include <random>
 #include <set>
 
+#include "tests/support/fused_kernels.h"
+
 namespace gradus {
 namespace {
 
@@ -236,7 +238,8 @@ class RandomGraph {
 void compare(unsigned seed) {
   RandomGraph random(seed);
   const std::vector<Call> calls = {random.call(), random.call()};
-  for (const char* device : {"cpu:0", "ref:0"}) {
+  register_fusing_device();
+  for (const char* device : {"cpu:0", "ref:0", "fusing:0"}) {
     for (const bool optimize : {true, false}) {
       SCOPED_TRACE("graph " + std::to_string(seed) + " on " + device + (optimize ? "" : ", not optimised"));
       CopyingInterpreter interpreter(random.graph);

@@ -11,6 +11,7 @@
 
 #include "gradus/core/kernel.h"
 #include "gradus/graph/op_registry.h"
+#include "tests/support/fused_kernels.h"
 
 namespace gradus {
 namespace {
@@ -154,9 +155,7 @@ void compute(KernelContext& c) {
   try {
     reference_kernels().at(&c.kernel())->compute(c);
   } catch (const Error& error) {
-    const bool placed = std::string_view(error.what()).starts_with(c.where());
-    const Error here(error.code(), placed ? error.what() : c.where() + " " + error.what());
-    static_cast<FarDevice&>(c.device()).keep(std::make_exception_ptr(here));
+    static_cast<FarDevice&>(c.device()).keep(std::make_exception_ptr(Error(error.code(), c.located(error.what()))));
   }
 }
 
@@ -186,6 +185,11 @@ void register_far_device() {
                                       .compute = compute,
                                       .prepare = prepare,
                                       .description = reference->description})] = reference;
+  }
+  for (const KernelDef& fused : fused_test_kernels()) {
+    const KernelDef& far = fused.chain.empty() ? kernels.add_batched(fused.op, "far", fused.dtypes, compute, prepare)
+                                               : kernels.add_fused(fused.chain, "far", fused.dtypes, compute, prepare);
+    reference_kernels()[&far] = &fused;
   }
 }
 
