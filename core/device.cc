@@ -1,6 +1,7 @@
 #include "gradus/core/device.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -85,6 +86,14 @@ std::unique_ptr<Device> BackendRegistry::create(const DeviceName& name, const De
                                 devices.size(), name.type));
   }
   return backend->create(name.index, options);
+}
+
+std::int64_t HostDevice::memory_bytes() const {
+  static const std::int64_t bytes = [] {
+    const std::int64_t pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && page > 0 ? pages * page : 0;
+  }();
+  return bytes;
 }
 
 }  // namespace gradus

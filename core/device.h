@@ -49,6 +49,9 @@ class Device {
   // Waits for all submitted work. A device that computes while the host goes on cannot throw from a kernel: what a kernel finds wrong
   // (a label that is no class) is thrown here, the first of it, with the Error's text beginning with the kernel's where().
   virtual void synchronize() {}
+  // All the memory that there is, 0 where that is not known: a result that is larger is refused when a plan is made, before anything is
+  // allocated.
+  virtual std::int64_t memory_bytes() const { return 0; }
   // True when kernels and the host may use each other's pointers, so that feeds and fetches need no copy.
   virtual bool uses_host_memory() const { return true; }
   // Threads that kernels may use, nullptr for a device without.
@@ -63,6 +66,7 @@ class HostDevice final : public Device {
  public:
   HostDevice(DeviceName name, std::shared_ptr<ThreadPool> pool) : Device(std::move(name)), pool_(std::move(pool)) {}
   Buffer allocate(std::size_t bytes) override { return allocate_host(bytes); }
+  std::int64_t memory_bytes() const override;
   void copy_from_host(void* device_memory, const void* host, std::size_t bytes) override;
   void copy_to_host(void* host, const void* device_memory, std::size_t bytes) override;
   void fill(void* device_memory, unsigned char byte, std::size_t bytes) override;

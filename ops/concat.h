@@ -1,5 +1,5 @@
 // Joining tensors along a dimension and cutting them again: concat, split, stack, unstack, and the gradient of concat. Any dtype.
-// Semantics follow TensorFlow; page: docs/ops/layout.md.
+// Semantics follow TensorFlow; page: docs/ops/concat.md.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,7 @@ void custom_gradient_shape(ShapeContext& c) {
   for (int i = 0; i < count; ++i) c.set_output(i, c.input_dtype(i), c.input_shape(i));
 }
 
-std::optional<IntValues> first_operand_value(ShapeContext& c) { return c.input_value(0); }
+std::optional<IntValues> first_operand_value(ShapeContext& c) { return c.input_symbols(0); }
 
 }  // namespace
 

@@ -27,7 +27,7 @@ void fill_shape(ShapeContext& c) {
 }
 std::optional<IntValues> fill_value(ShapeContext& c) {
   const Shape result = shape_operand(c, 0, "dims");
-  const auto value = c.input_value(1);
+  const auto value = c.input_symbols(1);
   if (!value || !result.fully_known()) return std::nullopt;
   return IntValues(static_cast<std::size_t>(result.num_elements()), value->at(0));
 }

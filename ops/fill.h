@@ -1,5 +1,5 @@
 // Tensors of a given shape: zeros_like, ones_like, fill, broadcast_to, range. Semantics follow TensorFlow; page:
-// docs/ops/shape_ops.md.
+// docs/ops/fill.md.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Elements around a tensor, constant or mirrored. Semantics follow TensorFlow's tf.pad; page: docs/ops/layout.md.
+// Elements around a tensor, constant or mirrored. Semantics follow TensorFlow's tf.pad; page: docs/ops/pad.md.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The same elements under another shape, without moving data: reshape, expand_dims, squeeze. Any dtype. Semantics follow TensorFlow;
-// page: docs/ops/shape_ops.md.
+// page: docs/ops/reshape.md.
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,7 @@ void reverse_shape(ShapeContext& c) {
 
 // Followed for vectors, such as shapes.
 std::optional<IntValues> reverse_value(ShapeContext& c) {
-  auto values = c.input_value(0);
+  auto values = c.input_symbols(0);
   if (!values || c.input_shape(0).rank() > 1) return std::nullopt;
   if (!c.attrs<ReverseAttrs>().axes.empty()) std::reverse(values->begin(), values->end());
   return values;

@@ -1,5 +1,5 @@
 // Parts of a tensor: slice, strided_slice with masks, and their gradients. Any dtype. Semantics follow TensorFlow; page:
-// docs/ops/layout.md.
+// docs/ops/slice.md.
 #pragma once
 
 #include <cstdint>

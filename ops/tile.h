@@ -1,4 +1,4 @@
-// A tensor repeated along its dimensions, and the gradient. Semantics follow TensorFlow's tf.tile; page: docs/ops/layout.md.
+// A tensor repeated along its dimensions, and the gradient. Semantics follow TensorFlow's tf.tile; page: docs/ops/tile.md.
 #pragma once
 
 #include <cstdint>

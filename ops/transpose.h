@@ -1,4 +1,4 @@
-// Permuting dimensions. Any dtype. As TensorFlow's tf.transpose; page: docs/ops/layout.md.
+// Permuting dimensions. Any dtype. As TensorFlow's tf.transpose; page: docs/ops/transpose.md.
 #pragma once
 
 #include <cstdint>

@@ -30,31 +30,9 @@ void join(KernelContext& c) {
     offset += run;
   }
 }
-void join(KernelContext& c) {
-  Tensor& whole = c.output(0);
-  if (whole.num_elements() == 0) return;
-  const AxisExtents e = axis_extents(whole.shape(), c.attrs<A>().axis);
-  std::int64_t offset = 0;
-  for (int i = 0; i < c.num_inputs(); ++i) {
-    const std::int64_t run = c.input(i).num_elements() / e.outer;
-    copy_rows(c, e.outer, run, element(whole, offset), e.axis * e.inner, element(c.input(i), 0), run, whole.dtype());
-    offset += run;
-  }
-}
 
 // Split, Unstack and ConcatGrad.
 template <class A>
-void cut(KernelContext& c) {
-  const Tensor& whole = c.input(0);
-  if (whole.num_elements() == 0) return;
-  const AxisExtents e = axis_extents(whole.shape(), c.attrs<A>().axis);
-  std::int64_t offset = 0;
-  for (int i = 0; i < c.num_outputs(); ++i) {
-    const std::int64_t run = c.output(i).num_elements() / e.outer;
-    copy_rows(c, e.outer, run, element(c.output(i), 0), run, element(whole, offset), e.axis * e.inner, whole.dtype());
-    offset += run;
-  }
-}
 void cut(KernelContext& c) {
   const Tensor& whole = c.input(0);
   if (whole.num_elements() == 0) return;

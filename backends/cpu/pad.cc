@@ -56,31 +56,6 @@ void mirror_pad_rows(KernelContext& c) {
     }
   });
 }
-void mirror_pad_rows(KernelContext& c) {
-  const auto& paddings = c.attrs<MirrorPadAttrs>().paddings;
-  const Shape& x = c.input(0).shape();
-  const Shape& y = c.output(0).shape();
-  const T* from = static_cast<const T*>(c.input(0).raw());
-  T* to = static_cast<T*>(c.output(0).raw());
-  const auto strides = row_major_strides(x);
-  const std::int64_t n = last_dim(x), wide = last_dim(y);
-  const std::int64_t before = paddings.empty() ? 0 : paddings[paddings.size() - 2];
-  if (y.num_elements() == 0) return;
-  c.parallel_for(row_count(y), items_per_chunk(wide, kCopyChunk), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T* source = from;
-      std::int64_t rest = row;
-      for (int d = x.rank() - 2; d >= 0; --d) {
-        source += reflected(rest % y[d] - paddings[at(2 * d)], x[d]) * strides[at(d)];
-        rest /= y[d];
-      }
-      T* target = to + row * wide;
-      for (std::int64_t i = 0; i < before; ++i) target[i] = source[before - i];
-      std::memcpy(target + before, source, static_cast<std::size_t>(n) * sizeof(T));
-      for (std::int64_t i = before + n; i < wide; ++i) target[i] = source[reflected(i - before, n)];
-    }
-  });
-}
 
 void mirror_pad(KernelContext& c) {
   visit_bits(dtype_size(c.output(0).dtype()), [&]<class Bits>(TypeTag<Bits>) { mirror_pad_rows<Bits>(c); });

@@ -33,26 +33,8 @@ void join(KernelContext& c) {
     offset += part_has_axis ? part.shape()[axis] : 1;
   }
 }
-void join(KernelContext& c) {
-  const int axis = normalize_axis(c.attrs<A>().axis, c.output(0).shape().rank());
-  std::int64_t offset = 0;
-  for (int i = 0; i < c.num_inputs(); ++i) {
-    Tensor part = c.input(i);
-    copy_part(c.output(0), part, axis, offset, part_has_axis, true);
-    offset += part_has_axis ? part.shape()[axis] : 1;
-  }
-}
 
 template <class A, bool part_has_axis>
-void cut(KernelContext& c) {
-  Tensor whole = c.input(0);
-  const int axis = normalize_axis(c.attrs<A>().axis, whole.shape().rank());
-  std::int64_t offset = 0;
-  for (int i = 0; i < c.num_outputs(); ++i) {
-    copy_part(whole, c.output(i), axis, offset, part_has_axis, false);
-    offset += part_has_axis ? c.output(i).shape()[axis] : 1;
-  }
-}
 void cut(KernelContext& c) {
   Tensor whole = c.input(0);
   const int axis = normalize_axis(c.attrs<A>().axis, whole.shape().rank());

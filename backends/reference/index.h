@@ -56,16 +56,5 @@ void scatter_add(Tensor& out, const Tensor& dy, F&& target) {
       out.data<T>()[i] = static_cast<T>(sums[static_cast<std::size_t>(i)]);
   });
 }
-void scatter_add(Tensor& out, const Tensor& dy, F&& target) {
-  visit_dtype(out.dtype(), [&]<class T>(TypeTag<T>) {
-    std::vector<Wide<T>> sums(static_cast<std::size_t>(out.num_elements()));
-    for_each_index(dy.shape(), [&](const Index& index, std::int64_t i) {
-      Wide<T>& sum = sums[static_cast<std::size_t>(position_of(target(index), out.shape()))];
-      sum = static_cast<Wide<T>>(wrapping(sum) + wrapping(static_cast<Wide<T>>(dy.data<T>()[i])));
-    });
-    for (std::int64_t i = 0; i < out.num_elements(); ++i)
-      out.data<T>()[i] = static_cast<T>(sums[static_cast<std::size_t>(i)]);
-  });
-}
 
 }  // namespace gradus::reference

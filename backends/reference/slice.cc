@@ -18,15 +18,6 @@ void for_each_in_window(const SliceWindow& window, const Shape& x, F&& f) {
     f(position_of(source, x), i);
   });
 }
-void for_each_in_window(const SliceWindow& window, const Shape& x, F&& f) {
-  Shape sizes;
-  for (int d = 0; d < window.rank; ++d) sizes.push_back(window.size[at(d)]);
-  for_each_index(sizes, [&](const Index& index, std::int64_t i) {
-    Index source{};
-    for (int d = 0; d < window.rank; ++d) source[at(d)] = window.begin[at(d)] + index[at(d)] * window.step[at(d)];
-    f(position_of(source, x), i);
-  });
-}
 
 void take_window(KernelContext& c, const SliceWindow& window) {
   for_each_in_window(window, c.input(0).shape(),

@@ -1,6 +1,8 @@
 // The small parts of plans: what is looked up in them, and the devices and seeds they are compiled for.
 #include "gradus/graph/run/plan.h"
 
+#include <fmt/format.h>
+
 #include "gradus/core/philox.h"
 #include "gradus/graph/run/plan_infer.h"
 
@@ -32,7 +34,26 @@ bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fe
   return true;
 }
 
+namespace {
+
+// Sizes may come from data, so what cannot be is refused before anything is allocated.
+void check_size(const PlanValue& value) {
+  std::int64_t bytes = 0;
+  const bool counts =
+      checked_multiply(value.shape.num_elements(), static_cast<std::int64_t>(dtype_size(value.dtype)), &bytes);
+  const std::int64_t memory = value.device == nullptr ? 0 : value.device->memory_bytes();
+  if (counts && (memory == 0 || bytes <= memory)) return;
+  const std::string what =
+      fmt::format("{} the result, {} {}", value.source->where(), dtype_name(value.dtype), value.shape.to_string());
+  if (!counts) throw Error(Code::kResourceExhausted, what + ", has more bytes than 63 bits count");
+  throw Error(Code::kResourceExhausted, fmt::format("{} of {} MiB, does not fit in the memory of {}, {} MiB", what,
+                                                    bytes >> 20, value.device->name().to_string(), memory >> 20));
+}
+
+}  // namespace
+
 int add_value(Plan& plan, PlanValue value) {
+  check_size(value);
   value.bytes = static_cast<std::size_t>(value.shape.num_elements()) * dtype_size(value.dtype);
   plan.values.push_back(std::move(value));
   return static_cast<int>(plan.values.size()) - 1;

@@ -57,14 +57,14 @@ void batch_norm_add_relu(KernelContext& c) {
   const auto& attrs = c.attrs<BatchNormAttrs>(0);
   const Tensor &x = c.operand(0, 0), &scale = c.operand(0, 1), &offset = c.operand(0, 2);
   const Tensor& other = c.operand(1, c.is_passed_on(1, 0) ? 1 : 0);
-  const ChannelExtents e = channel_extents(x.shape(), attrs.data_format);
+  const AxisExtents e = channel_extents(x.shape(), attrs.data_format);
   if (other.shape() != x.shape()) c.fail(1, Code::kUnimplemented, "the test's kernel does not broadcast");
   const double n = static_cast<double>(e.outer * e.inner);
   const auto for_channel = [&](std::int64_t channel, auto&& f) {
     for (std::int64_t o = 0; o < e.outer; ++o)
-      for (std::int64_t i = 0; i < e.inner; ++i) f((o * e.channels + channel) * e.inner + i);
+      for (std::int64_t i = 0; i < e.inner; ++i) f((o * e.axis + channel) * e.inner + i);
   };
-  for (std::int64_t k = 0; k < e.channels; ++k) {
+  for (std::int64_t k = 0; k < e.axis; ++k) {
     double mean = c.operand(0, 3).at(k), variance = c.operand(0, 4).at(k), reported = variance;
     if (attrs.is_training) {
       double sum = 0, rest = 0, squares = 0;
