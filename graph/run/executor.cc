@@ -60,22 +60,20 @@ const Tensor& Executor::tensor_of(const Plan& plan, int id) const {
 }
 
 void Executor::bind(Plan& plan) {
-  for (const auto& [needs, sizes, buffers] : {std::tuple{&plan.arena_bytes, &arena_sizes_, &arenas_},
-                                              std::tuple{&plan.scratch_bytes, &scratch_sizes_, &scratch_}}) {
-    for (const auto& [device, bytes] : *needs) {
-      if (bytes <= (*sizes)[device]) continue;
-      (*buffers)[device].reset();  // free first: the peak is one arena, not two
-      ++generation_;
-      (*sizes)[device] = 0;
-      (*buffers)[device] = device->allocate(bytes);
-      (*sizes)[device] = bytes;
-    }
+  for (const auto& [device, bytes] : plan.arena_bytes) {
+    if (bytes <= arena_sizes_[device]) continue;
+    arenas_[device].reset();  // free first: the peak is one arena, not two
+    ++generation_;
+    arena_sizes_[device] = 0;
+    arenas_[device] = device->allocate(bytes);
+    arena_sizes_[device] = bytes;
   }
   if (plan.generation == generation_) return;
   for (const int s : plan.order) {
     PlanStep& step = plan.step(s);
     step.context.run_number_ = run_number_of(step);
-    if (step.context.scratch_bytes_ > 0) step.context.scratch_ = scratch_[step.device].get();
+    if (step.scratch >= 0)
+      step.context.scratch_ = static_cast<char*>(arenas_[step.device].get()) + plan.value(step.scratch).offset;
     for (std::size_t i = 0; i < step.outputs.size(); ++i) {
       const PlanValue& v = plan.value(step.outputs[i]);
       const int root_id = plan.root(step.outputs[i]);
@@ -138,7 +136,11 @@ void Executor::run_kernel(PlanStep& step) const {
   if (step.prepare_in_each_run) {
     for (const HostOperand& h : step.host_operands) set_host_values(c, h.operand, *h.source);
     c.knows_host_values_ = true;
+    const std::size_t planned = c.scratch_bytes_;
     call_kernel(step.kernel->prepare, c);
+    if (c.scratch_bytes_ > planned)
+      throw internal_error(step.where + " its kernel asks for more scratch memory than when the plan was made");
+    c.scratch_bytes_ = planned;
   }
   call_kernel(step.kernel->compute, c);
   if (options_.check_numerics) check_numerics(step, before);
@@ -156,6 +158,7 @@ void Executor::run_step(Plan& plan, PlanStep& step) {
     for (std::size_t i = 0; i < step.outputs.size(); ++i) {
       if (plan.value(step.outputs[i]).alias_of < 0) poison(*step.device, c.outputs_[i]);
     }
+    if (c.scratch_bytes_ > 0) step.device->fill(c.scratch_, 0xFF, c.scratch_bytes_);
   }
   if (step.is_copy) {
     copy_between_devices(plan, step);

@@ -34,10 +34,10 @@ class Executor {
   const Tensor& tensor_of(const Plan& plan, int value) const;
 
   const SessionOptions& options_;
-  std::map<Device*, Buffer> arenas_, scratch_;
+  std::map<Device*, Buffer> arenas_;
   std::uint64_t run_number_ = 0;
   std::map<Device*, Buffer> run_numbers_;  // the same in the memory of devices that cannot read it here
-  std::map<Device*, std::size_t> arena_sizes_, scratch_sizes_;
+  std::map<Device*, std::size_t> arena_sizes_;
   std::uint64_t generation_ = 1;  // grows when an arena moves
   std::vector<TraceEvent> trace_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

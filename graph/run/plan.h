@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,12 +51,11 @@ struct PlanValue {
   std::size_t bytes = 0;
   Storage storage = Storage::kArena;
   Device* device = nullptr;
-  int producer = -1;   // step, or -1
-  int output = 0;      // of the producer; -1: no output, but a variable (`alias_of`) that the producer has changed
-  int alias_of = -1;   // value whose memory this one shares (a view, an in-place result, a variable's new value)
-  int first_use = -1;  // in run order, of the memory (roots only)
-  int last_use = -1;
-  std::size_t offset = 0;        // in the arena
+  int producer = -1;  // step, or -1
+  int output =
+      0;  // of the producer; -1: none, but a variable (`alias_of`) that the producer has changed, or its scratch memory
+  int alias_of = -1;       // value whose memory this one shares (a view, an in-place result, a variable's new value)
+  std::size_t offset = 0;  // in the arena
   const Node* source = nullptr;  // the node it comes from (placeholder, constant, variable or computing node)
   Tensor tensor = {};            // feeds, and constants: in the memory of `device` where there is one
   VariableState* variable = nullptr;
@@ -80,8 +80,14 @@ struct PlanStep {
   std::vector<int> outputs = {};  // values
   // Of a step that changes variables: per mutated input the value that stands for the variable's contents from then on.
   std::vector<int> versions = {};
-  std::vector<int> after = {};  // steps that must come first besides the producers of the inputs
-  bool aliased = false;         // a view that shares its input's memory: nothing runs
+  // Steps that must come first besides the producers of the inputs. Ordered plans have here, too, who reads or makes what this step
+  // overwrites of a variable: the steps that for_each_predecessor() visits are all that a step waits for.
+  std::vector<int> after = {};
+  // Steps of one stream run one after the other, in the plan's order; those of different streams at the same time, unless one waits for the
+  // other. Executor runs all steps in the plan's order.
+  int stream = 0;
+  int scratch = -1;      // the value that is its scratch memory
+  bool aliased = false;  // a view that shares its input's memory: nothing runs
   bool needed = false;
   std::string where = {};  // the places of its nodes in the user's program
   std::vector<HostOperand> host_operands = {};
@@ -117,8 +123,8 @@ struct Plan {
   std::vector<Node*> variables;   // that must have a value before the first run
   std::vector<PlanNote> notes;
   std::map<Device*, std::size_t> arena_bytes;
-  std::map<Device*, std::size_t> scratch_bytes;
-  bool changes_variables = false;  // some step assigns
+  std::map<Device*, std::size_t> scratch_bytes;  // of the step that has the most, within the arena
+  bool changes_variables = false;                // some step assigns
   std::uint64_t runs = 0;
   std::uint64_t generation = 0;  // of the memory that the steps' tensors point into; 0: of none yet
 
@@ -170,6 +176,8 @@ struct CompileRequest {
   VariableMap& variables;  // gets an entry (not yet initialized) for every variable of the plan
   // False for initial values of variables: they are not part of a run, so what their nodes wait for is not run with them.
   bool follow_control = true;
+  // For plans whose steps run at the same time: gives the ordered steps their streams, before memory is laid out.
+  std::function<void(Plan&)> assign_streams = {};
 };
 
 // Prunes, infers concrete shapes, places, folds constants, shares equal subexpressions, inserts copies, fuses, orders, and lays
@@ -178,12 +186,15 @@ std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
 
 // The phases of compile_plan that have files of their own.
 void check_signature(const CompileRequest& request);  // plan_signature.cc: what is asked for exists, in this graph
-void mark_needed_steps(Plan& plan, std::vector<int> roots);       // plan_order.cc: `roots` and what they need
-void fuse_chains(Plan& plan, const std::vector<int>& wanted);     // plan_fuse.cc: `wanted` must keep their results
-void batch_updates(Plan& plan);                                   // plan_batch.cc
-void order_steps(Plan& plan);                                     // plan_order.cc
-void assign_memory(Plan& plan, const SessionOptions& options);    // plan_memory.cc
+void mark_needed_steps(Plan& plan, std::vector<int> roots);    // plan_order.cc: `roots` and what they need
+void fuse_chains(Plan& plan, const std::vector<int>& wanted);  // plan_fuse.cc: `wanted` must keep their results
+void batch_updates(Plan& plan);                                // plan_batch.cc
+void order_steps(Plan& plan);                                  // plan_order.cc
+void share_memory(Plan& plan,
+                  const SessionOptions& options);  // plan_memory.cc: which results lie in the memory of others
 void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
+void lay_out_memory(Plan& plan,
+                    const SessionOptions& options);  // plan_layout.cc: where in the arena all others lie, and scratch
 PlanReport report_plan(const Plan& plan, const SessionOptions& options);                // plan_report.cc
 std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);  // plan_explain.cc
 

@@ -1,5 +1,5 @@
 // compile_plan: from a graph and a signature to steps with kernels. The phases, in order: prune to the needed nodes; per node
-// (inputs first) infer, place, fold or share or emit a step; fuse; order; memory; prepare the kernels. This file decides for every node
+// (inputs first) infer, place, fold or share or emit a step; fuse; order; share memory; prepare the kernels; lay out memory. This file decides for every node
 // what becomes of it; the others named plan_* have a phase each, or keep what the decisions need.
 #include <fmt/format.h>
 
@@ -43,8 +43,10 @@ class PlanBuilder {
       batch_updates(*plan_);
     }
     order_steps(*plan_);
-    assign_memory(*plan_, r_.options);
-    prepare_kernels(*plan_, r_.options);
+    if (r_.assign_streams) r_.assign_streams(*plan_);
+    share_memory(*plan_, r_.options);
+    prepare_kernels(*plan_, r_.options);  // these ask for scratch memory, which is laid out like results
+    lay_out_memory(*plan_, r_.options);
     return std::move(plan_);
   }
 

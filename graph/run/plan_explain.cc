@@ -86,11 +86,10 @@ class Printer {
     if (!counts.empty()) text_ += counts + "\n";
     text_ += report_.profiled ? fmt::format("{:.4f} ms per run in all steps\n", total_ms_)
                               : "times: SessionOptions{.profile = true}, then run and explain again\n";
-    TextTable memory({"memory", ">variables", ">constants", ">arena", ">scratch", ">bytes in all"});
+    TextTable memory({"memory", ">variables", ">constants", ">arena", ">scratch in it", ">bytes in all"});
     for (const PlanReport::Memory& m : report_.memory) {
       memory.add({m.device, readable_bytes(m.variables), readable_bytes(m.constants), readable_bytes(m.arena),
-                  readable_bytes(m.scratch),
-                  with_commas(static_cast<std::int64_t>(m.variables + m.constants + m.arena + m.scratch))});
+                  readable_bytes(m.scratch), with_commas(static_cast<std::int64_t>(m.bytes()))});
     }
     text_ += "\n" + memory.to_string();
     if (report_.steps.empty()) return;

@@ -221,7 +221,7 @@ std::string joint_places(const std::vector<const Node*>& nodes) {
 }
 
 void fuse_chains(Plan& plan, const std::vector<int>& wanted) {
-  if (!kernel_registry().fused().empty()) ChainFuser(plan, wanted).run();
+  if (plan.steps.size() > 1 && !kernel_registry().fused().empty()) ChainFuser(plan, wanted).run();
 }
 
 }  // namespace gradus

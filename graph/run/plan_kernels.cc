@@ -70,9 +70,36 @@ void connect_inputs(Plan& plan, PlanStep& step) {
   for (const HostOperand& h : step.host_operands) set_host_values(c, h.operand, *h.source);
 }
 
+// Values of steps that may ask for scratch memory.
+void add_scratch(Plan& plan) {
+  for (const int s : plan.order) {
+    PlanStep& step = plan.step(s);
+    if (step.kernel == nullptr || step.kernel->prepare == nullptr || step.aliased) continue;
+    PlanValue scratch;
+    scratch.device = step.device;
+    scratch.producer = s;
+    scratch.output = -1;
+    scratch.source = &step.node();
+    step.scratch = add_value(plan, std::move(scratch));
+  }
+}
+
+// How much it has asked for.
+void take_scratch(Plan& plan, PlanStep& step) {
+  const std::size_t bytes = step.context.scratch_bytes_;
+  plan.value(step.scratch).bytes = bytes;
+  if (bytes == 0) {
+    step.scratch = -1;
+    return;
+  }
+  std::size_t& most = plan.scratch_bytes[step.device];
+  most = std::max(most, bytes);
+}
+
 }  // namespace
 
 void prepare_kernels(Plan& plan, const SessionOptions& options) {
+  add_scratch(plan);  // now: steps will point at values, which must stay where they are
   for (const int index : plan.order) {
     PlanStep& step = plan.step(index);
     KernelContext& c = step.context;
@@ -87,9 +114,8 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
     connect_inputs(plan, step);
     if (step.kernel != nullptr && step.kernel->prepare != nullptr && !step.aliased) {
       call_kernel(step.kernel->prepare, c);
+      take_scratch(plan, step);
     }
-    std::size_t& scratch = plan.scratch_bytes[step.device];
-    scratch = std::max(scratch, c.scratch_bytes_);
   }
 }
 

@@ -35,6 +35,7 @@ class Scheduler {
     const auto needed =
         std::count_if(plan_.steps.begin(), plan_.steps.end(), [](const PlanStep& s) { return s.needed; });
     if (static_cast<std::ptrdiff_t>(plan_.order.size()) != needed) throw internal_error("steps that wait in a circle");
+    record_edges();
   }
 
  private:
@@ -117,6 +118,20 @@ class Scheduler {
       if (plan_.step(s).needed) for_each_predecessor(plan_, plan_.step(s), [&](int before) { add_edge(before, s); });
     }
     for (const auto& [before, after] : writers_) add_edge(before, after);
+  }
+
+  // What has only been kept here so far: an assignment waits for the one before, and for the readers of what it overwrites.
+  void record_edges() {
+    for (const auto& [before, after] : writers_) plan_.step(after).after.push_back(before);
+    if (versions_.empty()) return;
+    for (const int s : plan_.order) {
+      const PlanStep& step = plan_.step(s);
+      for (std::size_t i = step.versions.size(); i < step.inputs.size(); ++i) {
+        const auto found = versions_.find(step.inputs[i]);
+        if (found != versions_.end() && found->second.overwriter != s)
+          plan_.step(found->second.overwriter).after.push_back(s);
+      }
+    }
   }
 
   bool overwrites_unread(int s) const {

@@ -61,7 +61,10 @@ struct PlanReport {
   };
   struct Memory {
     std::string device;
-    std::size_t variables = 0, constants = 0, arena = 0, scratch = 0;
+    std::size_t variables = 0, constants = 0, arena = 0;
+    std::size_t scratch = 0;  // within the arena, of the step that has the most
+
+    std::size_t bytes() const { return variables + constants + arena; }
   };
 
   std::vector<Source> sources;

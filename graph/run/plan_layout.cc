@@ -1,0 +1,123 @@
+// Where in a plan's arenas everything lies that has no memory yet: the steps' results, and the scratch memory that their kernels have
+// asked for, which is in use for one step. One arena per device, by lifetime: largest first, lowest free offset.
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <tuple>
+
+#include "gradus/graph/run/plan.h"
+#include "gradus/graph/run/plan_lifetimes.h"
+
+namespace gradus {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+// Values that are laid out by comparing every pair; any CNN has fewer.
+constexpr std::size_t kMaxLarge = 1000;
+
+std::size_t rounded(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+class ArenaLayout {
+ public:
+  ArenaLayout(Plan& plan, const Lifetimes& lifetimes) : plan_(plan), lifetimes_(lifetimes) {}
+
+  void run() {
+    std::vector<int> roots;
+    for (const int s : plan_.order) {
+      const PlanStep& step = plan_.step(s);
+      for (const int id : step.outputs) {
+        const PlanValue& v = plan_.value(id);
+        if (v.alias_of < 0 && v.storage == Storage::kArena && v.bytes > 0) roots.push_back(id);
+      }
+      if (step.scratch >= 0) roots.push_back(step.scratch);
+    }
+    std::stable_sort(roots.begin(), roots.end(),
+                     [&](int a, int b) { return plan_.value(a).bytes > plan_.value(b).bytes; });
+    const auto small = roots.begin() + static_cast<std::ptrdiff_t>(std::min(roots.size(), kMaxLarge));
+    lay_out_large({roots.begin(), small});
+    lay_out_small({small, roots.end()});
+  }
+
+ private:
+  struct Placed {
+    Device* device;
+    int value, first, last;
+    std::size_t offset, end;
+  };
+
+  // At the lowest offset that is free for as long as the value lives. Compares every pair, so it is for the few values that fill the
+  // arena.
+  void lay_out_large(const std::vector<int>& ids) {
+    std::vector<Placed> placed;
+    std::vector<std::pair<std::size_t, std::size_t>> taken;
+    for (const int id : ids) {
+      PlanValue& v = plan_.value(id);
+      const int first = lifetimes_.first(id), last = lifetimes_.last(id);
+      taken.clear();
+      for (const Placed& o : placed) {
+        if (o.device != v.device) continue;
+        // Lives that overlap in the plan's order do so in every other.
+        const bool overlap = o.first <= last && first <= o.last;
+        if (overlap || !lifetimes_.apart(o.value, id)) taken.emplace_back(o.offset, o.end);
+      }
+      std::sort(taken.begin(), taken.end());
+      v.offset = 0;
+      const std::size_t size = rounded(v.bytes);
+      for (const auto& [begin, end] : taken) {
+        if (v.offset + size <= begin) break;
+        v.offset = std::max(v.offset, end);
+      }
+      placed.push_back({v.device, id, first, last, v.offset, v.offset + size});
+      std::size_t& arena = plan_.arena_bytes[v.device];
+      arena = std::max(arena, v.offset + size);
+    }
+  }
+
+  // The many small ones lie behind the large ones, each in the smallest piece that is free when it is made. A piece whose last use is
+  // earlier in the plan's order, but may be at the same time, is not used again.
+  void lay_out_small(std::vector<int> ids) {
+    std::stable_sort(ids.begin(), ids.end(), [&](int a, int b) { return lifetimes_.first(a) < lifetimes_.first(b); });
+    using Ending = std::tuple<int, Device*, std::size_t, std::size_t, int>;  // last use; device, offset, size; value
+    std::priority_queue<Ending, std::vector<Ending>, std::greater<>> alive;
+    std::map<std::pair<Device*, std::size_t>, std::vector<std::size_t>> free;  // device, size -> offsets
+    for (const int id : ids) {
+      PlanValue& v = plan_.value(id);
+      const int first = lifetimes_.first(id);
+      while (!alive.empty() && std::get<0>(alive.top()) < first) {
+        const auto& [last, device, offset, size, value] = alive.top();
+        if (lifetimes_.ends_before(value, first)) free[{device, size}].push_back(offset);
+        alive.pop();
+      }
+      std::size_t size = rounded(v.bytes);
+      const auto piece = free.lower_bound({v.device, size});
+      if (piece != free.end() && piece->first.first == v.device) {
+        size = piece->first.second;
+        v.offset = piece->second.back();
+        piece->second.pop_back();
+        if (piece->second.empty()) free.erase(piece);
+      } else {
+        std::size_t& arena = plan_.arena_bytes[v.device];
+        v.offset = arena;
+        arena += size;
+      }
+      alive.emplace(lifetimes_.last(id), v.device, v.offset, size, id);
+    }
+  }
+
+  Plan& plan_;
+  const Lifetimes& lifetimes_;
+};
+
+}  // namespace
+
+void lay_out_memory(Plan& plan, const SessionOptions& options) {
+  const StepOrder order(plan);
+  Lifetimes lifetimes(plan, order);
+  for (const int s : plan.order) {
+    if (options.optimize) break;  // otherwise nothing but scratch memory is used twice
+    for (const int id : plan.step(s).outputs) lifetimes.use_forever(plan.root(id));
+  }
+  ArenaLayout(plan, lifetimes).run();
+}
+
+}  // namespace gradus
