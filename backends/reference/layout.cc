@@ -1,3 +1,5 @@
+// Ops that move elements, by multi-dimensional index: where does each element of the result come from? Their gradients add each
+// element of dy to where it came from.
 #include "gradus/ops/layout.h"
 
 #include "gradus/backends/common/host_operands.h"
