@@ -1,3 +1,4 @@
+// Kernels that look at values for people: they pass their operand on and count or print it.
 #include "gradus/ops/debug.h"
 
 #include <fmt/format.h>

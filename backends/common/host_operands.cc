@@ -1,3 +1,5 @@
+// Each prepare function finds the window or range in host memory, once per plan where the values are known then, and before each
+// run where they are not.
 #include "gradus/backends/common/host_operands.h"
 
 #include "gradus/ops/slice_geometry.h"

@@ -1,3 +1,4 @@
+// Positions are told as people count them, by dimension, since a flat index says little about a tensor.
 #include "gradus/backends/common/indices.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// A nest is kept merged while it grows: a loop is compared only with the one around it, so that the order of the calls is the
+// order of the loops.
 #include "gradus/backends/common/loop_nest.h"
 
 namespace gradus::common {

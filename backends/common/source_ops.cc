@@ -1,3 +1,4 @@
+// Copies and assignments. A copy may find operand and result in the same memory, hence memmove.
 #include <cstring>
 
 #include "gradus/backends/common/kernels.h"

@@ -1,3 +1,4 @@
+// A search per result along its line; a line ends at its first NaN, which wins.
 #include "gradus/ops/argmax.h"
 
 #include <cmath>

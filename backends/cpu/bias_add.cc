@@ -1,3 +1,4 @@
+// One pass over the elements, with an activation where the plan has fused one; the gradient is a sum per channel (channel_sums.h).
 #include "gradus/ops/bias_add.h"
 
 #include <type_traits>

@@ -1,3 +1,4 @@
+// Joining copies stretches of consecutive elements into each row of the whole, cutting copies them out again.
 #include "gradus/ops/concat.h"
 
 #include "gradus/backends/cpu/kernels.h"

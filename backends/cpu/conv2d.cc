@@ -22,8 +22,7 @@ std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g) {
   if constexpr (direction == ConvDirection::kBackpropFilter) {
     return depthwise ? make_depthwise_filter<S>(g) : make_conv2d_filter<S>(g);
   } else {
-    const auto kind = direction == ConvDirection::kForward ? ConvPlan::Kind::kForward : ConvPlan::Kind::kBackpropInput;
-    return depthwise ? make_depthwise_windows<S>(g, kind) : make_conv2d_windows<S>(g, kind);
+    return depthwise ? make_depthwise_image<S>(g, direction) : make_conv2d_image<S>(g, direction);
   }
 }
 

@@ -1,8 +1,7 @@
 // Depthwise convolutions on the CPU: one input channel per group, so that the products along the channels are plain
 // vector products. A strip has as many channels as the convolution's output: with a multiplier, each image channel is
 // repeated in it, and for the image's gradient the repeated channels are added up when the strip is written.
-#include "gradus/backends/cpu/conv2d_kernel.h"
-#include "gradus/backends/cpu/conv2d_pack.h"
+#include "gradus/backends/cpu/conv2d_strips.h"
 
 namespace gradus::cpu {
 namespace {
@@ -27,70 +26,51 @@ void for_channels(std::int64_t channels, F&& body) {
 }
 
 template <class S>
-class DepthwiseKernel : public ConvKernel {
- protected:
-  using T = Compute<S>;
-  DepthwiseKernel(const ConvGeometry& g, ConvPlan::Kind kind) : ConvKernel(g, kind, sizeof(T), 1) {}
-
-  std::int64_t strip_space() const { return (plan_.strip_values() + kLanes<T> - 1) / kLanes<T> * kLanes<T>; }
-
-  void pack_source(const S* source, std::int64_t image, std::int64_t index, T* strip) const {
-    pack_strip(source + image * plan_.source_h * plan_.source_w * plan_.source_channels, plan_.geometry.data_format,
-               plan_.source_h, plan_.source_w, plan_.source_channels, plan_.source_repeat,
-               {plan_.source_row(index), plan_.first_source_column, plan_.strip_rows, plan_.strip_columns}, strip);
-  }
-};
-
-template <class S>
-class DepthwiseWindows final : public DepthwiseKernel<S> {
-  using Base = DepthwiseKernel<S>;
-  using T = typename Base::T;
-  using Base::plan_;
+class DepthwiseImage final : public StripKernel<S> {
+  using Base = StripKernel<S>;
+  using Base::plan_, Base::strip_space;
+  using typename Base::Strip, typename Base::T;
 
  public:
-  DepthwiseWindows(const ConvGeometry& g, ConvPlan::Kind kind) : Base(g, kind) {
-    this->template reserve<T>(plan_.packed_values, Base::strip_space() + plan_.dest_strip_values());
+  DepthwiseImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
+    Base::reserve(plan_.packed_values, strip_space() + plan_.dest_strip_values());
   }
 
   void run(KernelContext& c) override {
-    const S* source = c.input(plan_.kind == ConvPlan::Kind::kForward ? 0 : 2).template data<S>();
-    const S* filter = c.input(1).template data<S>();
-    S* dest = c.output(0).template data<S>();
-    T* packed = this->template shared_scratch<T>(c);
+    const S* const source = c.input(plan_.to_input ? 2 : 0).template data<S>();
+    const S* const filter = c.input(1).template data<S>();
+    S* const dest = c.output(0).template data<S>();
+    T* const packed = Base::shared_scratch(c);
+    const std::int64_t channels = plan_.source.strip_channels;
     for (const Phase& phase : plan_.phases) {
       T* to = packed + phase.packed_begin;
       for (const std::int64_t tap : phase.filter_taps)  // [taps][channels]
-        for (std::int64_t k = 0; k < plan_.strip_channels; ++k)
-          *to++ = static_cast<T>(filter[tap * plan_.strip_channels + k]);
+        for (std::int64_t k = 0; k < channels; ++k) *to++ = static_cast<T>(filter[tap * channels + k]);
     }
-    c.parallel_for_worker(plan_.units(), plan_.units_per_chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
-      for (std::int64_t unit = begin; unit < end; ++unit) {
-        run_strip(source, packed, this->template worker_scratch<T>(c, worker), unit / plan_.strips, unit % plan_.strips,
-                  dest);
-      }
+    Base::for_strips(c, plan_.units_per_chunk, [&](const Strip& strip) {
+      Base::pack_source(source, strip);
+      sum_strip(strip, packed, dest + strip.image * plan_.dest.image_values());
     });
   }
 
  private:
-  void run_strip(const S* source, const T* packed, T* strip, std::int64_t image, std::int64_t index, S* dest) const {
-    Base::pack_source(source, image, index, strip);
-    T* sums = strip + Base::strip_space();
+  void sum_strip(const Strip& strip, const T* packed, S* dest_image) const {
+    T* const sums = strip.memory + strip_space();
     for (const Phase& phase : plan_.phases) {
-      const auto pixels = static_cast<std::size_t>(plan_.steps(index, *phase.rows) * phase.columns->count);
+      const auto pixels = static_cast<std::size_t>(plan_.steps(strip.index, *phase.rows) * phase.columns->count);
       for (std::size_t p = 0; p < pixels; ++p) {
-        sum_pixel(strip + phase.source_offsets[p], packed + phase.packed_begin, phase.runs,
+        sum_pixel(strip.memory + phase.source_offsets[p], packed + phase.packed_begin, phase.runs,
                   sums + phase.dest_offsets[p]);
       }
     }
-    unpack_strip(sums, {plan_.dest_channels, 1, plan_.dest_strip_channels, plan_.dest_repeat},
-                 plan_.geometry.data_format, plan_.dest_h * plan_.dest_w, plan_.dest_row(index) * plan_.dest_w,
-                 plan_.dest_rows(index) * plan_.dest_w,
-                 dest + image * plan_.dest_h * plan_.dest_w * plan_.dest_channels);
+    unpack_strip(sums, {plan_.dest.channels, 1, plan_.dest.strip_channels, plan_.dest.repeat},
+                 plan_.geometry.data_format, plan_.dest.h * plan_.dest.w, plan_.dest_row(strip.index) * plan_.dest.w,
+                 plan_.dest_rows(strip.index) * plan_.dest.w, dest_image);
   }
 
   // dest[c] = sum over the taps of source[tap][c] * filter[tap][c]
   void sum_pixel(const T* source, const T* filter, const std::vector<Run>& taps, T* dest) const {
-    const std::int64_t channels = plan_.strip_channels;
+    const std::int64_t channels = plan_.source.strip_channels;
     for_channels<T>(channels, [&](std::int64_t c, auto whole) {
       const T* w = filter + c;
       auto sum = zero<T>(whole);
@@ -112,32 +92,30 @@ class DepthwiseWindows final : public DepthwiseKernel<S> {
 };
 
 template <class S>
-class DepthwiseFilter final : public DepthwiseKernel<S> {
-  using Base = DepthwiseKernel<S>;
-  using T = typename Base::T;
-  using Base::plan_;
+class DepthwiseFilter final : public StripKernel<S> {
+  using Base = StripKernel<S>;
+  using Base::plan_, Base::strip_space;
+  using typename Base::Strip, typename Base::T;
 
  public:
-  explicit DepthwiseFilter(const ConvGeometry& g) : Base(g, ConvPlan::Kind::kForward) {
-    units_per_part_ = std::max<std::int64_t>({1, plan_.units_per_chunk, (plan_.units() + kMaxParts - 1) / kMaxParts});
-    parts_ = (plan_.units() + units_per_part_ - 1) / units_per_part_;
-    this->template reserve<T>(plan_.packed_values * parts_, Base::strip_space() + plan_.dest_strip_values());
+  explicit DepthwiseFilter(const ConvGeometry& g) : Base(g, ConvDirection::kBackpropFilter, 1) {
+    units_per_part_ = std::max<std::int64_t>({1, plan_.units_per_chunk, ceil_divide(plan_.units(), kMaxParts)});
+    parts_ = ceil_divide(plan_.units(), units_per_part_);
+    Base::reserve(plan_.packed_values * parts_, strip_space() + plan_.dest_strip_values());
   }
 
   void run(KernelContext& c) override {
-    const S* source = c.input(0).template data<S>();
-    const S* dest = c.input(2).template data<S>();
-    T* sums = this->template shared_scratch<T>(c);
-    c.parallel_for_worker(plan_.units(), units_per_part_, [&](std::int64_t begin, std::int64_t end, int worker) {
-      T* part = sums + begin / units_per_part_ * plan_.packed_values;
-      std::fill(part, part + plan_.packed_values, T(0));
-      for (std::int64_t unit = begin; unit < end; ++unit) {
-        add_strip(source, dest, this->template worker_scratch<T>(c, worker), unit / plan_.strips, unit % plan_.strips,
-                  part);
-      }
+    const S* const source = c.input(0).template data<S>();
+    const S* const dest = c.input(2).template data<S>();
+    T* const sums = Base::shared_scratch(c);
+    Base::for_strips(c, units_per_part_, [&](const Strip& strip) {
+      T* const part = sums + strip.unit / units_per_part_ * plan_.packed_values;
+      if (strip.unit % units_per_part_ == 0) std::fill(part, part + plan_.packed_values, T(0));
+      Base::pack_source(source, strip);
+      add_strip(strip, dest + strip.image * plan_.dest.image_values(), part);
     });
     // The parts in order, tap by tap; taps that only saw padding have none, and their gradient is 0.
-    const std::int64_t channels = plan_.strip_channels;
+    const std::int64_t channels = plan_.source.strip_channels;
     S* filter = c.output(0).template data<S>();
     std::fill(filter, filter + plan_.geometry.rows.window * plan_.geometry.columns.window * channels, S(0.0f));
     if (parts_ == 0) return;
@@ -154,16 +132,15 @@ class DepthwiseFilter final : public DepthwiseKernel<S> {
   }
 
  private:
-  void add_strip(const S* source, const S* dest, T* strip, std::int64_t image, std::int64_t index, T* part) const {
-    Base::pack_source(source, image, index, strip);
-    T* gradient = strip + Base::strip_space();
-    const std::int64_t channels = plan_.strip_channels, rows = plan_.dest_rows(index);
-    pack_strip(dest + image * plan_.dest_h * plan_.dest_w * channels, plan_.geometry.data_format, plan_.dest_h,
-               plan_.dest_w, channels, 1, {plan_.dest_row(index), 0, rows, plan_.dest_w}, gradient);
+  void add_strip(const Strip& strip, const S* dest_image, T* part) const {
+    T* const gradient = strip.memory + strip_space();
+    const std::int64_t channels = plan_.source.strip_channels, rows = plan_.dest_rows(strip.index);
+    pack_strip(dest_image, plan_.geometry.data_format, plan_.dest.h, plan_.dest.w, channels, 1,
+               {plan_.dest_row(strip.index), 0, rows, plan_.dest.w}, gradient);
     const Phase& phase = plan_.phases[0];
-    const auto pixels = static_cast<std::size_t>(rows * plan_.dest_w);
+    const auto pixels = static_cast<std::size_t>(rows * plan_.dest.w);
     for (std::size_t t = 0; t < phase.runs.size(); ++t) {
-      const T* x = strip + phase.runs[t].offset;
+      const T* x = strip.memory + phase.runs[t].offset;
       T* result = part + static_cast<std::int64_t>(t) * channels;
       for_channels<T>(channels, [&](std::int64_t c, auto whole) {
         auto sum = zero<T>(whole);
@@ -190,16 +167,16 @@ class DepthwiseFilter final : public DepthwiseKernel<S> {
 }  // namespace
 
 template <class S>
-std::unique_ptr<ConvKernel> make_depthwise_windows(const ConvGeometry& geometry, ConvPlan::Kind kind) {
-  return std::make_unique<DepthwiseWindows<S>>(geometry, kind);
+std::unique_ptr<ConvKernel> make_depthwise_image(const ConvGeometry& geometry, ConvDirection direction) {
+  return std::make_unique<DepthwiseImage<S>>(geometry, direction);
 }
 template <class S>
 std::unique_ptr<ConvKernel> make_depthwise_filter(const ConvGeometry& geometry) {
   return std::make_unique<DepthwiseFilter<S>>(geometry);
 }
-template std::unique_ptr<ConvKernel> make_depthwise_windows<Float16>(const ConvGeometry&, ConvPlan::Kind);
-template std::unique_ptr<ConvKernel> make_depthwise_windows<float>(const ConvGeometry&, ConvPlan::Kind);
-template std::unique_ptr<ConvKernel> make_depthwise_windows<double>(const ConvGeometry&, ConvPlan::Kind);
+template std::unique_ptr<ConvKernel> make_depthwise_image<Float16>(const ConvGeometry&, ConvDirection);
+template std::unique_ptr<ConvKernel> make_depthwise_image<float>(const ConvGeometry&, ConvDirection);
+template std::unique_ptr<ConvKernel> make_depthwise_image<double>(const ConvGeometry&, ConvDirection);
 template std::unique_ptr<ConvKernel> make_depthwise_filter<Float16>(const ConvGeometry&);
 template std::unique_ptr<ConvKernel> make_depthwise_filter<float>(const ConvGeometry&);
 template std::unique_ptr<ConvKernel> make_depthwise_filter<double>(const ConvGeometry&);

@@ -5,8 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "gradus/backends/cpu/conv2d_kernel.h"
-#include "gradus/backends/cpu/conv2d_pack.h"
+#include "gradus/backends/cpu/conv2d_strips.h"
 
 namespace gradus::cpu {
 namespace {
@@ -68,67 +67,64 @@ struct Tiles {
 };
 
 template <class S>
-class FilterKernel final : public ConvKernel {
-  using T = Compute<S>;
-  static constexpr std::int64_t kLane = kLanes<T>;
+class FilterKernel final : public StripKernel<S> {
+  using Base = StripKernel<S>;
+  using Base::kLane, Base::plan_, Base::strip_space;
+  using typename Base::Strip, typename Base::T;
 
  public:
-  explicit FilterKernel(const ConvGeometry& g) : ConvKernel(g, ConvPlan::Kind::kForward, sizeof(T), kLanes<T>) {
+  explicit FilterKernel(const ConvGeometry& g) : Base(g, ConvDirection::kBackpropFilter, kLanes<T>) {
     sum_values_ = plan_.packed_values;
     const std::int64_t most =
         std::clamp<std::int64_t>(kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxParts);
-    const std::int64_t wanted = std::min(most, (plan_.units() + plan_.units_per_chunk - 1) / plan_.units_per_chunk);
-    units_per_part_ = (plan_.units() + wanted - 1) / std::max<std::int64_t>(wanted, 1);
-    parts_ = (plan_.units() + units_per_part_ - 1) / std::max<std::int64_t>(units_per_part_, 1);
-    reserve<T>(sum_values_ * parts_, strip_space() + plan_.dest_strip_values());
+    const std::int64_t wanted = std::min(most, ceil_divide(plan_.units(), plan_.units_per_chunk));
+    units_per_part_ = ceil_divide(plan_.units(), std::max<std::int64_t>(wanted, 1));
+    parts_ = ceil_divide(plan_.units(), std::max<std::int64_t>(units_per_part_, 1));
+    Base::reserve(sum_values_ * parts_, strip_space() + plan_.dest_strip_values());
   }
 
   void run(KernelContext& c) override {
-    const S* source = c.input(0).data<S>();
-    const S* dest = c.input(2).data<S>();
-    T* sums = shared_scratch<T>(c);
-    c.parallel_for_worker(plan_.units(), units_per_part_, [&](std::int64_t begin, std::int64_t end, int worker) {
-      T* part = sums + begin / units_per_part_ * sum_values_;
-      std::fill(part, part + sum_values_, T(0));
-      for (std::int64_t unit = begin; unit < end; ++unit) {
-        add_strip(source, dest, unit / plan_.strips, unit % plan_.strips, worker_scratch<T>(c, worker), part);
-      }
+    const S* const source = c.input(0).template data<S>();
+    const S* const dest = c.input(2).template data<S>();
+    T* const sums = Base::shared_scratch(c);
+    Base::for_strips(c, units_per_part_, [&](const Strip& strip) {
+      T* const part = sums + strip.unit / units_per_part_ * sum_values_;
+      if (strip.unit % units_per_part_ == 0) std::fill(part, part + sum_values_, T(0));
+      Base::pack_source(source, strip);
+      pack_gradient(dest + strip.image * plan_.dest.image_values(), strip);
+      add_strip(strip, part);
     });
     add_parts(c, sums);
-    write_filter(sums, c.output(0).data<S>());
+    write_filter(sums, c.output(0).template data<S>());
   }
 
  private:
-  std::int64_t strip_space() const { return (plan_.strip_values() + kLane - 1) / kLane * kLane; }
+  // out_backprop's strip lies behind the source's.
+  T* gradient_of(const Strip& strip) const { return strip.memory + strip_space(); }
 
-  void add_strip(const S* source, const S* dest, std::int64_t image, std::int64_t index, T* strip, T* part) {
+  void add_strip(const Strip& strip, T* part) const {
     const ConvGeometry& g = plan_.geometry;
     const Phase& phase = plan_.phases[0];
-    pack_strip(source + image * plan_.source_h * plan_.source_w * plan_.source_channels, g.data_format, plan_.source_h,
-               plan_.source_w, plan_.source_channels, 1,
-               {plan_.source_row(index), plan_.first_source_column, plan_.strip_rows, plan_.strip_columns}, strip);
-    T* gradient = strip + strip_space();
-    const PixelGrid grid{plan_.dest_rows(index),
-                         plan_.dest_w,
-                         plan_.source_row_step * plan_.strip_columns * plan_.strip_channels,
-                         phase.columns->source_step * plan_.strip_channels,
-                         plan_.dest_w * plan_.dest_strip_channels,
-                         plan_.dest_strip_channels};
-    pack_gradient(dest + image * plan_.dest_h * plan_.dest_w * plan_.dest_channels, index, gradient);
+    const PixelGrid grid{plan_.dest_rows(strip.index),
+                         plan_.dest.w,
+                         plan_.source.row_step * plan_.strips.columns * plan_.source.strip_channels,
+                         phase.columns->source_step * plan_.source.strip_channels,
+                         plan_.dest.w * plan_.dest.strip_channels,
+                         plan_.dest.strip_channels};
     for (std::int64_t group = 0; group < g.groups; ++group) {
       for (std::int64_t column = 0; column < plan_.padded_group_dest;) {
         const bool two = plan_.padded_group_dest - column >= 2 * kLane;
         for (const Run& run : phase.runs) {
           // Only the rows where the run lies inside the image.
-          const std::int64_t first = plan_.source_row_step * index * plan_.rows_per_strip + run.source_row;
+          const std::int64_t first = plan_.source.row_step * strip.index * plan_.strips.steps + run.source_row;
           std::int64_t begin = 0, end = grid.rows;
-          while (begin < end && first + begin * plan_.source_row_step < 0) ++begin;
-          while (begin < end && first + (end - 1) * plan_.source_row_step >= plan_.source_h) --end;
+          while (begin < end && first + begin * plan_.source.row_step < 0) ++begin;
+          while (begin < end && first + (end - 1) * plan_.source.row_step >= plan_.source.h) --end;
           if (begin == end) continue;
           PixelGrid inside = grid;
           inside.rows = end - begin;
-          const T* x = strip + group * plan_.group_source + run.offset + begin * grid.source_row;
-          const T* y = gradient + group * plan_.padded_group_dest + column + begin * grid.dest_row;
+          const T* x = strip.memory + group * plan_.source.group_channels + run.offset + begin * grid.source_row;
+          const T* y = gradient_of(strip) + group * plan_.padded_group_dest + column + begin * grid.dest_row;
           T* result = part + (group * phase.filter_rows + run.row) * plan_.padded_group_dest + column;
           two ? add_run<2>(x, y, inside, run.length, result) : add_run<1>(x, y, inside, run.length, result);
         }
@@ -149,24 +145,24 @@ class FilterKernel final : public ConvKernel {
   }
 
   // out_backprop's strip as [pixels][groups][padded_group_dest]
-  void pack_gradient(const S* image, std::int64_t index, T* gradient) const {
-    const ConvGeometry& g = plan_.geometry;
-    const std::int64_t pixels = plan_.dest_rows(index) * plan_.dest_w, first = plan_.dest_row(index) * plan_.dest_w;
-    const bool nhwc = g.data_format == DataFormat::kNHWC;
-    if (nhwc && plan_.dest_strip_channels == plan_.dest_channels) {
-      const S* from = image + first * plan_.dest_channels;
-      for (std::int64_t i = 0; i < pixels * plan_.dest_channels; ++i) gradient[i] = static_cast<T>(from[i]);
+  void pack_gradient(const S* image, const Strip& strip) const {
+    const ConvPlan::Side& side = plan_.dest;
+    T* const gradient = gradient_of(strip);
+    const std::int64_t pixels = plan_.dest_rows(strip.index) * side.w, first = plan_.dest_row(strip.index) * side.w;
+    const bool nhwc = plan_.geometry.data_format == DataFormat::kNHWC;
+    if (nhwc && side.strip_channels == side.channels) {
+      const S* from = image + first * side.channels;
+      for (std::int64_t i = 0; i < pixels * side.channels; ++i) gradient[i] = static_cast<T>(from[i]);
       return;
     }
-    if (plan_.padded_group_dest != plan_.group_dest)
-      std::fill(gradient, gradient + pixels * plan_.dest_strip_channels, T(0));
-    const std::int64_t pixel_step = nhwc ? plan_.dest_channels : 1,
-                       channel_step = nhwc ? 1 : plan_.dest_h * plan_.dest_w;
-    for (std::int64_t k = 0; k < plan_.dest_channels; ++k) {
+    if (plan_.padded_group_dest != side.group_channels)
+      std::fill(gradient, gradient + pixels * side.strip_channels, T(0));
+    const std::int64_t pixel_step = nhwc ? side.channels : 1, channel_step = nhwc ? 1 : side.h * side.w;
+    const std::int64_t strip_step = side.strip_channels;
+    for (std::int64_t k = 0; k < side.channels; ++k) {
       const S* from = image + first * pixel_step + k * channel_step;
-      T* to = gradient + k / plan_.group_dest * plan_.padded_group_dest + k % plan_.group_dest;
-      for (std::int64_t p = 0; p < pixels; ++p)
-        to[p * plan_.dest_strip_channels] = static_cast<T>(from[p * pixel_step]);
+      T* to = gradient + k / side.group_channels * plan_.padded_group_dest + k % side.group_channels;
+      for (std::int64_t p = 0; p < pixels; ++p) to[p * strip_step] = static_cast<T>(from[p * pixel_step]);
     }
   }
 

@@ -106,13 +106,12 @@ template <class S, class T>
 void pack_panel(const ConvPlan& plan, const Phase& phase, const S* filter, std::int64_t group, std::int64_t column,
                 std::int64_t width, T* packed) {
   const ConvGeometry& g = plan.geometry;
-  const bool forward = plan.kind == ConvPlan::Kind::kForward;
-  const std::int64_t source_step = forward ? g.out_channels : 1;
-  const std::int64_t dest_step = forward ? 1 : g.out_channels;
-  const std::int64_t columns = std::min(width, plan.group_dest - column);
+  const std::int64_t source_step = plan.to_input ? 1 : g.out_channels;
+  const std::int64_t dest_step = plan.to_input ? g.out_channels : 1;
+  const std::int64_t columns = std::min(width, plan.dest.group_channels - column);
   for (const std::int64_t tap : phase.filter_taps) {
     const S* from = filter + tap * g.group_in() * g.out_channels + group * g.group_out() + column * dest_step;
-    for (std::int64_t row = 0; row < plan.group_source; ++row, packed += width) {
+    for (std::int64_t row = 0; row < plan.source.group_channels; ++row, packed += width) {
       for (std::int64_t k = 0; k < columns; ++k) packed[k] = static_cast<T>(from[row * source_step + k * dest_step]);
       std::fill(packed + columns, packed + width, T(0));
     }

@@ -1,9 +1,16 @@
+// Four steps, in the order in which they need each other: which side is read and which written, how images are cut into strips, which
+// runs of a strip each destination pixel sees, and where the pixels and the filter lie in scratch memory.
 #include "gradus/backends/cpu/conv2d_plan.h"
 
 #include <algorithm>
 
+#include "gradus/backends/common/work.h"
+
 namespace gradus::cpu {
 namespace {
+
+using common::ceil_divide;
+using common::round_up;
 
 // A strip should stay in a core's second-level cache beside the filter.
 constexpr std::int64_t kStripBytes = 96 << 10;
@@ -11,8 +18,6 @@ constexpr std::int64_t kStripBytes = 96 << 10;
 constexpr std::int64_t kWantedUnits = 16;
 // Multiply-adds that are worth handing to another thread.
 constexpr std::int64_t kMinChunkWork = 200'000;
-
-std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Sorts the taps and drops those that see nothing but padding.
 void finish_taps(AxisPhase& phase, std::int64_t source_size) {
@@ -65,109 +70,131 @@ std::vector<AxisPhase> backward_phases(const WindowAxis& axis) {
   return phases;
 }
 
-ConvPlan::ConvPlan(const ConvGeometry& g, Kind which, std::size_t element_size, int lanes) : kind(which), geometry(g) {
-  const bool forward = kind == Kind::kForward;
-  depthwise = g.group_in() == 1 && g.groups > 1;
-  axis_rows = forward ? forward_phases(g.rows) : backward_phases(g.rows);
-  axis_columns = forward ? forward_phases(g.columns) : backward_phases(g.columns);
-  source_h = forward ? g.rows.in : g.rows.out;
-  source_w = forward ? g.columns.in : g.columns.out;
-  source_channels = forward ? g.channels : g.out_channels;
-  dest_h = forward ? g.rows.out : g.rows.in;
-  dest_w = forward ? g.columns.out : g.columns.in;
-  dest_channels = forward ? g.out_channels : g.channels;
-  group_source = forward ? g.group_in() : g.group_out();
-  group_dest = forward ? g.group_out() : g.group_in();
-  source_row_step = forward ? g.rows.stride : 1;
-  dest_row_step = forward ? 1 : g.rows.stride;
-  padded_group_dest = ceil_divide(group_dest, lanes) * lanes;
-  strip_channels = source_channels;
-  dest_strip_channels = g.groups * padded_group_dest;
-  if (depthwise) {
-    source_repeat = forward ? g.group_out() : 1;
-    dest_repeat = forward ? 1 : g.group_out();
-    strip_channels = dest_strip_channels = g.out_channels;
+ConvPlan::ConvPlan(const ConvGeometry& g, ConvDirection direction, std::size_t element_size, int lanes)
+    : geometry(g),
+      to_input(direction == ConvDirection::kBackpropInput),
+      depthwise(g.group_in() == 1 && g.groups > 1),
+      axis_rows(to_input ? backward_phases(g.rows) : forward_phases(g.rows)),
+      axis_columns(to_input ? backward_phases(g.columns) : forward_phases(g.columns)) {
+  set_sides(lanes);
+  cut_strips(element_size);
+  for (const AxisPhase& rows : axis_rows) {
+    for (const AxisPhase& columns : axis_columns) {
+      phases.push_back(make_phase(rows, columns));
+      Phase& phase = phases.back();
+      phase.packed_begin = packed_values;
+      packed_values += depthwise ? static_cast<std::int64_t>(phase.filter_taps.size()) * source.strip_channels
+                                 : phase.filter_rows * g.groups * padded_group_dest;
+    }
   }
+}
 
+// The image and the result change places in Conv2DBackpropInput. There a step moves on by one row of out_backprop and by `stride` rows
+// of the image, whose rows in between belong to other phases.
+void ConvPlan::set_sides(int lanes) {
+  const ConvGeometry& g = geometry;
+  Side image{.h = g.rows.in, .w = g.columns.in, .channels = g.channels, .group_channels = g.group_in()};
+  Side result{.h = g.rows.out, .w = g.columns.out, .channels = g.out_channels, .group_channels = g.group_out()};
+  image.row_step = g.rows.stride;
+  if (depthwise) image.repeat = g.group_out();  // each image channel meets this many channels of the result
+  source = to_input ? result : image;
+  dest = to_input ? image : result;
+  // Whole vectors of destination channels, so that the inner loops have no rest: the surplus is computed and thrown away.
+  padded_group_dest = round_up(dest.group_channels, lanes);
+  source.strip_channels = depthwise ? g.out_channels : source.channels;
+  dest.strip_channels = depthwise ? g.out_channels : g.groups * padded_group_dest;
+}
+
+// As many rows as fit in a core's cache, and fewer where a small batch would leave threads idle.
+void ConvPlan::cut_strips(std::size_t element_size) {
+  const ConvGeometry& g = geometry;
   const Span rows(axis_rows), columns(axis_columns);
-  const std::int64_t source_column_step = forward ? g.columns.stride : 1;
-  first_source_row = rows.low;
-  first_source_column = columns.low;
-  strip_columns = columns.extent(columns.count, source_column_step);
+  strips.first_row = rows.low;
+  strips.first_column = columns.low;
+  strips.columns = columns.extent(columns.count, to_input ? 1 : g.columns.stride);
 
-  // Rows per strip: by cache, and fewer where a small batch would leave threads idle.
-  const std::int64_t row_bytes =
-      std::max<std::int64_t>(1, strip_columns * strip_channels * static_cast<std::int64_t>(element_size));
+  const std::int64_t row_values = strips.columns * source.strip_channels;
+  const std::int64_t row_bytes = std::max<std::int64_t>(1, row_values * static_cast<std::int64_t>(element_size));
   const std::int64_t span = rows.high - rows.low + 1;
-  rows_per_strip = std::clamp<std::int64_t>((kStripBytes / row_bytes - span) / source_row_step + 1, 1,
-                                            std::max<std::int64_t>(rows.count, 1));
+  strips.steps = std::clamp<std::int64_t>((kStripBytes / row_bytes - span) / source.row_step + 1, 1,
+                                          std::max<std::int64_t>(rows.count, 1));
   const std::int64_t taps = g.rows.window * g.columns.window;
-  const double image_work = static_cast<double>(dest_h) * static_cast<double>(dest_w * dest_channels) *
-                            static_cast<double>(taps * group_source) /
-                            (forward ? 1 : static_cast<double>(g.rows.stride * g.columns.stride));
+  const double image_work = static_cast<double>(dest.h) * static_cast<double>(dest.w * dest.channels) *
+                            static_cast<double>(taps * source.group_channels) /
+                            (to_input ? static_cast<double>(g.rows.stride * g.columns.stride) : 1);
   if (g.batch > 0 && g.batch < kWantedUnits && image_work > 2.0 * kMinChunkWork) {
     const std::int64_t wanted = ceil_divide(kWantedUnits, g.batch);
-    rows_per_strip = std::min(rows_per_strip, std::max<std::int64_t>(1, ceil_divide(rows.count, wanted)));
+    strips.steps = std::min(strips.steps, std::max<std::int64_t>(1, ceil_divide(rows.count, wanted)));
   }
-  strips = ceil_divide(rows.count, rows_per_strip);
-  strip_rows = rows.extent(rows_per_strip, source_row_step);
-  const double unit_work = image_work / static_cast<double>(std::max<std::int64_t>(strips, 1));
+  strips.count = ceil_divide(rows.count, strips.steps);
+  strips.rows = rows.extent(strips.steps, source.row_step);
+  const double unit_work = image_work / static_cast<double>(std::max<std::int64_t>(strips.count, 1));
   units_per_chunk = std::clamp<std::int64_t>(static_cast<std::int64_t>(kMinChunkWork / std::max(unit_work, 1.0)), 1,
                                              std::max<std::int64_t>(1, ceil_divide(units(), 8)));
+}
 
-  for (const AxisPhase& r : axis_rows) {
-    for (const AxisPhase& c : axis_columns) {
-      Phase phase{.rows = &r,
-                  .columns = &c,
-                  .runs = {},
-                  .row_runs = {},
-                  .filter_taps = {},
-                  .source_offsets = {},
-                  .dest_offsets = {}};
-      for (const AxisPhase::Tap& tap_r : r.taps) {
-        for (const AxisPhase::Tap& tap_c : c.taps) {
-          phase.filter_taps.push_back(tap_r.tap * g.columns.window + tap_c.tap);
-          const std::int64_t offset =
-              ((tap_r.offset - rows.low) * strip_columns + tap_c.offset - columns.low) * strip_channels;
-          const bool joins = !phase.runs.empty() && phase.runs.back().source_row == tap_r.offset &&
-                             phase.runs.back().offset + phase.runs.back().length == offset;
-          if (joins && !depthwise) {
-            phase.runs.back().length += group_source;
-          } else {
-            phase.runs.push_back({offset, group_source, phase.filter_rows, tap_r.offset});
-          }
-          phase.filter_rows += group_source;
-        }
+Phase ConvPlan::make_phase(const AxisPhase& rows, const AxisPhase& columns) const {
+  Phase phase;
+  phase.rows = &rows;
+  phase.columns = &columns;
+  add_runs(phase);
+  find_row_runs(phase);
+  find_pixels(phase);
+  return phase;
+}
+
+// One run per tap, or per row of taps where these lie side by side: the inner loop then counts to S*C instead of C, and a filter with
+// few channels is as fast as one with many. Depthwise kernels go through the channels first and need their taps one by one.
+void ConvPlan::add_runs(Phase& phase) const {
+  for (const AxisPhase::Tap& row : phase.rows->taps) {
+    for (const AxisPhase::Tap& column : phase.columns->taps) {
+      phase.filter_taps.push_back(row.tap * geometry.columns.window + column.tap);
+      const std::int64_t pixel = (row.offset - strips.first_row) * strips.columns + column.offset - strips.first_column;
+      const std::int64_t offset = pixel * source.strip_channels;
+      const Run* const last = phase.runs.empty() ? nullptr : &phase.runs.back();
+      if (!depthwise && last != nullptr && last->source_row == row.offset && last->offset + last->length == offset) {
+        phase.runs.back().length += source.group_channels;
+      } else {
+        phase.runs.push_back({offset, source.group_channels, phase.filter_rows, row.offset});
       }
-      for (std::int64_t t = 0; t < r.count; ++t) {
-        const std::int64_t first_row = t * r.source_step;
-        const auto before = [&](const Run& run) { return first_row + run.source_row < 0; };
-        const auto within = [&](const Run& run) { return first_row + run.source_row < source_h; };
-        const auto begin = std::find_if_not(phase.runs.begin(), phase.runs.end(), before);
-        const auto end = std::find_if_not(begin, phase.runs.end(), within);
-        phase.row_runs.push_back(
-            {static_cast<std::size_t>(begin - phase.runs.begin()), static_cast<std::size_t>(end - phase.runs.begin())});
-      }
-      for (std::int64_t t = 0; t < std::min(rows_per_strip, r.count); ++t) {
-        for (std::int64_t u = 0; u < c.count; ++u) {
-          phase.source_offsets.push_back((t * r.source_step * strip_columns + u * c.source_step) * strip_channels);
-          phase.dest_offsets.push_back(((r.first + t * r.step) * dest_w + c.first + u * c.step) * dest_strip_channels);
-        }
-      }
-      phase.packed_begin = packed_values;
-      packed_values += depthwise ? static_cast<std::int64_t>(phase.filter_taps.size()) * strip_channels
-                                 : phase.filter_rows * g.groups * padded_group_dest;
-      phases.push_back(std::move(phase));
+      phase.filter_rows += source.group_channels;
+    }
+  }
+}
+
+// Rows of taps above or below the image see nothing but zeros. Leaving them out saves their products: a third of those of the first
+// and last row of pixels under a 3x3 filter.
+void ConvPlan::find_row_runs(Phase& phase) const {
+  for (std::int64_t t = 0; t < phase.rows->count; ++t) {
+    const std::int64_t first_row = t * phase.rows->source_step;
+    const auto before = [&](const Run& run) { return first_row + run.source_row < 0; };
+    const auto within = [&](const Run& run) { return first_row + run.source_row < source.h; };
+    const auto begin = std::find_if_not(phase.runs.begin(), phase.runs.end(), before);
+    const auto end = std::find_if_not(begin, phase.runs.end(), within);
+    phase.row_runs.push_back(
+        {static_cast<std::size_t>(begin - phase.runs.begin()), static_cast<std::size_t>(end - phase.runs.begin())});
+  }
+}
+
+// By table, so that a tile of pixels may go on from the end of one row to the beginning of the next.
+void ConvPlan::find_pixels(Phase& phase) const {
+  const AxisPhase &rows = *phase.rows, &columns = *phase.columns;
+  for (std::int64_t t = 0; t < std::min(strips.steps, rows.count); ++t) {
+    for (std::int64_t u = 0; u < columns.count; ++u) {
+      const std::int64_t from = t * rows.source_step * strips.columns + u * columns.source_step;
+      const std::int64_t to = (rows.first + t * rows.step) * dest.w + columns.first + u * columns.step;
+      phase.source_offsets.push_back(from * source.strip_channels);
+      phase.dest_offsets.push_back(to * dest.strip_channels);
     }
   }
 }
 
 std::int64_t ConvPlan::dest_rows(std::int64_t index) const {
-  return std::min(rows_per_strip * dest_row_step, dest_h - dest_row(index));
+  return std::min(strips.steps * dest.row_step, dest.h - dest_row(index));
 }
 
 std::int64_t ConvPlan::steps(std::int64_t index, const AxisPhase& rows) const {
-  return std::clamp<std::int64_t>(rows.count - index * rows_per_strip, 0, rows_per_strip);
+  return std::clamp<std::int64_t>(rows.count - index * strips.steps, 0, strips.steps);
 }
 
 }  // namespace gradus::cpu

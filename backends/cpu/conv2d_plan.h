@@ -19,6 +19,9 @@
 
 namespace gradus::cpu {
 
+// Which of the three ops.
+enum class ConvDirection { kForward, kBackpropInput, kBackpropFilter };
+
 // The destination pixels first, first + step, ... (count of them) of one axis. Number t of them sees, under tap `tap`,
 // the source pixel t * source_step + offset.
 struct AxisPhase {
@@ -44,64 +47,79 @@ struct Run {
 struct Phase {
   const AxisPhase* rows = nullptr;
   const AxisPhase* columns = nullptr;
-  std::vector<Run> runs;  // by ascending source_row
+
+  // The filter as this phase sees it.
+  std::vector<std::int64_t> filter_taps;  // r * S + s per tap, in the order of the filter's rows
+  std::int64_t filter_rows = 0;           // taps * channels of a group
+  std::int64_t packed_begin = 0;          // where its packed filter begins, per group and padded column
+  std::vector<Run> runs;                  // by ascending source_row
+
   // The runs that step t sees, for all steps of the axis. Both ends descend with t.
   struct RunRange {
     std::size_t begin, end;
   };
   std::vector<RunRange> row_runs;
-  std::vector<std::int64_t> filter_taps;  // r * S + s per tap, in the order of the filter's rows
-  std::vector<std::int64_t>
-      source_offsets;  // per destination pixel of a strip: the window's first value in the source strip
-  std::vector<std::int64_t> dest_offsets;  // and the pixel's first value in the destination strip
-  std::int64_t filter_rows = 0;            // taps * channels of a group
-  std::int64_t packed_begin = 0;           // where this phase's packed filter begins, per group and padded column
+
+  // Per destination pixel of a strip: the window's first value in the source strip, and the pixel's first in the destination strip.
+  std::vector<std::int64_t> source_offsets, dest_offsets;
 };
 
-// Everything about a convolution that does not depend on element types.
+// Everything about a convolution that does not depend on element types. Sizes count values, not bytes.
 struct ConvPlan {
-  enum class Kind { kForward, kBackpropInput };
-
-  ConvPlan(const ConvGeometry& g, Kind kind, std::size_t element_size, int lanes);
+  // `lanes`: values of a vector, to which a group's channels are padded.
+  ConvPlan(const ConvGeometry& g, ConvDirection direction, std::size_t element_size, int lanes);
   ConvPlan(const ConvPlan&) = delete;  // phases point into axis_rows, axis_columns
   ConvPlan& operator=(const ConvPlan&) = delete;
 
-  Kind kind;
   ConvGeometry geometry;
+  bool to_input = false;   // Conv2DBackpropInput: from out_backprop to the image
   bool depthwise = false;  // one channel per group: a vector product instead of a matrix product
-  // Channels and sizes of the two sides.
-  std::int64_t source_h = 0, source_w = 0, source_channels = 0, dest_h = 0, dest_w = 0, dest_channels = 0;
-  std::int64_t group_source = 0, group_dest = 0;  // channels of a group
-  // A depthwise source channel is used by `source_repeat` strip channels; `dest_repeat` of them add up to one of the
-  // destination.
-  std::int64_t source_repeat = 1, dest_repeat = 1;
+
+  // One of the two sides: its images as tensors, and as strips in scratch memory.
+  struct Side {
+    std::int64_t h = 0, w = 0, channels = 0;
+    std::int64_t group_channels = 0;
+    std::int64_t row_step = 1;        // rows from one step of a strip to the next
+    std::int64_t strip_channels = 0;  // of a pixel in a strip
+    std::int64_t repeat = 1;          // depthwise: so many neighbours of them for one channel of the image
+    std::int64_t image_values() const { return h * w * channels; }
+  };
+  Side source, dest;
+  std::int64_t padded_group_dest = 0;  // dest.group_channels rounded up to whole vectors
+
+  // Images are cut into strips: `steps` steps of every row phase each.
+  struct Strips {
+    std::int64_t steps = 1, count = 0;
+    std::int64_t first_row = 0, first_column = 0;  // where source strip 0 begins, relative to the image; at most 0
+    std::int64_t rows = 0, columns = 0;            // of a source strip
+  };
+  Strips strips;
+  std::int64_t units_per_chunk = 1;  // strips of all images for parallel_for: depends on shapes alone
 
   std::vector<AxisPhase> axis_rows, axis_columns;
   std::vector<Phase> phases;
+  std::int64_t packed_values = 0;  // of the whole filter, all phases and groups
 
-  // Strips: `rows_per_strip` steps of every row phase.
-  std::int64_t rows_per_strip = 1, strips = 0;
-  std::int64_t strip_channels = 0, dest_strip_channels = 0;
-  std::int64_t first_source_row = 0, first_source_column = 0;  // of strip 0, relative to the image; at most 0
-  std::int64_t strip_rows = 0, strip_columns = 0;
-  std::int64_t source_row_step = 1, dest_row_step = 1;
-
-  // Values, not bytes.
-  std::int64_t strip_values() const { return strip_rows * strip_columns * strip_channels; }
-  std::int64_t dest_strip_values() const { return rows_per_strip * dest_row_step * dest_w * dest_strip_channels; }
-  std::int64_t padded_group_dest = 0;  // group_dest rounded up to whole vectors
-  std::int64_t packed_values = 0;      // of the whole filter, all phases and groups
-  std::int64_t units() const { return geometry.batch * strips; }
-  std::int64_t units_per_chunk = 1;  // for parallel_for: depends on shapes alone
+  std::int64_t units() const { return geometry.batch * strips.count; }
+  std::int64_t strip_values() const { return strips.rows * strips.columns * source.strip_channels; }
+  std::int64_t dest_strip_values() const { return strips.steps * dest.row_step * dest.w * dest.strip_channels; }
 
   // What strip `index` covers.
   std::int64_t source_row(std::int64_t index) const {
-    return first_source_row + index * rows_per_strip * source_row_step;
+    return strips.first_row + index * strips.steps * source.row_step;
   }
-  std::int64_t dest_row(std::int64_t index) const { return index * rows_per_strip * dest_row_step; }
+  std::int64_t dest_row(std::int64_t index) const { return index * strips.steps * dest.row_step; }
   std::int64_t dest_rows(std::int64_t index) const;
   // Steps of row phase `rows` in strip `index`.
   std::int64_t steps(std::int64_t index, const AxisPhase& rows) const;
+
+ private:
+  void set_sides(int lanes);
+  void cut_strips(std::size_t element_size);
+  Phase make_phase(const AxisPhase& rows, const AxisPhase& columns) const;
+  void add_runs(Phase& phase) const;
+  void find_row_runs(Phase& phase) const;
+  void find_pixels(Phase& phase) const;
 };
 
 }  // namespace gradus::cpu

@@ -1,3 +1,5 @@
+// A scan by integers of what could have made a NaN, which costs little beside the convolution; only if it finds something are the
+// few results along the border computed again, by plain loops.
 #include "gradus/backends/cpu/conv2d_zero_products.h"
 
 #include <algorithm>

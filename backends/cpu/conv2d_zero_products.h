@@ -9,12 +9,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "gradus/backends/cpu/conv2d_plan.h"
 #include "gradus/core/kernel.h"
-#include "gradus/ops/conv_geometry.h"
 
 namespace gradus::cpu {
-
-enum class ConvDirection { kForward, kBackpropInput, kBackpropFilter };
 
 class ZeroProducts {
  public:

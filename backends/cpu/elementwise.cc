@@ -1,3 +1,5 @@
+// The loops of an element-wise op are made once per plan; the result advances by one element per iteration, so that an iteration's
+// number is its offset.
 #include "gradus/backends/cpu/elementwise.h"
 
 namespace gradus::cpu {

@@ -1,3 +1,4 @@
+// Indices are looked through before anything is written, then rows are copied, or added up in the order of the indices.
 #include "gradus/ops/gather.h"
 
 #include <algorithm>

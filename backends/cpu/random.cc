@@ -1,3 +1,4 @@
+// Dropout: four elements per block of the stream, drawn anew in each run; the mask is kept for the gradient.
 #include "gradus/ops/random.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// All sizes follow from the shapes. A task should be worth a chunk of its own; where there are fewer tasks than that, their runs
+// are cut into parts.
 #include "gradus/backends/cpu/reduction_plan.h"
 
 #include <algorithm>

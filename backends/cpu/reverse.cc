@@ -1,3 +1,4 @@
+// Reverse is a strided copy with negative strides.
 #include "gradus/ops/reverse.h"
 
 #include "gradus/backends/cpu/kernels.h"

@@ -1,3 +1,4 @@
+// Three ways: contiguous rows by memcpy, rows with a stride on one side element by element, and transposed matrices in tiles.
 #include "gradus/backends/cpu/strided_copy.h"
 
 #include <algorithm>

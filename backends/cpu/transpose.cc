@@ -1,3 +1,4 @@
+// A copy by a loop nest over strides (strided_copy.h).
 #include "gradus/ops/transpose.h"
 
 #include "gradus/backends/cpu/kernels.h"

@@ -1,3 +1,4 @@
+// As the ops are defined: a search per result; a prediction counts as in the top k where fewer than k are larger.
 #include "gradus/ops/argmax.h"
 
 #include <cmath>

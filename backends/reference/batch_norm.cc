@@ -1,3 +1,4 @@
+// Mean and variance in two passes, each sum over all elements of a channel in their order, in float64.
 #include "gradus/ops/batch_norm.h"
 
 #include <cmath>

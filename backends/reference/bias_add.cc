@@ -1,3 +1,4 @@
+// y = x + bias[channel]; its gradient sums over everything but the channels.
 #include "gradus/ops/bias_add.h"
 
 #include "gradus/backends/reference/kernels.h"

@@ -1,3 +1,4 @@
+// Tensors of one value, broadcasting by index, and ranges that count up.
 #include "gradus/backends/common/host_operands.h"
 #include "gradus/backends/reference/index.h"
 #include "gradus/backends/reference/kernels.h"

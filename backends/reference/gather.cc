@@ -1,3 +1,4 @@
+// Gather, its gradient and one_hot by their formulas, index by index.
 #include "gradus/ops/gather.h"
 
 #include "gradus/backends/common/indices.h"

@@ -1,3 +1,4 @@
+// Each update as its paper states it, element by element, in float64.
 #include <cmath>
 
 #include "gradus/backends/reference/kernels.h"

@@ -1,3 +1,4 @@
+// Padding, element by element; the gradient of reflection adds each element to the one it mirrors.
 #include "gradus/ops/pad.h"
 
 #include "gradus/backends/reference/index.h"

@@ -1,3 +1,4 @@
+// Each window as a list of the real pixels under it, in row-major order.
 #include "gradus/ops/pooling.h"
 
 #include <cmath>

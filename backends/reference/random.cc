@@ -1,3 +1,4 @@
+// Dropout as it is defined: word i of the stream decides about element i.
 #include "gradus/ops/random.h"
 
 #include "gradus/backends/common/kernels.h"

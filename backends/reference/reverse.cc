@@ -1,3 +1,4 @@
+// Reverse by index.
 #include "gradus/ops/reverse.h"
 
 #include "gradus/backends/reference/index.h"

@@ -1,3 +1,4 @@
+// TensorFlow's formula, which does not overflow.
 #include "gradus/ops/sigmoid_cross_entropy.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Windows, element by element: taken by the ops, put back into zeros by their gradients.
 #include "gradus/ops/slice.h"
 
 #include "gradus/backends/common/host_operands.h"

@@ -1,3 +1,4 @@
+// Row by row, in long double where differences are taken to powers.
 #include <cmath>
 #include <limits>
 #include <vector>

@@ -1,3 +1,4 @@
+// Tiling, element by element; the gradient adds each element to the one it repeats.
 #include "gradus/backends/reference/index.h"
 #include "gradus/backends/reference/kernels.h"
 

@@ -1,3 +1,4 @@
+// Every element by its index.
 #include "gradus/ops/transpose.h"
 
 #include "gradus/backends/reference/index.h"

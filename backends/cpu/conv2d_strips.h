@@ -1,0 +1,71 @@
+// What the convolution kernels have in common: the plan, their scratch memory, and the walk over the strips of all images.
+#pragma once
+
+#include "gradus/backends/cpu/conv2d_kernel.h"
+#include "gradus/backends/cpu/conv2d_pack.h"
+
+namespace gradus::cpu {
+
+// S is the tensors' element type. `lanes` as ConvPlan's.
+template <class S>
+class StripKernel : public ConvKernel {
+ protected:
+  using T = Compute<S>;
+  static constexpr std::int64_t kLane = kLanes<T>;
+
+  StripKernel(const ConvGeometry& geometry, ConvDirection direction, int lanes)
+      : plan_(geometry, direction, sizeof(T), lanes) {}
+
+ public:
+  // A part that all workers share, then one part per worker.
+  std::size_t scratch_bytes(int workers) const final {
+    return shared_bytes_ + static_cast<std::size_t>(workers) * worker_bytes_;
+  }
+
+ protected:
+  void reserve(std::int64_t shared_values, std::int64_t worker_values) {
+    shared_bytes_ = aligned(shared_values);
+    worker_bytes_ = aligned(worker_values);
+  }
+  static T* shared_scratch(KernelContext& c) { return c.scratch<T>(); }
+
+  // Values of a source strip, rounded up so that what lies behind it is aligned.
+  std::int64_t strip_space() const { return round_up(plan_.strip_values(), kLane); }
+
+  // Strip `index` of an image, number `unit` of all; `memory` is the worker's scratch memory.
+  struct Strip {
+    std::int64_t unit, image, index;
+    T* memory;
+  };
+  // f(strip) for all strips, in parallel: those of a chunk one after the other.
+  template <class F>
+  void for_strips(KernelContext& c, std::int64_t units_per_chunk, F&& f) const {
+    c.parallel_for_worker(plan_.units(), units_per_chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
+      T* const memory =
+          reinterpret_cast<T*>(c.scratch<char>() + shared_bytes_ + static_cast<std::size_t>(worker) * worker_bytes_);
+      for (std::int64_t unit = begin; unit < end; ++unit) {
+        f(Strip{unit, unit / plan_.strips.count, unit % plan_.strips.count, memory});
+      }
+    });
+  }
+
+  // Copies the strip of the source into its memory.
+  void pack_source(const S* source, const Strip& strip) const {
+    const ConvPlan::Side& from = plan_.source;
+    pack_strip(source + strip.image * from.image_values(), plan_.geometry.data_format, from.h, from.w, from.channels,
+               from.repeat,
+               {plan_.source_row(strip.index), plan_.strips.first_column, plan_.strips.rows, plan_.strips.columns},
+               strip.memory);
+  }
+
+  ConvPlan plan_;
+
+ private:
+  // Whole cache lines, and one more, so that the workers' parts do not start at the same place of a cache's sets.
+  static std::size_t aligned(std::int64_t values) {
+    return static_cast<std::size_t>(round_up(values * static_cast<std::int64_t>(sizeof(T)), 64)) + 64;
+  }
+  std::size_t shared_bytes_ = 0, worker_bytes_ = 0;
+};
+
+}  // namespace gradus::cpu
