@@ -24,7 +24,7 @@ void transpose(KernelContext& c) {
   const auto to = row_major_strides(y), from = row_major_strides(c.input(0).shape());
   LoopNest nest;
   for (int d = 0; d < y.rank(); ++d) {
-    nest.add(y[d], {to[at(d)], from[perm.empty() ? at(y.rank() - 1 - d) : static_cast<std::size_t>(perm[at(d)])]});
+    nest.add(y[d], {to[d], from[perm.empty() ? y.rank() - 1 - d : static_cast<int>(perm[at(d)])]});
   }
   strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
@@ -75,9 +75,9 @@ LoopNest window_loops(const SliceWindow& window, const Shape& x, bool packed_fir
   LoopNest nest;
   *first = 0;
   for (int d = 0; d < window.rank; ++d) {
-    *first += window.begin[at(d)] * strides[at(d)];
-    const std::int64_t in_x = window.step[at(d)] * strides[at(d)];
-    nest.add(sizes[d], packed_first ? LoopNest::Offsets{packed[at(d)], in_x} : LoopNest::Offsets{in_x, packed[at(d)]});
+    *first += window.begin[at(d)] * strides[d];
+    const std::int64_t in_x = window.step[at(d)] * strides[d];
+    nest.add(sizes[d], packed_first ? LoopNest::Offsets{packed[d], in_x} : LoopNest::Offsets{in_x, packed[d]});
   }
   return nest;
 }
@@ -107,8 +107,8 @@ void pad(KernelContext& c) {
   std::int64_t first = 0;
   LoopNest nest;
   for (int d = 0; d < x.shape().rank(); ++d) {
-    first += attrs.paddings[at(2 * d)] * to[at(d)];
-    nest.add(x.shape()[d], {to[at(d)], from[at(d)]});
+    first += attrs.paddings[at(2 * d)] * to[d];
+    nest.add(x.shape()[d], {to[d], from[d]});
   }
   strided_copy(c, nest, element(y, first), x.raw(), dtype_size(y.dtype()));
 }
@@ -120,8 +120,8 @@ void tile(KernelContext& c) {
   const auto to = row_major_strides(y), from = row_major_strides(x);
   LoopNest nest;
   for (int d = 0; d < x.rank(); ++d) {
-    nest.add(y[d] / x[d], {to[at(d)] * x[d], 0});
-    nest.add(x[d], {to[at(d)], from[at(d)]});
+    nest.add(y[d] / x[d], {to[d] * x[d], 0});
+    nest.add(x[d], {to[d], from[d]});
   }
   strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }

@@ -33,7 +33,7 @@ void mirror_pad_rows(KernelContext& c) {
       const T* source = from;
       std::int64_t rest = row;
       for (int d = x.rank() - 2; d >= 0; --d) {
-        source += reflected(rest % y[d] - paddings[at(2 * d)], x[d]) * strides[at(d)];
+        source += reflected(rest % y[d] - paddings[at(2 * d)], x[d]) * strides[d];
         rest /= y[d];
       }
       T* target = to + row * wide;
@@ -77,7 +77,7 @@ void mirror_pad_grad(KernelContext& c) {
           const MirrorImages m(rest % x[d], x[d], paddings[at(2 * d)], paddings[at(2 * d + 1)]);
           rest /= x[d];
           images[d] = m.count;
-          for (int k = 0; k < m.count; ++k) offsets[d][k] = m.positions[k] * strides[at(d)];
+          for (int k = 0; k < m.count; ++k) offsets[d][k] = m.positions[k] * strides[d];
           offset += offsets[d][0];
         }
         Compute<T> sum{};
@@ -105,8 +105,8 @@ void tile_grad(KernelContext& c) {
   const auto strides = row_major_strides(tiled);
   LoopNest rows, tiles;  // both as offsets in the tiled tensor
   for (int d = 0; d < x.rank(); ++d) {
-    if (d < x.rank() - 1) rows.add(x[d], {strides[at(d)]});
-    tiles.add(tiled[d] / x[d], {x[d] * strides[at(d)]});
+    if (d < x.rank() - 1) rows.add(x[d], {strides[d]});
+    tiles.add(tiled[d] / x[d], {x[d] * strides[d]});
   }
   const std::int64_t n = last_dim(x), repeats = tiles.iterations();
   visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
