@@ -35,22 +35,22 @@ LoopNest::Offsets LoopNest::offsets(std::int64_t i) const {
   return result;
 }
 
-std::array<std::int64_t, Shape::kMaxRank> row_major_strides(const Shape& shape) {
-  std::array<std::int64_t, Shape::kMaxRank> strides{};
+Strides row_major_strides(const Shape& shape) {
+  Strides strides;
   std::int64_t stride = 1;
   for (int d = shape.rank() - 1; d >= 0; --d) {
-    strides[static_cast<std::size_t>(d)] = stride;
+    strides[d] = stride;
     stride *= shape[d];
   }
   return strides;
 }
 
-std::array<std::int64_t, Shape::kMaxRank> broadcast_strides(const Shape& from, const Shape& to) {
-  std::array<std::int64_t, Shape::kMaxRank> strides{};
+Strides broadcast_strides(const Shape& from, const Shape& to) {
+  Strides strides;
   std::int64_t stride = 1;
   const int missing = to.rank() - from.rank();
   for (int d = from.rank() - 1; d >= 0; --d) {
-    if (from[d] != 1) strides[static_cast<std::size_t>(d + missing)] = stride;
+    if (from[d] != 1) strides[d + missing] = stride;
     stride *= from[d];
   }
   return strides;

@@ -46,10 +46,18 @@ class LoopNest {
   int size_ = 0;
 };
 
-// Row-major strides of a shape, in elements.
-std::array<std::int64_t, Shape::kMaxRank> row_major_strides(const Shape& shape);
+// How many elements lie from one position to the next, per dimension.
+class Strides {
+ public:
+  std::int64_t& operator[](int d) { return strides_[static_cast<std::size_t>(d)]; }
+  std::int64_t operator[](int d) const { return strides_[static_cast<std::size_t>(d)]; }
+
+ private:
+  std::array<std::int64_t, Shape::kMaxRank> strides_{};
+};
+Strides row_major_strides(const Shape& shape);
 // The strides by which a tensor of shape `from` is read along the dimensions of `to`, which it is broadcast to: 0 where it repeats.
-std::array<std::int64_t, Shape::kMaxRank> broadcast_strides(const Shape& from, const Shape& to);
+Strides broadcast_strides(const Shape& from, const Shape& to);
 
 template <class F>
 void LoopNest::for_rows(std::int64_t begin, std::int64_t end, F&& f) const {

@@ -39,6 +39,43 @@ void add_rows(std::int64_t first, std::int64_t channels, double* sums, Term&& te
   }
 }
 
+// Adds the terms of a run of `count` elements of one channel.
+template <std::size_t S, class Term>
+void add_run(std::int64_t first, std::int64_t count, std::int64_t channel, std::int64_t channels, double* sums,
+             Term&& term) {
+  constexpr std::int64_t kLanes = 8;  // independent sums, so that they can share a vector register
+  double lanes[S][kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) {
+      const std::array<double, S> t = term(first + i + l, channel);
+      for (std::size_t s = 0; s < S; ++s) lanes[s][l] += t[s];
+    }
+  }
+  for (; i < count; ++i) {
+    const std::array<double, S> t = term(first + i, channel);
+    for (std::size_t s = 0; s < S; ++s) lanes[s][0] += t[s];
+  }
+  for (std::size_t s = 0; s < S; ++s) {
+    for (const double lane : lanes[s]) sums[static_cast<std::int64_t>(s) * channels + channel] += lane;
+  }
+}
+
+// Adds the terms of the rows [row, last) to `sums`, which are set to 0 first.
+template <std::size_t S, class Term>
+void sum_part(const AxisExtents& e, std::int64_t row, std::int64_t last, double* sums, Term&& term) {
+  std::fill(sums, sums + static_cast<std::int64_t>(S) * e.axis, 0.0);
+  if (e.inner == 1) {
+    constexpr std::int64_t kRows = S > 1 ? 4 : 1;
+    for (; row + kRows <= last; row += kRows) add_rows<S, kRows>(row * e.axis, e.axis, sums, term);
+    for (; row < last; ++row) add_rows<S, 1>(row * e.axis, e.axis, sums, term);
+    return;
+  }
+  for (; row < last; ++row) {
+    for (std::int64_t k = 0; k < e.axis; ++k) add_run<S>((row * e.axis + k) * e.inner, e.inner, k, e.axis, sums, term);
+  }
+}
+
 // Adds term(position, channel), an array of S numbers, over each channel. `memory` has parts.bytes(S); afterwards memory[s *
 // channels + k] is sum s of channel k.
 template <std::size_t S, class Term>
@@ -48,41 +85,7 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
   if (parts.count == 0) std::fill(memory, memory + part_size, 0.0);
   c.parallel_for(parts.count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) {
-      double* const sums = memory + part * part_size;
-      std::fill(sums, sums + part_size, 0.0);
-      const std::int64_t last = std::min((part + 1) * parts.rows, e.outer);
-      for (std::int64_t o = part * parts.rows; o < last; ++o) {
-        const std::int64_t row = o * e.axis * e.inner;
-        if (e.inner == 1) {
-          constexpr std::int64_t kRows = S > 1 ? 4 : 1;
-          if (o + kRows <= last) {
-            add_rows<S, kRows>(row, e.axis, sums, term);
-            o += kRows - 1;
-          } else {
-            add_rows<S, 1>(row, e.axis, sums, term);
-          }
-          continue;
-        }
-        for (std::int64_t k = 0; k < e.axis; ++k) {
-          constexpr std::int64_t kLanes = 8;  // independent sums, so that they can share a vector register
-          double lanes[S][kLanes] = {};
-          const std::int64_t first = row + k * e.inner;
-          std::int64_t i = 0;
-          for (; i + kLanes <= e.inner; i += kLanes) {
-            for (std::int64_t l = 0; l < kLanes; ++l) {
-              const std::array<double, S> t = term(first + i + l, k);
-              for (std::size_t s = 0; s < S; ++s) lanes[s][l] += t[s];
-            }
-          }
-          for (; i < e.inner; ++i) {
-            const std::array<double, S> t = term(first + i, k);
-            for (std::size_t s = 0; s < S; ++s) lanes[s][0] += t[s];
-          }
-          for (std::size_t s = 0; s < S; ++s) {
-            for (const double lane : lanes[s]) sums[static_cast<std::int64_t>(s) * e.axis + k] += lane;
-          }
-        }
-      }
+      sum_part<S>(e, part * parts.rows, std::min((part + 1) * parts.rows, e.outer), memory + part * part_size, term);
     }
   });
   for (std::int64_t part = 1; part < parts.count; ++part) {

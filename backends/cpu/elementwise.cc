@@ -6,15 +6,10 @@ namespace gradus::cpu {
 
 LoopNest broadcast_nest(const KernelContext& c, int operands) {
   const Shape& shape = c.output(0).shape();
-  std::array<std::array<std::int64_t, Shape::kMaxRank>, LoopNest::kMaxOperands> strides{};
-  for (int k = 0; k < operands; ++k) {
-    strides[static_cast<std::size_t>(k)] = broadcast_strides(c.input(k).shape(), shape);
-  }
+  Strides strides[LoopNest::kMaxOperands];
+  for (int k = 0; k < operands; ++k) strides[k] = broadcast_strides(c.input(k).shape(), shape);
   LoopNest nest;
-  for (int d = 0; d < shape.rank(); ++d) {
-    const auto axis = static_cast<std::size_t>(d);
-    nest.add(shape[d], {strides[0][axis], strides[1][axis], strides[2][axis]});
-  }
+  for (int d = 0; d < shape.rank(); ++d) nest.add(shape[d], {strides[0][d], strides[1][d], strides[2][d]});
   return nest;
 }
 

@@ -39,18 +39,18 @@ struct Logical {
   static constexpr DTypeSet dtypes{DType::kBool};
 };
 
+// The loops over the result of operands 0, ..., operands - 1 of the node, in whose rows each operand advances by 1 or by 0 elements.
 LoopNest broadcast_nest(const KernelContext& c, int operands);
-// Calls row(offsets of the operands, offset of the result, elements) for all rows, in parallel.
-void for_rows(KernelContext& c, FunctionRef<void(const LoopNest::Offsets&, std::int64_t, std::int64_t)> row);
-// Bit k: operand k advances along a row; otherwise it repeats one element.
-unsigned advancing_operands(const KernelContext& c);
-
-// Keeps the nest of the node's operands 0, ..., operands - 1: the loops over the result, in whose rows each operand advances by 1 or
-// by 0 elements.
 template <int operands>
 void prepare_elementwise(KernelContext& c) {
   c.keep(broadcast_nest(c, operands));
 }
+
+// The same nest, as prepare_elementwise() kept it: calls row(offsets of the operands, offset of the result, elements) for all rows, in
+// parallel.
+void for_rows(KernelContext& c, FunctionRef<void(const LoopNest::Offsets&, std::int64_t, std::int64_t)> row);
+// Bit k: operand k advances along a row; otherwise it repeats one element.
+unsigned advancing_operands(const KernelContext& c);
 
 // One row. The operands that repeat are read once. Flattened: a formula that stays a call keeps the loop from being vectorised.
 template <unsigned advancing, class F, class Y, std::size_t... k, class... X>

@@ -25,8 +25,7 @@ void broadcast_to(KernelContext& c) {
   const Shape& y = c.output(0).shape();
   const auto to = row_major_strides(y), from = broadcast_strides(c.input(0).shape(), y);
   LoopNest nest;
-  for (int d = 0; d < y.rank(); ++d)
-    nest.add(y[d], {to[static_cast<std::size_t>(d)], from[static_cast<std::size_t>(d)]});
+  for (int d = 0; d < y.rank(); ++d) nest.add(y[d], {to[d], from[d]});
   strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
 

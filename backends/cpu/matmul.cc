@@ -25,9 +25,7 @@ struct ProductPlan {
     n = out[out.rank() - 1];
     k = a[a.rank() - (transpose_a ? 2 : 1)];
     const auto strides_a = broadcast_strides(a, out), strides_b = broadcast_strides(b, out);
-    for (int axis = 0; axis < out.rank() - 2; ++axis) {
-      batch.add(out[axis], {strides_a[static_cast<std::size_t>(axis)], strides_b[static_cast<std::size_t>(axis)]});
-    }
+    for (int axis = 0; axis < out.rank() - 2; ++axis) batch.add(out[axis], {strides_a[axis], strides_b[axis]});
     products = batch.iterations();
     split_rows = m >= n;
     const std::int64_t length = std::max<std::int64_t>(split_rows ? m : n, 1);

@@ -24,8 +24,8 @@ void pad(KernelContext& c) {
   std::int64_t first = 0;
   LoopNest nest;
   for (int d = 0; d < x.shape().rank(); ++d) {
-    first += attrs.paddings[at(2 * d)] * to[at(d)];
-    nest.add(x.shape()[d], {to[at(d)], from[at(d)]});
+    first += attrs.paddings[at(2 * d)] * to[d];
+    nest.add(x.shape()[d], {to[d], from[d]});
   }
   strided_copy(c, nest, element(y, first), x.raw(), dtype_size(y.dtype()));
 }
@@ -46,7 +46,7 @@ void mirror_pad_rows(KernelContext& c) {
       const T* source = from;
       std::int64_t rest = row;
       for (int d = x.rank() - 2; d >= 0; --d) {
-        source += reflected(rest % y[d] - paddings[at(2 * d)], x[d]) * strides[at(d)];
+        source += reflected(rest % y[d] - paddings[at(2 * d)], x[d]) * strides[d];
         rest /= y[d];
       }
       T* target = to + row * wide;
@@ -90,7 +90,7 @@ void mirror_pad_grad(KernelContext& c) {
           const MirrorImages m(rest % x[d], x[d], paddings[at(2 * d)], paddings[at(2 * d + 1)]);
           rest /= x[d];
           images[d] = m.count;
-          for (int k = 0; k < m.count; ++k) offsets[d][k] = m.positions[k] * strides[at(d)];
+          for (int k = 0; k < m.count; ++k) offsets[d][k] = m.positions[k] * strides[d];
           offset += offsets[d][0];
         }
         Compute<T> sum{};

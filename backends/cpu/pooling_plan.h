@@ -104,30 +104,29 @@ void scatter_windows(KernelContext& c, F&& f) {
   T* const result = c.output(0).data<T>();
   const bool disjoint = p.g.rows.stride >= p.g.rows.window && p.g.rows.out > 0;
   const std::int64_t bands = disjoint ? p.g.rows.out : 1;
-  c.parallel_for_worker(p.images * bands, items_per_chunk(p.image_size() / bands),
-                        [&](std::int64_t begin, std::int64_t end, int worker) {
-                          for (std::int64_t unit = begin; unit < end; ++unit) {
-                            const std::int64_t n = unit / bands, band = unit % bands;
-                            T* const image = result + n * p.image_size();
-                            U* sums = nullptr;
-                            if constexpr (std::is_same_v<T, U>) {
-                              sums = image;
-                            } else {
-                              sums = c.scratch<U>() + worker * p.image_size();
-                            }
-                            const std::int64_t from = p.band_begin(band, bands) * p.row_size();
-                            const std::int64_t to = p.band_begin(band + 1, bands) * p.row_size();
-                            std::fill(sums + from, sums + to, U{0});
-                            const auto add = [&](const PoolWindow& window, auto width) {
-                              f(window, width, sums + (window.image - n * p.image_size()));
-                            };
-                            for (std::int64_t i = disjoint ? band : 0; i < (disjoint ? band + 1 : p.g.rows.out); ++i)
-                              p.for_row(n, i, add);
-                            if constexpr (!std::is_same_v<T, U>) {
-                              for (std::int64_t e = from; e < to; ++e) image[e] = static_cast<T>(sums[e]);
-                            }
-                          }
-                        });
+  const std::int64_t chunk = items_per_chunk(p.image_size() / bands);
+  c.parallel_for_worker(p.images * bands, chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
+    for (std::int64_t unit = begin; unit < end; ++unit) {
+      const std::int64_t n = unit / bands, band = unit % bands;
+      T* const image = result + n * p.image_size();
+      U* sums = nullptr;
+      if constexpr (std::is_same_v<T, U>) {
+        sums = image;
+      } else {
+        sums = c.scratch<U>() + worker * p.image_size();
+      }
+      const std::int64_t from = p.band_begin(band, bands) * p.row_size();
+      const std::int64_t to = p.band_begin(band + 1, bands) * p.row_size();
+      std::fill(sums + from, sums + to, U{0});
+      const auto add = [&](const PoolWindow& window, auto width) {
+        f(window, width, sums + (window.image - n * p.image_size()));
+      };
+      for (std::int64_t i = disjoint ? band : 0; i < (disjoint ? band + 1 : p.g.rows.out); ++i) p.for_row(n, i, add);
+      if constexpr (!std::is_same_v<T, U>) {
+        for (std::int64_t e = from; e < to; ++e) image[e] = static_cast<T>(sums[e]);
+      }
+    }
+  });
 }
 
 }  // namespace gradus::cpu

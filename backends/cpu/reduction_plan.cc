@@ -22,9 +22,7 @@ ReductionPlan::ReductionPlan(const Shape& x, const Shape& kept) {
   // of neighbouring dimensions of one kind.
   const auto strides = row_major_strides(x), result_strides = broadcast_strides(kept, x);
   LoopNest nest;
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    nest.add(x[axis], {strides[static_cast<std::size_t>(axis)], result_strides[static_cast<std::size_t>(axis)]});
-  }
+  for (int axis = 0; axis < x.rank(); ++axis) nest.add(x[axis], {strides[axis], result_strides[axis]});
   run = nest.row().count;
   run_is_reduced = nest.size() > 0 && nest.row().strides[1] == 0;
   for (int i = 0; i < nest.size() - 1; ++i) {

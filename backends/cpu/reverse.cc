@@ -17,13 +17,11 @@ void reverse_kernel(KernelContext& c) {
   std::int64_t first = 0;
   for (const std::int64_t axis : c.attrs<ReverseAttrs>().axes) {
     const int d = normalize_axis(axis, shape.rank());
-    std::int64_t& stride = from[static_cast<std::size_t>(d)];
-    first += (shape[d] - 1) * stride;
-    stride = -stride;
+    first += (shape[d] - 1) * from[d];
+    from[d] = -from[d];
   }
   LoopNest nest;
-  for (int d = 0; d < shape.rank(); ++d)
-    nest.add(shape[d], {to[static_cast<std::size_t>(d)], from[static_cast<std::size_t>(d)]});
+  for (int d = 0; d < shape.rank(); ++d) nest.add(shape[d], {to[d], from[d]});
   const std::size_t size = dtype_size(x.dtype());
   strided_copy(c, nest, c.output(0).raw(), static_cast<const char*>(x.raw()) + first * static_cast<std::int64_t>(size),
                size);

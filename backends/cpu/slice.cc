@@ -16,9 +16,9 @@ LoopNest window_loops(const SliceWindow& window, const Shape& x, bool packed_fir
   LoopNest nest;
   *first = 0;
   for (int d = 0; d < window.rank; ++d) {
-    *first += window.begin[at(d)] * strides[at(d)];
-    const std::int64_t in_x = window.step[at(d)] * strides[at(d)];
-    nest.add(sizes[d], packed_first ? LoopNest::Offsets{packed[at(d)], in_x} : LoopNest::Offsets{in_x, packed[at(d)]});
+    *first += window.begin[at(d)] * strides[d];
+    const std::int64_t in_x = window.step[at(d)] * strides[d];
+    nest.add(sizes[d], packed_first ? LoopNest::Offsets{packed[d], in_x} : LoopNest::Offsets{in_x, packed[d]});
   }
   return nest;
 }

@@ -16,8 +16,8 @@ void tile(KernelContext& c) {
   const auto to = row_major_strides(y), from = row_major_strides(x);
   LoopNest nest;
   for (int d = 0; d < x.rank(); ++d) {
-    nest.add(y[d] / x[d], {to[at(d)] * x[d], 0});
-    nest.add(x[d], {to[at(d)], from[at(d)]});
+    nest.add(y[d] / x[d], {to[d] * x[d], 0});
+    nest.add(x[d], {to[d], from[d]});
   }
   strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }
@@ -30,8 +30,8 @@ void tile_grad(KernelContext& c) {
   const auto strides = row_major_strides(tiled);
   LoopNest rows, tiles;  // both as offsets in the tiled tensor
   for (int d = 0; d < x.rank(); ++d) {
-    if (d < x.rank() - 1) rows.add(x[d], {strides[at(d)]});
-    tiles.add(tiled[d] / x[d], {x[d] * strides[at(d)]});
+    if (d < x.rank() - 1) rows.add(x[d], {strides[d]});
+    tiles.add(tiled[d] / x[d], {x[d] * strides[d]});
   }
   const std::int64_t n = last_dim(x), repeats = tiles.iterations();
   visit_dtype(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {

@@ -13,7 +13,7 @@ void transpose(KernelContext& c) {
   const auto to = row_major_strides(y), from = row_major_strides(c.input(0).shape());
   LoopNest nest;
   for (int d = 0; d < y.rank(); ++d) {
-    nest.add(y[d], {to[at(d)], from[perm.empty() ? at(y.rank() - 1 - d) : static_cast<std::size_t>(perm[at(d)])]});
+    nest.add(y[d], {to[d], from[perm.empty() ? y.rank() - 1 - d : static_cast<int>(perm[at(d)])]});
   }
   strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
 }

@@ -20,19 +20,15 @@ void for_each_in_window(const SliceWindow& window, const Shape& x, F&& f) {
   });
 }
 
-void take_window(KernelContext& c, const SliceWindow& window) {
-  for_each_in_window(window, c.input(0).shape(),
+void take(KernelContext& c) {
+  for_each_in_window(c.kept<SliceWindow>(), c.input(0).shape(),
                      [&](std::int64_t in_x, std::int64_t i) { copy_element(c.output(0), i, c.input(0), in_x); });
 }
-void put_window(KernelContext& c, const SliceWindow& window) {
+void put(KernelContext& c) {
   if (c.output(0).bytes() > 0) std::memset(c.output(0).raw(), 0, c.output(0).bytes());
-  for_each_in_window(window, c.output(0).shape(),
+  for_each_in_window(c.kept<SliceWindow>(), c.output(0).shape(),
                      [&](std::int64_t in_x, std::int64_t i) { copy_element(c.output(0), in_x, c.input(0), i); });
 }
-
-// The gradient ops put a window where Slice and StridedSlice take one.
-void take(KernelContext& c) { take_window(c, c.kept<SliceWindow>()); }
-void put(KernelContext& c) { put_window(c, c.kept<SliceWindow>()); }
 
 }  // namespace
 
