@@ -19,6 +19,12 @@ std::string op_text(const PlanStep& step) {
   return step.nodes.size() > 1 ? step.kernel->op : step.node().op();
 }
 
+bool is_repeatable(const Plan& plan, const PlanStep& step) {
+  if (!step.is_copy) return !step.prepare_in_each_run;
+  const Device* from = plan.value(plan.root(step.inputs[0])).device;
+  return from == step.device;
+}
+
 bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
              const std::vector<Operation>& targets) {
   if (plan.feeds.size() != feeds.size() || plan.fetches != fetches || plan.targets != targets) return false;

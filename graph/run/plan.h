@@ -149,6 +149,11 @@ std::string op_text(const PlanStep& step);
 bool matches(const Plan& plan, const Feeds& feeds, const std::vector<Output>& fetches,
              const std::vector<Operation>& targets);
 
+// On a device with memory of its own: true for steps that do the same in every run, on the same memory, as long as Plan::generation stays.
+// A backend may record and repeat them. The others copy between the host and a device, what is fed from a new place each time, or
+// are told by the host in the run what their operands hold (plan.cc).
+bool is_repeatable(const Plan& plan, const PlanStep& step);
+
 // Calls visit(step) for every step that must come before: the producers of the inputs, and `after`.
 template <class Visit>
 void for_each_predecessor(const Plan& plan, const PlanStep& step, Visit visit) {
@@ -190,15 +195,16 @@ void mark_needed_steps(Plan& plan, std::vector<int> roots);    // plan_order.cc:
 void fuse_chains(Plan& plan, const std::vector<int>& wanted);  // plan_fuse.cc: `wanted` must keep their results
 void batch_updates(Plan& plan);                                // plan_batch.cc
 void order_steps(Plan& plan);                                  // plan_order.cc
-void share_memory(Plan& plan,
-                  const SessionOptions& options);  // plan_memory.cc: which results lie in the memory of others
+// plan_memory.cc: which results lie in the memory of others.
+void share_memory(Plan& plan, const SessionOptions& options);
 void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
-void lay_out_memory(Plan& plan,
-                    const SessionOptions& options);  // plan_layout.cc: where in the arena all others lie, and scratch
+// plan_layout.cc: where in the arena all other results lie, and scratch memory.
+void lay_out_memory(Plan& plan, const SessionOptions& options);
 PlanReport report_plan(const Plan& plan, const SessionOptions& options);                // plan_report.cc
 std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);  // plan_explain.cc
 
-// Where errors say that a step of several nodes is (plan_fuse.cc): "[BiasAdd 'b' at a.cc:1] [Relu 'r' at a.cc:2]"; of many nodes the first, and how many more.
+// Where errors say that a step of several nodes is (plan_fuse.cc): "[BiasAdd 'b' at a.cc:1] [Relu 'r' at a.cc:2]"; of many nodes the
+// first, and how many more.
 std::string joint_places(const std::vector<const Node*>& nodes);
 
 // Gives the kernel the values of a host operand.

@@ -99,8 +99,6 @@ class PlanBuilder {
     nodes_.step(node) = steps_.wait_for(node, id, steps, r_.devices.get(DeviceName::parse(r_.options.device)));
   }
 
-  static Output output_of(const Node& node, int i) { return {const_cast<Node*>(&node), i}; }
-
   // Constants with the same bits are one: every `x + 1.0` of the user makes a constant of its own.
   int add_shared_constant(const Node& node, const Tensor& tensor) {
     int* const same = r_.options.optimize ? shared_.constant(tensor) : nullptr;
@@ -161,17 +159,11 @@ class PlanBuilder {
     if (share(node, step.inputs, placement.device)) return;
     if (fold_kernel(node, step.inputs, placement)) return;
 
-    const int index = steps_.add(std::move(step), results_of(node));
+    const int index = steps_.add(std::move(step), inference_.results_of(node));
     for (int i = 0; i < node.num_outputs(); ++i)
       nodes_.value(node, i) = plan_->step(index).outputs[static_cast<std::size_t>(i)];
     nodes_.step(node) = index;
     if (is_pure(node)) shared_.add(node, plan_->step(index).inputs, placement.device, index);
-  }
-
-  std::vector<TensorInfo> results_of(const Node& node) const {
-    std::vector<TensorInfo> infos;
-    for (int i = 0; i < node.num_outputs(); ++i) infos.push_back(inference_.info_of_node(output_of(node, i)));
-    return infos;
   }
 
   // --- folding and sharing ---
@@ -200,9 +192,8 @@ class PlanBuilder {
     if (!is_pure(node) || node.num_outputs() != 1) return false;
     std::vector<TensorInfo> infos;
     for (int i : inputs) infos.push_back({value(i).dtype, value(i).shape});
-    const Output output = output_of(node, 0);
     const auto folded =
-        fold_by_value(node, inference_.info_of_node(output), std::move(infos), constants_of(inputs, nullptr));
+        fold_by_value(node, inference_.results_of(node)[0], std::move(infos), constants_of(inputs, nullptr));
     if (!folded) return false;
     const int id = steps_.add_constant(node, *folded);
     nodes_.value(node, 0) = id;
@@ -223,7 +214,7 @@ class PlanBuilder {
     if (!is_pure(node) || r_.options.check_numerics) return false;
     const std::vector<const Tensor*> constants = constants_of(inputs, placement.device);
     if (std::find(constants.begin(), constants.end(), nullptr) != constants.end()) return false;
-    const auto folded = fold_by_kernel(node, placement, results_of(node), constants);
+    const auto folded = fold_by_kernel(node, placement, inference_.results_of(node), constants);
     if (!folded) return false;
     for (int i = 0; i < node.num_outputs(); ++i) {
       nodes_.value(node, i) = steps_.add_constant(node, (*folded)[static_cast<std::size_t>(i)],

@@ -23,10 +23,12 @@ class PlanInference {
   void infer(const Node& node);
   // What arrives where the output is used: the fed tensor's shape where it is fed.
   TensorInfo info(const Output& output) const;
-  // What the node itself computes there.
+  // What the node itself computes.
+  const std::vector<TensorInfo>& results_of(const Node& node) const {
+    return infos_.at(static_cast<std::size_t>(node.id() - first_id_));
+  }
   const TensorInfo& info_of_node(const Output& output) const {
-    return infos_.at(static_cast<std::size_t>(output.node().id() - first_id_))
-        .at(static_cast<std::size_t>(output.index()));
+    return results_of(output.node()).at(static_cast<std::size_t>(output.index()));
   }
   // The output's integer values, where they follow from constants, shapes and feeds (over kMaxValueDepth nodes at most).
   std::optional<IntValues> value(const Output& output);

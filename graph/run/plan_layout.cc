@@ -39,27 +39,29 @@ class ArenaLayout {
   }
 
  private:
-  struct Placed {
-    Device* device;
-    int value, first, last;
-    std::size_t offset, end;
+  struct Life {
+    int first, last;
   };
 
   // At the lowest offset that is free for as long as the value lives. Compares every pair, so it is for the few values that fill the
   // arena.
   void lay_out_large(const std::vector<int>& ids) {
-    std::vector<Placed> placed;
+    const bool one_stream = lifetimes_.num_streams() == 1;
+    std::vector<Life> lives;  // of the ids so far
+    lives.reserve(ids.size());
     std::vector<std::pair<std::size_t, std::size_t>> taken;
     for (const int id : ids) {
       PlanValue& v = plan_.value(id);
-      const int first = lifetimes_.first(id), last = lifetimes_.last(id);
+      const Life life{lifetimes_.first(id), lifetimes_.last(id)};
       taken.clear();
-      for (const Placed& o : placed) {
-        if (o.device != v.device) continue;
-        // Lives that overlap in the plan's order do so in every other.
-        const bool overlap = o.first <= last && first <= o.last;
-        if (overlap || !lifetimes_.apart(o.value, id)) taken.emplace_back(o.offset, o.end);
+      for (std::size_t k = 0; k < lives.size(); ++k) {
+        // Lives that overlap in the plan's order do so in every other, and those of one stream in no other.
+        const bool overlap = lives[k].first <= life.last && life.first <= lives[k].last;
+        if (!overlap && (one_stream || lifetimes_.apart(ids[k], id))) continue;
+        const PlanValue& o = plan_.value(ids[k]);
+        if (o.device == v.device) taken.emplace_back(o.offset, o.offset + rounded(o.bytes));
       }
+      lives.push_back(life);
       std::sort(taken.begin(), taken.end());
       v.offset = 0;
       const std::size_t size = rounded(v.bytes);
@@ -67,7 +69,6 @@ class ArenaLayout {
         if (v.offset + size <= begin) break;
         v.offset = std::max(v.offset, end);
       }
-      placed.push_back({v.device, id, first, last, v.offset, v.offset + size});
       std::size_t& arena = plan_.arena_bytes[v.device];
       arena = std::max(arena, v.offset + size);
     }

@@ -46,6 +46,7 @@ class Lifetimes {
   // What uses `value` uses `memory`.
   void add_uses(int memory, int value);
 
+  int num_streams() const { return order_.num_streams(); }
   int first(int value) const { return first_[static_cast<std::size_t>(value)]; }
   // In the plan's order, kForever included.
   int last(int value) const;
@@ -57,8 +58,7 @@ class Lifetimes {
     }
     return true;
   }
-  // Whether two whose lives do not overlap in the plan's order may lie in the same memory: one has been used for the last time before the
-  // other is made.
+  // Whether the two may lie in the same memory: one has been used for the last time before the other is made.
   bool apart(int a, int b) const {
     return order_.num_streams() == 1 || ends_before(a, first(b)) || ends_before(b, first(a));
   }

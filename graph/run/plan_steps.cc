@@ -2,7 +2,7 @@
 
 namespace gradus {
 
-int StepList::add(PlanStep step, const std::vector<TensorInfo>& results) {
+int StepList::add(PlanStep&& step, const std::vector<TensorInfo>& results) {
   const int index = static_cast<int>(plan_.steps.size());
   step.where = step.node().where();
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -35,7 +35,7 @@ void StepList::add_versions(PlanStep& step, int index) {
   }
 }
 
-int StepList::append(PlanStep step) {
+int StepList::append(PlanStep&& step) {
   plan_.steps.push_back(std::move(step));
   versions_.add_step();
   return static_cast<int>(plan_.steps.size()) - 1;

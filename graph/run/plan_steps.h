@@ -14,7 +14,7 @@ class StepList {
   explicit StepList(Plan& plan) : plan_(plan), versions_(plan) {}
 
   // Appends a step, with a value for each of `results`, which it makes; returns its number.
-  int add(PlanStep step, const std::vector<TensorInfo>& results);
+  int add(PlanStep&& step, const std::vector<TensorInfo>& results);
   // Appends a step that copies the value to `device`; returns the copy.
   int add_copy(int value, Device* device);
   // Appends a constant, in host memory or on `device`; returns its value.
@@ -37,7 +37,7 @@ class StepList {
   void read_versions(const Node& node, const std::vector<int>& after, std::vector<int>& inputs);
 
  private:
-  int append(PlanStep step);
+  int append(PlanStep&& step);
   void add_versions(PlanStep& step, int index);
 
   Plan& plan_;

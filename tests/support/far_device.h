@@ -1,5 +1,6 @@
 // far:0 and far:1: devices whose memory is not the host's, on every machine. A rehearsal for GPUs: whatever the engine assumes about
-// memory that only a CPU has, ends here in SIGSEGV. They run the reference kernels, and those of several nodes (tests/support/fused_kernels.h), so that results have the reference's bits.
+// memory that only a CPU has, ends here in SIGSEGV. They run the reference kernels, and those of several nodes
+// (tests/support/fused_kernels.h), so that results have the reference's bits.
 //   - Their memory is protected against every access but by a kernel at work, copies and fills.
 //   - What a kernel finds wrong while it computes is thrown at the next copy to the host, as a GPU would report it.
 //   - Copies are counted.
