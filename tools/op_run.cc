@@ -21,13 +21,13 @@ Output add_operand(Graph& graph, const OpDef& op, std::size_t index, const Tenso
   const std::size_t last = op.inputs.size() - 1;
   std::string name = without_dots(op.inputs[std::min(index, last)]);
   if (op.effect == Effect::kMutates && static_cast<int>(index) < op.mutable_inputs) {
-    return variable(graph, value, name, false, kCommandLine);
+    return variable(graph, value, {name, kCommandLine}, false);
   }
   const bool integers = value.dtype() == DType::kInt32 || value.dtype() == DType::kInt64;
   if (op.kind == OpKind::kVariable || (integers && value.num_elements() <= kMaxTrackedValues)) {
-    return constant(graph, value, name, kCommandLine);
+    return constant(graph, value, {name, kCommandLine});
   }
-  const Output fed = placeholder(graph, value.dtype(), value.shape(), name, kCommandLine);
+  const Output fed = placeholder(graph, value.dtype(), value.shape(), {name, kCommandLine});
   feeds->emplace_back(fed, value);
   return fed;
 }
@@ -44,7 +44,7 @@ Node& add_op(Graph& graph, const OpRun& run, unsigned scalars, Feeds* feeds) {
     }
     inputs.push_back(add_operand(graph, *run.op, i, value, feeds));
   }
-  return graph.add_node(run.op->name, inputs, run.attrs, "", kCommandLine);
+  return graph.add_node(run.op->name, inputs, run.attrs, kCommandLine);
 }
 
 // A lone integer is a vector where the op takes that, else a scalar, each one by itself: `fill --dims 5 --value 1`.

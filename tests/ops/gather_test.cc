@@ -30,7 +30,7 @@ TEST(Gather, AnIndexOutOfRangeNamesPositionAndValue) {
     Session session(graph, {.device = device});
     const Feeds feeds{{params, Tensor::zeros(DType::kFloat32, {5, 2})}, {indices, bad}};
     expect_error(Code::kOutOfRange, "indices[1,0] is 7, outside [0, 5)", [&] { session.run(feeds, {y}); });
-    expect_error(Code::kOutOfRange, "[Gather 'lookup' at indexing_test.cc:", [&] { session.run(feeds, {y}); });
+    expect_error(Code::kOutOfRange, "[Gather 'lookup' at gather_test.cc:", [&] { session.run(feeds, {y}); });
     const Feeds both{{y, Tensor::zeros(DType::kFloat32, {2, 2, 2})}, {indices, bad}};
     expect_error(Code::kOutOfRange, "indices[1,0] is 7, outside [0, 5)", [&] { session.run(both, {dx}); });
   }
