@@ -9,7 +9,8 @@ namespace gradus::reference {
 namespace {
 
 // The position of element [n, h, w, c] of an image of `shape` in its memory.
-std::int64_t at(const Shape& shape, DataFormat format, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {
+std::int64_t image_position(const Shape& shape, DataFormat format, std::int64_t n, std::int64_t h, std::int64_t w,
+                            std::int64_t c) {
   if (format == DataFormat::kNHWC) return ((n * shape[1] + h) * shape[2] + w) * shape[3] + c;
   return ((n * shape[1] + c) * shape[2] + h) * shape[3] + w;
 }
@@ -29,10 +30,10 @@ void for_windows(const PoolAttrs& attrs, const Shape& image, F&& f) {
             for (std::int64_t s = 0; s < g.columns.window; ++s) {
               const std::int64_t h = g.rows.pixel(i, r), w = g.columns.pixel(j, s);
               if (h < 0 || h >= g.rows.in || w < 0 || w >= g.columns.in) continue;
-              pixels.push_back(at(image, attrs.data_format, n, h, w, c));
+              pixels.push_back(image_position(image, attrs.data_format, n, h, w, c));
             }
           }
-          f(at(pooled, attrs.data_format, n, i, j, c), pixels);
+          f(image_position(pooled, attrs.data_format, n, i, j, c), pixels);
         }
       }
     }
