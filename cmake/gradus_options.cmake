@@ -11,7 +11,7 @@ option(GRADUS_NATIVE "Compile the library for the processor of this machine (OFF
 option(GRADUS_BUILD_TESTS "Build the tests" ${top})
 option(GRADUS_BUILD_TOOLS "Build the command line tool" ${top})
 option(GRADUS_BUILD_EXAMPLES "Build the example programs" ${top})
-option(GRADUS_BUILD_BENCHMARKS "Build the benchmarks" ${top})
+option(GRADUS_BUILD_BENCHMARKS "Build the benchmarks and, where libtorch is found, its programs beside them" OFF)
 option(GRADUS_INSTALL "Add install rules" ${top})
 option(GRADUS_WERROR "Treat warnings in our own code as errors" OFF)
 option(GRADUS_CCACHE "Use ccache where it is installed" ${top})
