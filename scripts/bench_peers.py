@@ -43,7 +43,7 @@ def main():
     for command in programs.values():
         command[0] = os.path.join(args.bin, command[0])
         if not os.path.exists(command[0]):
-            sys.exit(f"bench_peers: {command[0]} is not built (libtorch: Debian's libtorch-dev, then configure again)")
+            sys.exit(f"bench_peers: {command[0]} is not built (configure with -DGRADUS_BUILD_BENCHMARKS=ON; libtorch is in Debian's libtorch-dev)")
     blas = blas_of(programs["libtorch nchw"][0])
     print(f"libtorch's BLAS: {blas}")
     if "/blas/" in blas:

@@ -4,13 +4,16 @@
 #include "gradus/ops/concat.h"
 #include "gradus/ops/fill.h"
 #include "gradus/ops/gather.h"
+#include "gradus/ops/operators.h"
 #include "gradus/ops/pad.h"
 #include "gradus/ops/reshape.h"
+#include "gradus/ops/reverse.h"
 #include "gradus/ops/shape_ops.h"
 #include "gradus/ops/slice.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/tile.h"
 #include "gradus/ops/transpose.h"
+#include "gradus/ops/unary.h"
 #include "tests/support/expect_error.h"
 
 namespace gradus {
@@ -99,6 +102,27 @@ TEST_F(ArrayShapes, ValuesAreFollowedThroughShapeArithmetic) {
   EXPECT_EQ(value(fill({2}, rank(x))), (IntValues{3, 3}));
   EXPECT_EQ(value(reshape(expand_dims(size(input({2, 2})), 0), std::vector<std::int64_t>{})), IntValues{4});
   EXPECT_EQ(value(squeeze(stack({shape(x)}), {0})), (IntValues{kUnknownValue, 4, 5}));
+}
+
+TEST_F(ArrayShapes, AnUnknownDimensionIsFollowedByItsSymbol) {
+  const Output x = input({-1, 4, -1, 5}), sizes = shape(x), rest = constant(graph, std::vector<std::int64_t>{-1});
+  const auto size_beside = [&](const Output& first) { return reshape(x, concat({first, rest}, 0)).shape()[1]; };
+  const auto wide = [](const Output& y) { return cast(y, DType::kInt64); };
+  const Output both = concat({slice(sizes, {0}, {1}), strided_slice(sizes, {2}, {3})}, 0);
+  EXPECT_EQ(reshape(x, concat({wide(both), rest}, 0)).shape(), Shape({-1, -1, 20}));
+  // In any order, by any op that only moves elements.
+  EXPECT_EQ(reshape(x, concat({rest, wide(reverse(identity(both), {0}))}, 0)).shape(), Shape({20, -1, -1}));
+  EXPECT_EQ(reshape(x, concat({wide(gather(sizes, ints({2, 0}))), rest}, 0)).shape(), Shape({-1, -1, 20}));
+  // One of two unknown sizes says nothing, nor does one of them twice, a number made of them, or another tensor's.
+  const Output first = wide(slice(sizes, {0}, {1}));
+  EXPECT_EQ(size_beside(first), kUnknownDim);
+  EXPECT_EQ(reshape(x, concat({first, first, rest}, 0)).shape()[2], kUnknownDim);
+  const Output rows = input({-1, 6}), count = wide(slice(shape(rows), {0}, {1}));
+  EXPECT_EQ(reshape(rows, concat({count, rest}, 0)).shape(), Shape({-1, 6}));
+  EXPECT_EQ(reshape(rows, concat({count * 2, rest}, 0)).shape(), Shape({-1, -1}));
+  EXPECT_EQ(reshape(rows, concat({wide(slice(shape(input({-1, 6})), {0}, {1})), rest}, 0)).shape(), Shape({-1, -1}));
+  // Outside, an unknown value is unknown.
+  EXPECT_EQ(graph.known_value(count).value(), IntValues{kUnknownValue});
 }
 
 TEST_F(ArrayShapes, ValuesOfAPieceOfUnknownSizeStayUnknown) {
