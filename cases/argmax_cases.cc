@@ -3,12 +3,6 @@
 #include "gradus/ops/argmax.h"
 
 namespace gradus::cases {
-namespace {
-
-const std::vector<DType> kThreeDtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
-
-}  // namespace
-
 void add_argmax_cases(std::vector<OpCase>& cases) {
   for (const char* op : {"ArgMax", "ArgMin"}) {
     for (const std::int64_t axis : {0, 1, -1}) {
@@ -16,7 +10,7 @@ void add_argmax_cases(std::vector<OpCase>& cases) {
                        .name = "axis" + std::to_string(axis),
                        .operands = {distinct({3, 4, 2})},
                        .attrs = ArgMaxAttrs{axis},
-                       .dtypes = kThreeDtypes});
+                       .dtypes = kCaseDTypes});
     }
     cases.push_back(
         {.op = op, .name = "int32_result", .operands = {distinct({7})}, .attrs = ArgMaxAttrs{0, DType::kInt32}});
@@ -30,7 +24,7 @@ void add_argmax_cases(std::vector<OpCase>& cases) {
                      .name = "k" + std::to_string(k),
                      .operands = {distinct({4, 5}), int32s({0, 3, 4, 1})},
                      .attrs = InTopKAttrs{k},
-                     .dtypes = kThreeDtypes});
+                     .dtypes = kCaseDTypes});
   }
   cases.push_back({.op = "InTopK",
                    .name = "int64_out_of_range",

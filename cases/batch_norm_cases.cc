@@ -24,20 +24,20 @@ void add_batch_norm_cases(std::vector<OpCase>& cases) {
                      .name = n.name,
                      .operands = {real(n.x), real(c, 0.5, 1.5), real(c), real(c), real(c, 0.5, 2)},
                      .attrs = n.attrs,
-                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64},
+                     .dtypes = kCaseDTypes,
                      .tolerance_float16 = 1e-2});
     cases.push_back({.op = "FusedBatchNormGrad",
                      .name = n.name,
                      .operands = {real(n.x), real(n.x), real(c, 0.5, 1.5), real(c), real(c, 0.5, 1.5)},
                      .attrs = n.attrs,
-                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64},
+                     .dtypes = kCaseDTypes,
                      .tolerance_float16 = 1e-2});
     cases.push_back({.op = "FusedBatchNorm",
                      .name = std::string(n.name) + "_float32_parameters",
                      .operands = {real(n.x), accumulated(real(c, 0.5, 1.5)), accumulated(real(c)), accumulated(real(c)),
                                   accumulated(real(c, 0.5, 2))},
                      .attrs = n.attrs,
-                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64},
+                     .dtypes = kCaseDTypes,
                      .max_order = 0,
                      .max_order_reason = "in float64 it is the case before"});
     cases.push_back({.op = "FusedBatchNormGrad",
@@ -45,7 +45,7 @@ void add_batch_norm_cases(std::vector<OpCase>& cases) {
                      .operands = {real(n.x), real(n.x), accumulated(real(c, 0.5, 1.5)), accumulated(real(c)),
                                   accumulated(real(c, 0.5, 1.5))},
                      .attrs = n.attrs,
-                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64},
+                     .dtypes = kCaseDTypes,
                      .max_order = 0,
                      .max_order_reason = "in float64 it is the case before"});
   }

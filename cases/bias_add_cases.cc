@@ -20,7 +20,7 @@ void add_bias_add_cases(std::vector<OpCase>& cases) {
                                            {"no_rows", {0, 3}, 3, nhwc},
                                            {"no_channels", {2, 0}, 0, nhwc}}) {
     const BiasAddAttrs attrs{n.format};
-    const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+    const std::vector<DType> floating = kCaseDTypes;
     cases.push_back({.op = "BiasAdd",
                      .name = n.name,
                      .operands = {real(n.value), real({n.channels})},

@@ -4,8 +4,6 @@
 namespace gradus::cases {
 namespace {
 
-const std::vector<DType> kThreeDtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
-
 struct Shapes {
   const char* name;
   Shape x, y;
@@ -48,7 +46,7 @@ void add_binary_cases(std::vector<OpCase>& cases) {
       cases.push_back({.op = d.op,
                        .name = s.name,
                        .operands = {real(s.x, d.low_x, d.high_x, d.kinks), real(s.y, d.low_y, d.high_y)},
-                       .dtypes = kThreeDtypes});
+                       .dtypes = kCaseDTypes});
     }
     for (const Shapes& s :
          {Shapes{"chunks", {131, 257}, {131, 257}}, Shapes{"chunks_row", {131, 257}, {257}},
@@ -56,7 +54,7 @@ void add_binary_cases(std::vector<OpCase>& cases) {
       cases.push_back({.op = d.op,
                        .name = s.name,
                        .operands = {real(s.x, d.low_x, d.high_x, d.kinks), real(s.y, d.low_y, d.high_y)},
-                       .dtypes = kThreeDtypes,
+                       .dtypes = kCaseDTypes,
                        .max_order = 0,
                        .max_order_reason = "the formula of the smaller cases"});
     }
@@ -95,16 +93,16 @@ void add_binary_cases(std::vector<OpCase>& cases) {
   cases.push_back({.op = "Pow", .name = "uint8", .operands = {bytes({2, 3, 16, 255}), bytes({7, 5, 2, 255})}});
   cases.push_back({.op = "Pow", .name = "empty_int32", .operands = {int32s({0}, {}), int32s({1}, {-1})}});
 
-  cases.push_back({.op = "AddN", .name = "one", .operands = {real({2, 3})}, .dtypes = kThreeDtypes});
+  cases.push_back({.op = "AddN", .name = "one", .operands = {real({2, 3})}, .dtypes = kCaseDTypes});
   cases.push_back(
-      {.op = "AddN", .name = "three", .operands = {real({2, 3}), real({2, 3}), real({2, 3})}, .dtypes = kThreeDtypes});
-  cases.push_back({.op = "AddN", .name = "scalars", .operands = {real({}), real({})}, .dtypes = kThreeDtypes});
+      {.op = "AddN", .name = "three", .operands = {real({2, 3}), real({2, 3}), real({2, 3})}, .dtypes = kCaseDTypes});
+  cases.push_back({.op = "AddN", .name = "scalars", .operands = {real({}), real({})}, .dtypes = kCaseDTypes});
   cases.push_back({.op = "AddN", .name = "empty", .operands = {real({0, 2}), real({0, 2})}});
   cases.push_back({.op = "AddN", .name = "int32", .operands = {int32s({1, INT32_MAX}), int32s({2, 1})}});
   cases.push_back({.op = "AddN",
                    .name = "chunks",
                    .operands = {real({131, 257}), real({131, 257}), real({131, 257})},
-                   .dtypes = kThreeDtypes,
+                   .dtypes = kCaseDTypes,
                    .max_order = 0,
                    .max_order_reason = "the formula of the smaller cases"});
 }

@@ -2,22 +2,16 @@
 #include "cases/all_cases.h"
 
 namespace gradus::cases {
-namespace {
-
-const std::vector<DType> kThreeDtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
-
-}  // namespace
-
 void add_compare_cases(std::vector<OpCase>& cases) {
   for (const char* op : {"Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"}) {
-    cases.push_back({.op = op, .name = "real", .operands = {real({2, 3}), real({2, 3})}, .dtypes = kThreeDtypes});
+    cases.push_back({.op = op, .name = "real", .operands = {real({2, 3}), real({2, 3})}, .dtypes = kCaseDTypes});
     cases.push_back(
-        {.op = op, .name = "real_crossed", .operands = {real({3, 1}), real({2, 1, 4})}, .dtypes = kThreeDtypes});
+        {.op = op, .name = "real_crossed", .operands = {real({3, 1}), real({2, 1, 4})}, .dtypes = kCaseDTypes});
     cases.push_back({.op = op, .name = "int32", .operands = {int32s({1, 2, 3}), int32s({3, 2, 1})}});
     cases.push_back({.op = op, .name = "int64_scalar", .operands = {int64s({2, 2}, {1, 2, 3, 4}), int64s({}, {3})}});
     cases.push_back({.op = op, .name = "empty", .operands = {real({0, 3}), real({3})}});
     cases.push_back(
-        {.op = op, .name = "chunks", .operands = {real({131, 257}), real({131, 1})}, .dtypes = kThreeDtypes});
+        {.op = op, .name = "chunks", .operands = {real({131, 257}), real({131, 1})}, .dtypes = kCaseDTypes});
   }
   for (const char* op : {"Equal", "NotEqual"}) {
     cases.push_back({.op = op, .name = "bool", .operands = {bools({4}, {0, 0, 1, 1}), bools({4}, {0, 1, 0, 1})}});
@@ -28,7 +22,7 @@ void add_compare_cases(std::vector<OpCase>& cases) {
   cases.push_back({.op = "LogicalNot", .name = "truth_table", .operands = {bools({2}, {0, 1})}});
 
   const auto select = [&](const char* name, const Operand& condition, const Shape& x, const Shape& y) {
-    cases.push_back({.op = "Select", .name = name, .operands = {condition, real(x), real(y)}, .dtypes = kThreeDtypes});
+    cases.push_back({.op = "Select", .name = name, .operands = {condition, real(x), real(y)}, .dtypes = kCaseDTypes});
   };
   select("same", bools({2, 3}, {1, 0, 0, 1, 1, 0}), {2, 3}, {2, 3});
   select("scalar_condition", bools({}, {1}), {2, 3}, {2, 3});
@@ -46,7 +40,7 @@ void add_compare_cases(std::vector<OpCase>& cases) {
     cases.push_back({.op = "ClipByValue",
                      .name = name,
                      .operands = {real(x, -1, 1, {-0.5, 0.5}), real(low, -0.52, -0.48), real(high, 0.48, 0.52)},
-                     .dtypes = kThreeDtypes});
+                     .dtypes = kCaseDTypes});
   };
   clip("scalars", {3, 5}, {}, {});
   clip("rows", {3, 5}, {5}, {3, 1});

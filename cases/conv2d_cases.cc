@@ -75,7 +75,7 @@ std::vector<std::int32_t> int32_sizes(const Shape& shape) {
 }  // namespace
 
 void add_conv2d_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   for (const Configuration& c : configurations()) {
     const Shape output = conv_geometry(c.attrs.placement(), c.input, c.filter).output_shape();
     cases.push_back({.op = "Conv2D",

@@ -5,7 +5,7 @@
 namespace gradus::cases {
 
 void add_debug_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   cases.push_back({.op = "CheckNumerics",
                    .name = "finite",
                    .operands = {real({2, 3})},

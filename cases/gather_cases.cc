@@ -6,11 +6,8 @@ namespace gradus::cases {
 
 void add_gather_cases(std::vector<OpCase>& cases) {
   const auto add = [&](const char* op, const char* name, std::vector<Operand> operands, Attrs attrs) {
-    cases.push_back({.op = op,
-                     .name = name,
-                     .operands = std::move(operands),
-                     .attrs = std::move(attrs),
-                     .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64}});
+    cases.push_back(
+        {.op = op, .name = name, .operands = std::move(operands), .attrs = std::move(attrs), .dtypes = kCaseDTypes});
   };
   add("Gather", "rows", {real({4, 3}), int32s({2, 0, 2, 3})}, GatherAttrs{0});
   add("Gather", "columns_matrix", {real({2, 5}), int64s({2, 2}, {4, 0, 1, 4})}, GatherAttrs{-1});

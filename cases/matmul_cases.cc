@@ -5,8 +5,6 @@
 namespace gradus::cases {
 namespace {
 
-const std::vector<DType> kThreeDtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
-
 Shape matrices(const Shape& batch, std::int64_t rows, std::int64_t columns, bool transposed) {
   Shape shape = batch;
   shape.push_back(transposed ? columns : rows);
@@ -26,7 +24,7 @@ void add_products(std::vector<OpCase>& cases, const char* op, const std::string&
                      .operands = {real(matrices(batch_a, m, k, attrs.transpose_a)),
                                   real(matrices(batch_b, k, n, attrs.transpose_b))},
                      .attrs = attrs,
-                     .dtypes = kThreeDtypes,
+                     .dtypes = kCaseDTypes,
                      .max_order = large ? 0 : 2,
                      .max_order_reason = large ? "the formula of the smaller cases" : ""});
   }

@@ -25,11 +25,8 @@ Operand bools(Shape shape, std::vector<int> values) {
 }
 
 void CaseAdder::operator()(const char* op, const char* name, std::vector<Operand> operands, Attrs attrs) const {
-  cases.push_back({.op = op,
-                   .name = name,
-                   .operands = std::move(operands),
-                   .attrs = std::move(attrs),
-                   .dtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64}});
+  cases.push_back(
+      {.op = op, .name = name, .operands = std::move(operands), .attrs = std::move(attrs), .dtypes = kCaseDTypes});
 }
 
 }  // namespace gradus::cases

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,9 @@ struct OpCase {
 // Every family adds its table: void add_conv2d_cases(std::vector<OpCase>&) in cases/conv2d_cases.cc, declared and called
 // in cases/all_cases.{h,cc}.
 const std::vector<OpCase>& all_op_cases();
+
+// Known at compile time: tests ask for the cases before main().
+inline constexpr std::initializer_list<DType> kCaseDTypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
 
 // Adds cases of one op after the other, in three floating dtypes.
 struct CaseAdder {

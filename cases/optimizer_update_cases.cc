@@ -4,7 +4,7 @@
 namespace gradus::cases {
 
 void add_optimizer_update_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   const Operand rate = accumulated(real({}, 0.01, 0.1)), mu = accumulated(real({}, 0.5, 0.9)), step = int64s({}, {3});
   for (const Shape& s : {Shape{2, 3}, Shape{}, Shape{0, 4}}) {
     const std::string name = s.rank() == 0 ? "scalar" : s[0] == 0 ? "empty" : "matrix";

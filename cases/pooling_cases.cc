@@ -49,7 +49,7 @@ std::vector<Named> placements() {
 }  // namespace
 
 void add_pooling_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   for (const Named& p : placements()) {
     std::vector<std::int32_t> sizes;
     for (const std::int64_t size : p.image) sizes.push_back(static_cast<std::int32_t>(size));

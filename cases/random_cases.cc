@@ -28,7 +28,7 @@ void add_random_cases(std::vector<OpCase>& cases) {
   cases.push_back(
       {.op = "RandomNormal", .name = "empty", .operands = {int32s({2, 0})}, .attrs = RandomNormalAttrs{.seed = 7}});
 
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   cases.push_back({.op = "Dropout",
                    .name = "matrix",
                    .operands = {real({3, 7})},

@@ -5,8 +5,6 @@
 namespace gradus::cases {
 namespace {
 
-const std::vector<DType> kThreeDtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
-
 struct Axes {
   const char* name;
   Shape x;
@@ -47,7 +45,7 @@ void add_reduction_cases(std::vector<OpCase>& cases) {
                                     : product ? real(a.x, 0.5, 1.5)
                                               : real(a.x)},
                        .attrs = a.attrs,
-                       .dtypes = kThreeDtypes});
+                       .dtypes = kCaseDTypes});
     }
     for (const Axes& a : kLarge) {
       if (product) continue;  // of thousands of factors nothing is left
@@ -55,7 +53,7 @@ void add_reduction_cases(std::vector<OpCase>& cases) {
                        .name = a.name,
                        .operands = {real(a.x)},
                        .attrs = a.attrs,
-                       .dtypes = kThreeDtypes,
+                       .dtypes = kCaseDTypes,
                        .max_order = 0,
                        .max_order_reason = "the formula of the smaller cases"});
     }
@@ -90,14 +88,14 @@ void add_reduction_cases(std::vector<OpCase>& cases) {
                      .name = a.name,
                      .operands = {real(a.x, -1, 1, {0})},  // of one element it is |x|
                      .attrs = a.attrs,
-                     .dtypes = kThreeDtypes});
+                     .dtypes = kCaseDTypes});
   }
   for (const Axes& a : kLarge) {
     cases.push_back({.op = "EuclideanNorm",
                      .name = a.name,
                      .operands = {real(a.x)},
                      .attrs = a.attrs,
-                     .dtypes = kThreeDtypes,
+                     .dtypes = kCaseDTypes,
                      .max_order = 0,
                      .max_order_reason = "the formula of the smaller cases"});
   }
@@ -110,17 +108,17 @@ void add_reduction_cases(std::vector<OpCase>& cases) {
     cases.push_back({.op = "L2Loss",
                      .name = "rank" + std::to_string(x.rank()) + (x.rank() == 2 && x[0] == 0 ? "_empty" : ""),
                      .operands = {real(x)},
-                     .dtypes = kThreeDtypes});
+                     .dtypes = kCaseDTypes});
   }
   cases.push_back({.op = "L2Loss",
                    .name = "large",
                    .operands = {real({41, 1003})},
-                   .dtypes = kThreeDtypes,
+                   .dtypes = kCaseDTypes,
                    .max_order = 0,
                    .max_order_reason = "the formula of the smaller cases"});
 
   const auto sum_to = [&](const char* name, const Shape& x, const std::vector<std::int32_t>& shape) {
-    cases.push_back({.op = "SumToShape", .name = name, .operands = {real(x), int32s(shape)}, .dtypes = kThreeDtypes});
+    cases.push_back({.op = "SumToShape", .name = name, .operands = {real(x), int32s(shape)}, .dtypes = kCaseDTypes});
   };
   sum_to("same", {2, 3}, {2, 3});
   sum_to("row", {2, 3, 4}, {4});

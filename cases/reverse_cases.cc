@@ -4,7 +4,7 @@
 namespace gradus::cases {
 
 void add_reverse_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   struct Named {
     const char* name;
     Shape shape;

@@ -3,7 +3,7 @@
 namespace gradus::cases {
 
 void add_sigmoid_cross_entropy_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   const char* op = "SigmoidCrossEntropyWithLogits";
   cases.push_back(
       {.op = op, .name = "matrix", .operands = {real({3, 4}, 0, 1), real({3, 4}, -4, 4)}, .dtypes = floating});

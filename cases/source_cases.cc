@@ -4,7 +4,7 @@
 namespace gradus::cases {
 
 void add_source_cases(std::vector<OpCase>& cases) {
-  const std::vector<DType> floating = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+  const std::vector<DType> floating = kCaseDTypes;
   cases.push_back({.op = "Identity", .name = "matrix", .operands = {real({2, 3})}, .dtypes = floating});
   cases.push_back({.op = "Identity", .name = "scalar", .operands = {real({})}});
   cases.push_back({.op = "Identity", .name = "empty", .operands = {real({0, 3})}});

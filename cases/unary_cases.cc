@@ -5,9 +5,7 @@
 namespace gradus::cases {
 namespace {
 
-const std::vector<DType> kThreeDtypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
-
-struct Domain {
+struct UnaryDomain {
   const char* op;
   double low = -2, high = 2;
   std::vector<double> kinks = {};
@@ -17,33 +15,33 @@ struct Domain {
 }  // namespace
 
 void add_unary_cases(std::vector<OpCase>& cases) {
-  const Domain unary[] = {{"Neg"},
-                          {"Abs", -2, 2, {0}},
-                          {"Sign", -2, 2, {0}},
-                          {"Square"},
-                          {"Sqrt", 0.3, 3},
-                          {"Rsqrt", 0.3, 3},
-                          {"Exp"},
-                          {"Log", 0.3, 3},
-                          {"Log1p", -0.6, 3},
-                          {"Sin", -4, 4},
-                          {"Cos", -4, 4},
-                          {"Tanh"},
-                          {"Sigmoid", -4, 4},
-                          {"Softplus", -4, 4},
-                          {"Relu", -2, 2, {0}},
-                          {"Relu6", -3, 9, {0, 6}},
-                          {"LeakyRelu", -2, 2, {0}, LeakyReluAttrs{0.3}},
-                          {"Elu", -2, 2, {0}, EluAttrs{0.7}},
-                          {"Gelu", -3, 3},
-                          {"Erf"}};
-  for (const Domain& d : unary) {
+  const UnaryDomain unary[] = {{"Neg"},
+                               {"Abs", -2, 2, {0}},
+                               {"Sign", -2, 2, {0}},
+                               {"Square"},
+                               {"Sqrt", 0.3, 3},
+                               {"Rsqrt", 0.3, 3},
+                               {"Exp"},
+                               {"Log", 0.3, 3},
+                               {"Log1p", -0.6, 3},
+                               {"Sin", -4, 4},
+                               {"Cos", -4, 4},
+                               {"Tanh"},
+                               {"Sigmoid", -4, 4},
+                               {"Softplus", -4, 4},
+                               {"Relu", -2, 2, {0}},
+                               {"Relu6", -3, 9, {0, 6}},
+                               {"LeakyRelu", -2, 2, {0}, LeakyReluAttrs{0.3}},
+                               {"Elu", -2, 2, {0}, EluAttrs{0.7}},
+                               {"Gelu", -3, 3},
+                               {"Erf"}};
+  for (const UnaryDomain& d : unary) {
     const auto add = [&](const char* name, const Shape& shape) -> OpCase& {
       cases.push_back({.op = d.op,
                        .name = name,
                        .operands = {real(shape, d.low, d.high, d.kinks)},
                        .attrs = d.attrs,
-                       .dtypes = kThreeDtypes});
+                       .dtypes = kCaseDTypes});
       return cases.back();
     };
     add("matrix", {3, 7});
@@ -54,15 +52,15 @@ void add_unary_cases(std::vector<OpCase>& cases) {
     chunks.max_order_reason = "the formula of the smaller cases";
   }
 
-  const Domain gradients[] = {
+  const UnaryDomain gradients[] = {
       {"ReluGrad", -2, 2, {0}}, {"Relu6Grad", -3, 9, {0, 6}}, {"EluGrad", -2, 2, {0}, EluAttrs{0.7}},
       {"TanhGrad", -2, 2},      {"SigmoidGrad", -4, 4},       {"LeakyReluGrad", -2, 2, {0}, LeakyReluAttrs{0.3}}};
-  for (const Domain& d : gradients) {
+  for (const UnaryDomain& d : gradients) {
     cases.push_back({.op = d.op,
                      .name = "matrix",
                      .operands = {real({3, 7}), real({3, 7}, d.low, d.high, d.kinks)},
                      .attrs = d.attrs,
-                     .dtypes = kThreeDtypes});
+                     .dtypes = kCaseDTypes});
   }
   for (const char* op : {"GeluGrad", "ErfGrad"}) {
     for (const std::int64_t order : {1, 2, 3, 4, 5}) {
@@ -70,7 +68,7 @@ void add_unary_cases(std::vector<OpCase>& cases) {
                        .name = "order" + std::to_string(order),
                        .operands = {real({3, 7}), real({3, 7}, -3, 3)},
                        .attrs = DerivativeAttrs{order},
-                       .dtypes = kThreeDtypes});
+                       .dtypes = kCaseDTypes});
     }
   }
 
@@ -87,7 +85,7 @@ void add_unary_cases(std::vector<OpCase>& cases) {
          .name = "real_" + name,
          .operands = {real({3, 5}, -9, 9, {0})},
          .attrs = CastAttrs{to},
-         .dtypes = kThreeDtypes,
+         .dtypes = kCaseDTypes,
          .max_order = to == DType::kFloat64 ? 2 : 0,
          .max_order_reason = to == DType::kFloat64 ? "" : "a conversion that rounds has no finite differences"});
     cases.push_back(

@@ -50,9 +50,10 @@ add_library(gradus_program_flags INTERFACE)
 target_link_libraries(gradus_program_flags INTERFACE gradus_warnings gradus_precompiled)
 target_compile_options(gradus_program_flags INTERFACE "$<${optimised}:-O1>")
 
-# Sanitizers need no optimisation, and it is what takes most of their compile time: only what computes gets any.
+# Under a sanitizer the library is optimised a little, or its tests take longer than that; tests and programs are not: it is what
+# takes most of their compile time.
 if(GRADUS_SANITIZE)
-  target_compile_options(gradus_kernel_flags INTERFACE -O1)
+  target_compile_options(gradus_library_flags INTERFACE -O1)
 endif()
 if(GRADUS_SANITIZE STREQUAL "address")
   add_compile_options(-g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -30,7 +30,7 @@ double times(double x, double y) { return x * y; }
 double cube(double x) { return x * x * x; }
 double three_square_times(double x, double dy) { return 3 * x * x * dy; }
 
-const bool registered = [] {
+const bool blame_ops_registered = [] {
   // 4 dy for 2 dy.
   register_test_op("BlameTwice", {"x"}, unary_test_kernel<twice>);
   gradient_registry().add("BlameTwice", [](GradientContext& c) { c.set(0, 4.0 * c.grad()); });

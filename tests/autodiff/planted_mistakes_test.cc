@@ -29,19 +29,19 @@ namespace {
 
 using Outputs = std::vector<Output>;
 
-double cube(double x) { return x * x * x; }
+double cubed(double x) { return x * x * x; }
 double not_a_number_above_one(double x) { return x > 1 ? std::numeric_limits<double>::quiet_NaN() : x; }
 
-const bool registered = [] {
-  register_test_op("TestCubeTwice", {"x"}, unary_test_kernel<cube>);
+const bool planted_ops_registered = [] {
+  register_test_op("TestCubeTwice", {"x"}, unary_test_kernel<cubed>);
   gradient_registry().add("TestCubeTwice", [](GradientContext& c) { c.set(0, 6.0 * c.grad() * square(c.input(0))); });
   // y' is right, y'' is not: the rule hides x from the second derivative.
-  register_test_op("TestCubeFlat", {"x"}, unary_test_kernel<cube>);
+  register_test_op("TestCubeFlat", {"x"}, unary_test_kernel<cubed>);
   gradient_registry().add("TestCubeFlat",
                           [](GradientContext& c) { c.set(0, 3.0 * c.grad() * square(stop_gradient(c.input(0)))); });
-  register_test_op("TestCubeNone", {"x"}, unary_test_kernel<cube>);
+  register_test_op("TestCubeNone", {"x"}, unary_test_kernel<cubed>);
   gradient_registry().add_none("TestCubeNone", "planted: there is one");
-  register_test_op("TestCubeForgotten", {"x"}, unary_test_kernel<cube>);
+  register_test_op("TestCubeForgotten", {"x"}, unary_test_kernel<cubed>);
   register_test_op("TestNaN", {"x"}, unary_test_kernel<not_a_number_above_one>);
   gradient_registry().add("TestNaN", [](GradientContext& c) { c.set(0, c.grad()); });
   return true;
@@ -59,7 +59,7 @@ class PlantedMistakes : public ::testing::Test {
   Graph graph_;
 };
 
-const GradientCheck& find(const GradientReport& report, const std::string& x, int order = 1) {
+const GradientCheck& find_check(const GradientReport& report, const std::string& x, int order = 1) {
   for (const GradientCheck& check : report.checks) {
     if (check.x == x && check.order == order) return check;
   }
@@ -70,7 +70,7 @@ TEST_F(PlantedMistakes, FindsAFactorOfTwoAndSaysSo) {
   const Output x = input("x", {3});
   const GradientReport report = check_gradients(graph_.add("TestCubeTwice", {x}, {}, "y"), {x}, {.order = 1});
   EXPECT_FALSE(report.ok());
-  const GradientCheck& check = find(report, "x");
+  const GradientCheck& check = find_check(report, "x");
   EXPECT_NEAR(check.analytic / check.numeric, 2.0, 1e-6);
   EXPECT_NE(check.reason.find("it is 2 times as large everywhere"), std::string::npos) << report;
   ASSERT_EQ(check.x_index.size(), 1u);
@@ -84,7 +84,7 @@ TEST_F(PlantedMistakes, FindsAWrongSign) {
       [](const Outputs& in, const Outputs&, const Outputs& dy) { return Outputs{-(dy[0] * cos(in[0]))}; });
   const GradientReport report = check_gradients(y, {x}, {.order = 1});
   EXPECT_FALSE(report.ok());
-  EXPECT_NE(find(report, "x").reason.find("the wrong sign everywhere"), std::string::npos) << report;
+  EXPECT_NE(find_check(report, "x").reason.find("the wrong sign everywhere"), std::string::npos) << report;
 }
 
 TEST_F(PlantedMistakes, FindsAMistakeInTheFirstOfSeveralInputs) {
@@ -96,9 +96,9 @@ TEST_F(PlantedMistakes, FindsAMistakeInTheFirstOfSeveralInputs) {
       });
   const GradientReport report = check_gradients(y, {a, b, c}, {.order = 1});
   EXPECT_FALSE(report.ok());
-  EXPECT_EQ(find(report, "a").verdict, Verdict::kFail);
-  EXPECT_EQ(find(report, "b").verdict, Verdict::kPass);
-  EXPECT_EQ(find(report, "c").verdict, Verdict::kPass);
+  EXPECT_EQ(find_check(report, "a").verdict, Verdict::kFail);
+  EXPECT_EQ(find_check(report, "b").verdict, Verdict::kPass);
+  EXPECT_EQ(find_check(report, "c").verdict, Verdict::kPass);
   EXPECT_EQ(report.worst()->x, "a");
 }
 
@@ -115,7 +115,7 @@ TEST_F(PlantedMistakes, FindsOneWrongElementInFullAndByHalving) {
           return Outputs{2.0 * dy[0] * in[0] * constant(in[0].graph(), factors)};
         });
     const GradientReport report = check_gradients(y, {x}, {.order = 1, .seed = 3});
-    const GradientCheck& check = find(report, "x");
+    const GradientCheck& check = find_check(report, "x");
     EXPECT_EQ(check.full, size == 7);
     EXPECT_EQ(check.verdict, Verdict::kFail) << report;
     EXPECT_EQ(check.x_index, std::vector<std::int64_t>{wrong}) << report;
@@ -165,8 +165,8 @@ TEST_F(PlantedMistakes, FindsATransposedGradient) {
         return Outputs{matmul(dy[0], in[1]), matmul(in[0], dy[0], {.transpose_a = true})};
       });
   const GradientReport report = check_gradients(y, {x, w}, {.order = 1});
-  EXPECT_EQ(find(report, "x").verdict, Verdict::kFail) << report;
-  EXPECT_EQ(find(report, "w").verdict, Verdict::kPass) << report;
+  EXPECT_EQ(find_check(report, "x").verdict, Verdict::kFail) << report;
+  EXPECT_EQ(find_check(report, "w").verdict, Verdict::kPass) << report;
 }
 
 TEST_F(PlantedMistakes, FindsAnIgnoredDilation) {
@@ -186,8 +186,8 @@ TEST_F(PlantedMistakes, FindsAnIgnoredDilation) {
                        conv2d_backprop_filter(in[0], filter_sizes, dy[0], forgot)};
       });
   const GradientReport report = check_gradients(y, {image, filter}, {.order = 1});
-  EXPECT_EQ(find(report, "image").verdict, Verdict::kPass) << report;
-  EXPECT_EQ(find(report, "filter").verdict, Verdict::kFail) << report;
+  EXPECT_EQ(find_check(report, "image").verdict, Verdict::kPass) << report;
+  EXPECT_EQ(find_check(report, "filter").verdict, Verdict::kFail) << report;
 }
 
 TEST_F(PlantedMistakes, FindsAMistakeOfTheSecondOrderOnly) {
@@ -196,18 +196,18 @@ TEST_F(PlantedMistakes, FindsAMistakeOfTheSecondOrderOnly) {
   EXPECT_TRUE(check_gradients(y, {x}, {.order = 1}).ok());
   const GradientReport report = check_gradients(y, {x}, {.order = 2});
   EXPECT_FALSE(report.ok());
-  EXPECT_EQ(find(report, "x", 1).verdict, Verdict::kPass) << report;
-  const GradientCheck& second = find(report, "x", 2);
+  EXPECT_EQ(find_check(report, "x", 1).verdict, Verdict::kPass) << report;
+  const GradientCheck& second = find_check(report, "x", 2);
   EXPECT_EQ(second.y, "d(y)/d(x)");
   EXPECT_EQ(second.verdict, Verdict::kFail) << report;
-  EXPECT_EQ(find(report, "grad_y(y)", 2).verdict, Verdict::kPass) << report;
+  EXPECT_EQ(find_check(report, "grad_y(y)", 2).verdict, Verdict::kPass) << report;
 }
 
 TEST_F(PlantedMistakes, FindsNoneWhereAGradientExists) {
   const Output x = input("x", {3});
   const GradientReport report = check_gradients(graph_.add("TestCubeNone", {x}, {}, "y"), {x});
   EXPECT_FALSE(report.ok());
-  EXPECT_NE(find(report, "x").reason.find("gradients() returned none, but y changes with x"), std::string::npos)
+  EXPECT_NE(find_check(report, "x").reason.find("gradients() returned none, but y changes with x"), std::string::npos)
       << report;
 }
 
@@ -215,7 +215,8 @@ TEST_F(PlantedMistakes, NoneWhereThereIsNoInfluencePasses) {
   const Output x = input("x", {3}), w = input("w", {3});
   const GradientReport report = check_gradients(sin(x), {x, w}, {.order = 1});
   EXPECT_TRUE(report.ok()) << report;
-  EXPECT_NE(find(report, "w").reason.find("no gradient, and y does not change with x"), std::string::npos) << report;
+  EXPECT_NE(find_check(report, "w").reason.find("no gradient, and y does not change with x"), std::string::npos)
+      << report;
 }
 
 TEST_F(PlantedMistakes, FindsAForgottenRule) {
@@ -223,8 +224,8 @@ TEST_F(PlantedMistakes, FindsAForgottenRule) {
   const GradientReport report =
       check_gradients(graph_.add("TestCubeForgotten", {x}, {}, "odd") * w, {x, w}, {.order = 1});
   EXPECT_FALSE(report.ok());
-  EXPECT_NE(find(report, "x").reason.find("op TestCubeForgotten has no gradient"), std::string::npos) << report;
-  EXPECT_EQ(find(report, "w").verdict, Verdict::kPass);
+  EXPECT_NE(find_check(report, "x").reason.find("op TestCubeForgotten has no gradient"), std::string::npos) << report;
+  EXPECT_EQ(find_check(report, "w").verdict, Verdict::kPass);
 }
 
 TEST_F(PlantedMistakes, NaNIsAFailureOnBothSides) {

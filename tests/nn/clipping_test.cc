@@ -5,12 +5,10 @@
 #include <cmath>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus::nn {
 namespace {
-
-const char* const kDevices[] = {"cpu:0", "ref:0"};
-constexpr double kInf = std::numeric_limits<double>::infinity();
 
 std::vector<double> clipped(const char* device, DType dtype, const std::vector<double>& values, double max_norm) {
   Graph graph;

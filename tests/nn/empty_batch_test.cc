@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include "tests/support/values.h"
 
 namespace gradus::nn {
 namespace {
-
-const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 TEST(EmptyBatch, LeavesMovingAveragesUnchanged) {
   for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {

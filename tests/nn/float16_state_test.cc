@@ -7,11 +7,10 @@
 #include <filesystem>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus::nn {
 namespace {
-
-const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 // w after each step of gradients `g`, from 1.
 std::vector<double> weights(const char* device, DType dtype, const Optimizer& optimizer, const std::vector<double>& g) {

@@ -12,11 +12,10 @@
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
-
-const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 // Both backends' values of `y`, which must be within a relative `tolerance` of each expected one. Elements that are not listed are
 // not looked at.

@@ -11,11 +11,10 @@
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
-
-const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 // {0, 1, 2, 3} has mean 1.5 and variance 1.25: y = -1.5, -0.5, 0.5, 1.5 over sqrt(1.25).
 const double kFar = 1.5 / std::sqrt(1.25), kNear = 0.5 / std::sqrt(1.25);
@@ -129,7 +128,6 @@ TEST(BatchNormFarMean, EqualElementsHaveVarianceZero) {
 }
 
 TEST(BatchNormFarMean, InfinityAndNaNStayInTheirChannel) {
-  constexpr double kInf = std::numeric_limits<double>::infinity();
   for (const double bad : {kInf, -kInf, std::nan("")}) {
     for (const std::int64_t where : {0, 6}) {
       Graph graph;

@@ -7,12 +7,12 @@
 #include "gradus/ops/batch_norm.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 void expect_values(const Tensor& got, const Values& expected, double tolerance = 1e-14) {
   ASSERT_EQ(got.num_elements(), static_cast<std::int64_t>(expected.size()));

@@ -10,16 +10,15 @@
 #include "gradus/ops/fill.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/accuracy_table.h"
+#include "tests/support/values.h"
 #include "tests/support/wide.h"
 
 namespace gradus {
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
 // z and its derivatives by x, y, x twice, y twice, x and y.
 using Derivatives = std::array<Wide, 6>;
-struct Function {
+struct BinaryFunction {
   const char* name;
   Output (*build)(const Output&, const Output&);
   Derivatives (*exact)(Wide, Wide);
@@ -35,7 +34,7 @@ Derivatives pow_scale(Wide x, Wide y) {
   return {0, 0, 0, 0, 0, std::max(slope, wide::abs(slope * y * wide::log(x)))};
 }
 
-const Function kFunctions[] = {
+const BinaryFunction kBinaryFunctions[] = {
     {"add", [](const Output& x, const Output& y) { return x + y; },
      [](Wide x, Wide y) { return Derivatives{x + y, 1, 1, 0, 0, 0}; }},
     {"subtract", [](const Output& x, const Output& y) { return x - y; },
@@ -57,11 +56,11 @@ const Function kFunctions[] = {
        return Derivatives{x < y || x != x ? x : y, is_x, 1 - is_x, 0, 0, 0};
      }}};
 
-struct Graphs {
+struct BinaryGraphs {
   Graph graph;
   Output x, y;
   std::vector<Output> fetches;
-  Graphs(const Function& f, DType dtype) {
+  BinaryGraphs(const BinaryFunction& f, DType dtype) {
     x = placeholder(graph, dtype, {-1});
     y = placeholder(graph, dtype, {-1});
     const Output z = f.build(x, y);
@@ -75,16 +74,17 @@ struct Graphs {
   }
 };
 
-Tensor tensor_of(DType dtype, const std::vector<double>& values) { return Tensor::from<double>(values).cast(dtype); }
+Tensor operand_of(DType dtype, const std::vector<double>& values) { return Tensor::from<double>(values).cast(dtype); }
 
 TEST(BinaryAccuracy, PowIsWithinTheBoundsOfThePage) {
   if (!wide::kIsWide) GTEST_SKIP() << "long double is no wider than double here";
-  const Function power = {"pow", [](const Output& x, const Output& y) { return pow(x, y); }, pow_exact, pow_scale};
+  const BinaryFunction power = {"pow", [](const Output& x, const Output& y) { return pow(x, y); }, pow_exact,
+                                pow_scale};
   const char* const rows[] = {"pow", "by x", "by y", "by x twice", "by y twice", "by x and y"};
   const double sizes[][2] = {{0, 1}, {1, 10}, {10, 60}};
   AccuracyTable table("pow, by the size of y ln x", {"< 1", "1 to 10", "10 to 60"});
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
-    Graphs graphs(power, dtype);
+    BinaryGraphs graphs(power, dtype);
     Session session(graphs.graph, {.device = "cpu:0", .num_threads = 1});
     for (std::size_t column = 0; column < 3; ++column) {
       std::mt19937_64 random(column);
@@ -97,7 +97,8 @@ TEST(BinaryAccuracy, PowIsWithinTheBoundsOfThePage) {
         const double exponent = (uniform(random) < 0.5 ? -size : size) / std::log(x.back());
         y.push_back(dtype == DType::kFloat32 ? static_cast<double>(static_cast<float>(exponent)) : exponent);
       }
-      const auto got = session.run({{graphs.x, tensor_of(dtype, x)}, {graphs.y, tensor_of(dtype, y)}}, graphs.fetches);
+      const auto got =
+          session.run({{graphs.x, operand_of(dtype, x)}, {graphs.y, operand_of(dtype, y)}}, graphs.fetches);
       for (std::size_t i = 0; i < x.size(); ++i) {
         const Derivatives exact = power.exact(x[i], y[i]), scale = power.scale(x[i], y[i]);
         for (std::size_t k = 0; k < 6; ++k) {
@@ -130,9 +131,9 @@ TEST(BinaryAccuracy, SpecialValuesOfAllPairs) {
         y.push_back(b);
       }
     }
-    const Tensor xs = tensor_of(dtype, x), ys = tensor_of(dtype, y);
-    for (const Function& f : kFunctions) {
-      Graphs graphs(f, dtype);
+    const Tensor xs = operand_of(dtype, x), ys = operand_of(dtype, y);
+    for (const BinaryFunction& f : kBinaryFunctions) {
+      BinaryGraphs graphs(f, dtype);
       for (const char* device : {"cpu:0", "ref:0"}) {
         Session session(graphs.graph, {.device = device, .num_threads = 1});
         const auto got = session.run({{graphs.x, xs}, {graphs.y, ys}}, graphs.fetches);

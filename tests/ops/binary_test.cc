@@ -15,12 +15,12 @@
 #include "gradus/ops/unary.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/run_both.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-constexpr double kInf = std::numeric_limits<double>::infinity();
 const double kNaN = std::nan("");
 
 class Binary : public ::testing::Test {

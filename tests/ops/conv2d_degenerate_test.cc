@@ -5,11 +5,10 @@
 
 #include "gradus/gradus.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
-
-constexpr DType kDTypes[] = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
 
 // Sizes in NHWC order, brought into `format`.
 Shape ordered(DataFormat format, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {

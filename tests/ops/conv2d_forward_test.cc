@@ -14,7 +14,7 @@ namespace {
 constexpr struct {
   DType dtype;
   double tolerance;
-} kDTypes[] = {{DType::kFloat64, 1e-12}, {DType::kFloat32, 1e-5}, {DType::kFloat16, 2e-3}};
+} kTolerances[] = {{DType::kFloat64, 1e-12}, {DType::kFloat32, 1e-5}, {DType::kFloat16, 2e-3}};
 
 void expect_close(const ConvResults& got, const ConvResults& expected, double tolerance, const std::string& what) {
   EXPECT_LE(relative_difference(got.y, expected.y), tolerance) << "conv2d " << what;
@@ -28,7 +28,7 @@ void check_all(const std::vector<ConvCase>& cases) {
     const ConvOperands exact = conv_operands(c, DType::kFloat64);
     const ConvResults reference = run_convolutions(c, exact, "ref:0");
     expect_close(reference, naive_convolutions(c, exact), 1e-12, "reference " + c.name);
-    for (const auto& [dtype, tolerance] : kDTypes) {
+    for (const auto& [dtype, tolerance] : kTolerances) {
       const ConvResults cpu = run_convolutions(c, conv_operands(c, dtype), "cpu:0");
       expect_close(cpu, reference, tolerance, std::string(dtype_name(dtype)) + " " + c.name);
       EXPECT_EQ(cpu.y.dtype(), dtype);
@@ -44,7 +44,7 @@ TEST(Conv2DMatrix, SpecialShapesAgreeWithTheReference) { check_all(special_conv_
 
 TEST(Conv2DMatrix, BitsDoNotDependOnTheNumberOfThreads) {
   for (const ConvCase& c : special_conv_cases()) {
-    for (const auto& [dtype, tolerance] : kDTypes) {
+    for (const auto& [dtype, tolerance] : kTolerances) {
       const ConvOperands operands = conv_operands(c, dtype);
       const ConvResults one = run_convolutions(c, operands, "cpu:0", 1);
       for (const int threads : {2, 3}) {

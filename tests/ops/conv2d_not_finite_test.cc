@@ -9,13 +9,12 @@
 #include "gradus/gradus.h"
 #include "tests/support/conv2d_matrix.h"
 #include "tests/support/run_both.h"
+#include "tests/support/values.h"
 
 namespace gradus::testing {
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
 const double kNaN = std::nan("");
-constexpr DType kDTypes[] = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
 
 // Finite numbers within the tolerance; infinities and NaNs in the same places.
 void expect_same(const Tensor& got, const Tensor& expected, double tolerance, const std::string& what) {

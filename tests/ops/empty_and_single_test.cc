@@ -21,13 +21,12 @@
 #include "gradus/ops/unary.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/run_both.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-constexpr double kInf = std::numeric_limits<double>::infinity();
-const DType kDTypes[] = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
 
 bool same(const Values& a, const Values& b) {
   bool equal = a.size() == b.size();
@@ -35,17 +34,18 @@ bool same(const Values& a, const Values& b) {
   return equal;
 }
 
-struct Reduction {
+struct SingleReduction {
   const char* op;
   Output (*reduce)(const Output&, const std::vector<std::int64_t>&, bool, At);
   double of_nothing, of_minus_two, slope_of_minus_two;
 };
-const Reduction kReductions[] = {{"Sum", reduce_sum, 0, -2, 1},     {"Mean", reduce_mean, NAN, -2, 1},
-                                 {"Max", reduce_max, -kInf, -2, 1}, {"Min", reduce_min, kInf, -2, 1},
-                                 {"Prod", reduce_prod, 1, -2, 1},   {"EuclideanNorm", reduce_euclidean_norm, 0, 2, -1}};
+const SingleReduction kReductions[] = {
+    {"Sum", reduce_sum, 0, -2, 1},     {"Mean", reduce_mean, NAN, -2, 1},
+    {"Max", reduce_max, -kInf, -2, 1}, {"Min", reduce_min, kInf, -2, 1},
+    {"Prod", reduce_prod, 1, -2, 1},   {"EuclideanNorm", reduce_euclidean_norm, 0, 2, -1}};
 
 TEST(EmptyAndSingle, Reductions) {
-  for (const Reduction& r : kReductions) {
+  for (const SingleReduction& r : kReductions) {
     for (const DType dtype : kDTypes) {
       for (const bool known : {true, false}) {
         SCOPED_TRACE(std::string(r.op) + " " + dtype_name(dtype) + (known ? "" : " unknown"));

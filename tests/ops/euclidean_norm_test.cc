@@ -9,12 +9,10 @@
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
-
-const char* const kDevices[] = {"cpu:0", "ref:0"};
-constexpr double kInf = std::numeric_limits<double>::infinity();
 
 double norm(const char* device, const Tensor& x, const std::vector<std::int64_t>& axes = {}) {
   Graph graph;

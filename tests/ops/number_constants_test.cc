@@ -8,12 +8,12 @@
 #include "gradus/gradus.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/run_both.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
-constexpr std::int64_t kOdd = (std::int64_t{1} << 53) + 1;  // no double is equal to it
-const double kInf = std::numeric_limits<double>::infinity();
+constexpr std::int64_t kOddNumber = (std::int64_t{1} << 53) + 1;  // no double is equal to it
 
 TEST(NumberConstants, PadRefusesWhatTheDtypeDoesNotHold) {
   Graph graph;
@@ -44,7 +44,7 @@ TEST(NumberConstants, PadPutsInExactlyWhatItIsGiven) {
   const auto padded = [&](DType dtype, Number value) {
     return run_both(pad(constant(graph, Tensor::zeros(dtype, {1})), {1, 0}, PadMode::kConstant, value));
   };
-  EXPECT_EQ(padded(DType::kInt64, kOdd).data<std::int64_t>()[0], kOdd);
+  EXPECT_EQ(padded(DType::kInt64, kOddNumber).data<std::int64_t>()[0], kOddNumber);
   EXPECT_EQ(padded(DType::kInt64, INT64_MIN).data<std::int64_t>()[0], INT64_MIN);
   EXPECT_EQ(padded(DType::kInt64, INT64_MAX).data<std::int64_t>()[0], INT64_MAX);
   EXPECT_EQ(padded(DType::kInt32, INT32_MIN).data<std::int32_t>()[0], INT32_MIN);
@@ -62,10 +62,10 @@ TEST(NumberConstants, OneHotLikewise) {
                [&] { one_hot(indices, {.depth = 2, .on_value = -1, .dtype = DType::kUInt8}); });
   expect_error(Code::kInvalidArgument, "off_value must be an integer from -2147483648 to 2147483647 for int32; got inf",
                [&] { one_hot(indices, {.depth = 2, .off_value = kInf, .dtype = DType::kInt32}); });
-  const Tensor y =
-      run_both(one_hot(indices, {.depth = 2, .on_value = kOdd, .off_value = -kOdd, .dtype = DType::kInt64}));
-  EXPECT_EQ(y.data<std::int64_t>()[0], -kOdd);
-  EXPECT_EQ(y.data<std::int64_t>()[1], kOdd);
+  const Tensor y = run_both(
+      one_hot(indices, {.depth = 2, .on_value = kOddNumber, .off_value = -kOddNumber, .dtype = DType::kInt64}));
+  EXPECT_EQ(y.data<std::int64_t>()[0], -kOddNumber);
+  EXPECT_EQ(y.data<std::int64_t>()[1], kOddNumber);
 }
 
 TEST(NumberConstants, ScalarLikewise) {
@@ -74,7 +74,7 @@ TEST(NumberConstants, ScalarLikewise) {
                "[scalar 's' at number_constants_test.cc:", [&] { scalar(graph, 300, DType::kUInt8, "s"); });
   expect_error(Code::kInvalidArgument, "the value must be an integer from -2147483648 to 2147483647 for int32; got 0.5",
                [&] { scalar(graph, 0.5, DType::kInt32); });
-  EXPECT_EQ(run_both(scalar(graph, kOdd, DType::kInt64)).item<std::int64_t>(), kOdd);
+  EXPECT_EQ(run_both(scalar(graph, kOddNumber, DType::kInt64)).item<std::int64_t>(), kOddNumber);
   EXPECT_EQ(run_both(scalar(graph, 0.1, DType::kFloat32)).item<float>(), 0.1f);
 }
 
@@ -82,15 +82,15 @@ TEST(NumberConstants, ScalarLikewise) {
 TEST(NumberConstants, SurviveGraphFiles) {
   Graph graph;
   const Output x = placeholder(graph, DType::kInt64, {1}, "x");
-  pad(x, {1, 0}, PadMode::kConstant, kOdd, "odd");
+  pad(x, {1, 0}, PadMode::kConstant, kOddNumber, "odd");
   pad(placeholder(graph, DType::kFloat32, {1}, "f"), {1, 0}, PadMode::kConstant, -kInf, "inf");
   const std::string text = to_json(graph);
   Graph copy;
   graph_from_json(text, copy);
-  EXPECT_EQ(copy.find_node("odd")->attrs().get<PadAttrs>().constant_value.integer(), kOdd);
+  EXPECT_EQ(copy.find_node("odd")->attrs().get<PadAttrs>().constant_value.integer(), kOddNumber);
   EXPECT_EQ(copy.find_node("inf")->attrs().get<PadAttrs>().constant_value.real(), -kInf);
   std::string old = text;
-  const std::string number = "\"constant_value\": " + std::to_string(kOdd);
+  const std::string number = "\"constant_value\": " + std::to_string(kOddNumber);
   old.replace(old.find(number), number.size(), "\"constant_value\": 7.0");
   Graph from_old;
   graph_from_json(old, from_old);

@@ -7,20 +7,20 @@
 #include "gradus/ops/optimizer_updates.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-const char* const kDevices[] = {"cpu:0", "ref:0"};
 
-void expect_values(const Tensor& got, const Values& expected) {
+void expect_updated(const Tensor& got, const Values& expected) {
   ASSERT_EQ(got.num_elements(), static_cast<std::int64_t>(expected.size()));
   for (std::size_t i = 0; i < expected.size(); ++i)
     EXPECT_NEAR(got.at(static_cast<std::int64_t>(i)), expected[i], 1e-14) << i;
 }
 
-struct Fixture {
+struct UpdateGraph {
   Graph graph;
   Output var = slot({1, -2});
   Output grad = constant(graph, Values{4, 1});
@@ -29,43 +29,43 @@ struct Fixture {
 };
 
 TEST(OptimizerUpdates, GradientDescent) {
-  Fixture f;
+  UpdateGraph f;
   const Output update = apply_gradient_descent(f.var, f.number(0.5), f.grad);
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
-    expect_values(session.run({update})[0], {-1, -2.5});
-    expect_values(session.run({update})[0], {-3, -3});
-    expect_values(session.value(f.var), {-3, -3});
+    expect_updated(session.run({update})[0], {-1, -2.5});
+    expect_updated(session.run({update})[0], {-3, -3});
+    expect_updated(session.value(f.var), {-3, -3});
   }
 }
 
 TEST(OptimizerUpdates, MomentumKeepsMovingAlongItsAccumulator) {
-  Fixture f;
+  UpdateGraph f;
   const Output accum = f.slot({2, 0});
   const Output update = apply_momentum(f.var, accum, f.number(0.1), f.grad, f.number(0.5));
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
-    expect_values(session.run({update})[0], {1 - 0.5, -2 - 0.1});  // accum = 0.5 * 2 + 4 = 5, 1
-    expect_values(session.value(accum), {5, 1});
+    expect_updated(session.run({update})[0], {1 - 0.5, -2 - 0.1});  // accum = 0.5 * 2 + 4 = 5, 1
+    expect_updated(session.value(accum), {5, 1});
     session.run({}, {}, {update});
-    expect_values(session.value(accum), {6.5, 1.5});
-    expect_values(session.value(f.var), {0.5 - 0.65, -2.1 - 0.15});
+    expect_updated(session.value(accum), {6.5, 1.5});
+    expect_updated(session.value(f.var), {0.5 - 0.65, -2.1 - 0.15});
   }
 }
 
 TEST(OptimizerUpdates, NesterovLooksAhead) {
-  Fixture f;
+  UpdateGraph f;
   const Output accum = f.slot({2, 0});
   const Output update = apply_momentum(f.var, accum, f.number(0.1), f.grad, f.number(0.5), {.use_nesterov = true});
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
-    expect_values(session.run({update})[0], {1 - 0.1 * (4 + 0.5 * 5), -2 - 0.1 * (1 + 0.5 * 1)});
-    expect_values(session.value(accum), {5, 1});
+    expect_updated(session.run({update})[0], {1 - 0.1 * (4 + 0.5 * 5), -2 - 0.1 * (1 + 0.5 * 1)});
+    expect_updated(session.value(accum), {5, 1});
   }
 }
 
 TEST(OptimizerUpdates, RMSPropDividesByTheRootMeanSquare) {
-  Fixture f;
+  UpdateGraph f;
   const Output ms = f.slot({0, 0.25}), mom = f.slot({0, 1});
   const Output update =
       apply_rms_prop(f.var, ms, mom, f.number(0.1), f.grad, f.number(0.5), {.rho = 0.75, .epsilon = 0});
@@ -73,41 +73,41 @@ TEST(OptimizerUpdates, RMSPropDividesByTheRootMeanSquare) {
     Session session(f.graph, {.device = device});
     // ms = 0.25 * 16 = 4 and 0.75 * 0.25 + 0.25 = 0.4375; mom = 0.1 * 4 / 2 = 0.2 and 0.5 + 0.1 / sqrt(0.4375)
     const double second = 0.5 + 0.1 / std::sqrt(0.4375);
-    expect_values(session.run({update})[0], {0.8, -2 - second});
-    expect_values(session.value(ms), {4, 0.4375});
-    expect_values(session.value(mom), {0.2, second});
+    expect_updated(session.run({update})[0], {0.8, -2 - second});
+    expect_updated(session.value(ms), {4, 0.4375});
+    expect_updated(session.value(mom), {0.2, second});
   }
 }
 
 // With zero slots and any gradient the first corrected step is learning_rate * sign(grad), whatever the betas.
 TEST(OptimizerUpdates, AdamsFirstStepHasTheLearningRatesSize) {
-  Fixture f;
+  UpdateGraph f;
   const Output m = f.slot({0, 0}), v = f.slot({0, 0});
   const Output step = constant(f.graph, Tensor::scalar(std::int64_t{1}));
   const Output update =
       apply_adam(f.var, m, v, f.number(0.1), f.grad, step, {.beta1 = 0.75, .beta2 = 0.5, .epsilon = 0});
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
-    expect_values(session.run({update})[0], {0.9, -2.1});
-    expect_values(session.value(m), {1, 0.25});
-    expect_values(session.value(v), {8, 0.5});
+    expect_updated(session.run({update})[0], {0.9, -2.1});
+    expect_updated(session.value(m), {1, 0.25});
+    expect_updated(session.value(v), {8, 0.5});
   }
 }
 
 TEST(OptimizerUpdates, AdamWTakesTheDecayFromTheWeightNotFromTheGradient) {
-  Fixture f;
+  UpdateGraph f;
   const Output m = f.slot({0, 0}), v = f.slot({0, 0});
   const Output step = constant(f.graph, Tensor::scalar(std::int64_t{1}));
   const Output update = apply_adam(f.var, m, v, f.number(0.1), f.grad, step, {.epsilon = 0, .weight_decay = 0.5});
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
-    expect_values(session.run({update})[0], {1 - 0.1 * (1 + 0.5), -2 - 0.1 * (1 - 1)});
+    expect_updated(session.run({update})[0], {1 - 0.1 * (1 + 0.5), -2 - 0.1 * (1 - 1)});
   }
 }
 
 // m = 0.5 * 1 + 0.5 * 4 = 2.5, corrected by 1 - 0.25; v = 0.5 * 2 + 0.5 * 16 = 9, corrected by 1 - 0.25.
 TEST(OptimizerUpdates, AdamsSecondStep) {
-  Fixture f;
+  UpdateGraph f;
   const Output m = f.slot({1, 0}), v = f.slot({2, 0});
   const Output step = constant(f.graph, Tensor::scalar(std::int64_t{2}));
   const Output update = apply_adam(f.var, m, v, f.number(1), f.grad, step, {.beta1 = 0.5, .beta2 = 0.5, .epsilon = 1});
@@ -115,24 +115,24 @@ TEST(OptimizerUpdates, AdamsSecondStep) {
     Session session(f.graph, {.device = device});
     const double first = 1 - (2.5 / 0.75) / (std::sqrt(9 / 0.75) + 1);
     const double second = -2 - (0.5 / 0.75) / (std::sqrt(0.5 / 0.75) + 1);
-    expect_values(session.run({update})[0], {first, second});
+    expect_updated(session.run({update})[0], {first, second});
   }
 }
 
 TEST(OptimizerUpdates, SlotsAreReadBeforeTheyChangeInTheSameRun) {
-  Fixture f;
+  UpdateGraph f;
   const Output accum = f.slot({2, 0});
   const Output before = identity(accum);
   const Output update = apply_momentum(f.var, accum, f.number(0.1), f.grad, f.number(0.5));
   for (const char* device : kDevices) {
     Session session(f.graph, {.device = device});
-    expect_values(session.run({}, {before}, {update})[0], {2, 0});
-    expect_values(session.value(accum), {5, 1});
+    expect_updated(session.run({}, {before}, {update})[0], {2, 0});
+    expect_updated(session.value(accum), {5, 1});
   }
 }
 
 TEST(OptimizerUpdates, Rejections) {
-  Fixture f;
+  UpdateGraph f;
   const Output accum = f.slot({0, 0});
   expect_error(Code::kInvalidArgument, "operand 0 (var) must be a variable; got Constant",
                [&] { apply_gradient_descent(f.grad, f.number(1), f.grad); });

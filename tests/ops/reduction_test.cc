@@ -12,12 +12,12 @@
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/run_both.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-constexpr double kInf = std::numeric_limits<double>::infinity();
 
 class Reduction : public ::testing::Test {
  protected:

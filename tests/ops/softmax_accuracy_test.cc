@@ -11,13 +11,12 @@
 #include "gradus/ops/reduction.h"
 #include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-constexpr double kInf = std::numeric_limits<double>::infinity();
-const char* const kDevices[] = {"cpu:0", "ref:0"};
 
 std::vector<Tensor> run_on(const char* device, const std::vector<Output>& fetches) {
   Session session(fetches[0].graph(), {.device = device, .num_threads = 2, .poison_outputs = true});

@@ -23,8 +23,8 @@ struct Column {
   const char* name;
   double height, spread;  // logits are height + spread * normal numbers
 };
-const Column kColumns[] = {{"0.01", 0, 0.01}, {"1", 0, 1},          {"10", 0, 10},
-                           {"40", 0, 40},     {"1 at 1e6", 1e6, 1}, {"equal, 1e8", 1e8, 0}};
+const Column kLossColumns[] = {{"0.01", 0, 0.01}, {"1", 0, 1},          {"10", 0, 10},
+                               {"40", 0, 40},     {"1 at 1e6", 1e6, 1}, {"equal, 1e8", 1e8, 0}};
 
 // One row of logits, exactly.
 struct Row {
@@ -50,11 +50,11 @@ struct Row {
   Wide slope(std::size_t j, std::size_t k) const { return j == k ? without(k) / sum : -p(k); }
 };
 
-struct Graphs {
+struct LossGraphs {
   Graph graph;
   Output x, labels, sparse_labels, first, second;  // directions of the derivatives: [rows, classes]
   std::vector<Output> fetches;
-  explicit Graphs(DType dtype) {
+  explicit LossGraphs(DType dtype) {
     x = placeholder(graph, dtype, {kRows, kClasses});
     labels = placeholder(graph, dtype, {kRows, kClasses});
     first = placeholder(graph, dtype, {kRows, kClasses});
@@ -80,18 +80,18 @@ Tensor one_hot_rows(DType dtype, std::size_t k) {
 TEST(SoftmaxTable, IsWithinTheBoundsOfThePage) {
   if (!wide::kIsWide) GTEST_SKIP() << "long double is no wider than double here";
   std::vector<std::string> names;
-  for (const Column& c : kColumns) names.push_back(c.name);
+  for (const Column& c : kLossColumns) names.push_back(c.name);
   AccuracyTable table("op, by the spread of the logits", names);
   const char* const rows[] = {"softmax", "log_softmax", "sparse cross entropy", "dense cross entropy"};
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
-    Graphs graphs(dtype);
+    LossGraphs graphs(dtype);
     Session session(graphs.graph, {.device = "cpu:0", .num_threads = 1});
     for (std::size_t column = 0; column < names.size(); ++column) {
       std::mt19937_64 random(column + 1);
       std::normal_distribution<double> normal;
       Tensor x(dtype, {kRows, kClasses}), labels(dtype, {kRows, kClasses});
       for (std::int64_t i = 0; i < x.num_elements(); ++i) {
-        x.set(i, kColumns[column].height + kColumns[column].spread * normal(random));
+        x.set(i, kLossColumns[column].height + kLossColumns[column].spread * normal(random));
         labels.set(i, std::abs(normal(random)));
       }
       for (const std::size_t j : {0U, 3U}) {

@@ -10,12 +10,11 @@
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 #include "tests/support/accuracy_table.h"
+#include "tests/support/values.h"
 #include "tests/support/wide.h"
 
 namespace gradus {
 namespace {
-
-constexpr double kInf = std::numeric_limits<double>::infinity();
 
 Wide logistic(Wide x) { return 1 / (1 + wide::exp(-x)); }
 Wide logistic_slope(Wide x) {

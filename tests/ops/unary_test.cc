@@ -10,12 +10,12 @@
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/run_both.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-constexpr double kInf = std::numeric_limits<double>::infinity();
 
 class Unary : public ::testing::Test {
  protected:
@@ -42,16 +42,16 @@ TEST_F(Unary, KnownValues) {
 }
 
 TEST_F(Unary, Float32IsAccurateOverTheWholeRange) {
-  struct Function {
+  struct Elementwise {
     Output (*op)(const Output&, At);
     double (*exact)(double);
     double low, high;
   };
-  const Function functions[] = {{exp, std::exp, -80, 80},  {log, std::log, 1e-6, 1e6}, {log1p, std::log1p, -0.999, 50},
-                                {sin, std::sin, -50, 50},  {cos, std::cos, -50, 50},   {tanh, std::tanh, -12, 12},
-                                {sqrt, std::sqrt, 0, 1e6}, {erf, std::erf, -5, 5}};
+  const Elementwise functions[] = {
+      {exp, std::exp, -80, 80}, {log, std::log, 1e-6, 1e6}, {log1p, std::log1p, -0.999, 50}, {sin, std::sin, -50, 50},
+      {cos, std::cos, -50, 50}, {tanh, std::tanh, -12, 12}, {sqrt, std::sqrt, 0, 1e6},       {erf, std::erf, -5, 5}};
   const Tensor x = random_uniform_tensor(DType::kFloat32, {5003}, 7);
-  for (const Function& f : functions) {
+  for (const Elementwise& f : functions) {
     Tensor scaled = x.clone();
     for (std::int64_t i = 0; i < x.num_elements(); ++i) scaled.set(i, f.low + (f.high - f.low) * x.at(i));
     const Output y = f.op(constant(graph, scaled), {});
@@ -154,19 +154,19 @@ TEST_F(Unary, EluTakesAlpha) {
 TEST_F(Unary, SimpleOpsKeepTheSignOfZeroAndPassOnNaN) {
   const double nan = std::nan("");
   const Output x = doubles({0.0, -0.0, kInf, -kInf, nan, 0x1p-1074, -0x1p-1074});
-  struct Case {
+  struct SignCase {
     Output y;
     Values expected;
   };
-  const Case cases[] = {{negate(x), {-0.0, 0.0, -kInf, kInf, nan, -0x1p-1074, 0x1p-1074}},
-                        {abs(x), {0.0, 0.0, kInf, kInf, nan, 0x1p-1074, 0x1p-1074}},
-                        {sign(x), {0.0, -0.0, 1, -1, nan, 1, -1}},
-                        {relu(x), {0.0, -0.0, kInf, 0.0, nan, 0x1p-1074, 0.0}},
-                        {relu6(x), {0.0, -0.0, 6, 0.0, nan, 0x1p-1074, 0.0}},
-                        {leaky_relu(x, 0.5), {0.0, -0.0, kInf, -kInf, nan, 0x1p-1074, -0.0}},
-                        {gradients(abs(x), {x})[0], {0.0, -0.0, 1, -1, nan, 1, -1}},
-                        {gradients(relu(x), {x})[0], {0, 0, 1, 0, 0, 1, 0}}};
-  for (const Case& c : cases) {
+  const SignCase cases[] = {{negate(x), {-0.0, 0.0, -kInf, kInf, nan, -0x1p-1074, 0x1p-1074}},
+                            {abs(x), {0.0, 0.0, kInf, kInf, nan, 0x1p-1074, 0x1p-1074}},
+                            {sign(x), {0.0, -0.0, 1, -1, nan, 1, -1}},
+                            {relu(x), {0.0, -0.0, kInf, 0.0, nan, 0x1p-1074, 0.0}},
+                            {relu6(x), {0.0, -0.0, 6, 0.0, nan, 0x1p-1074, 0.0}},
+                            {leaky_relu(x, 0.5), {0.0, -0.0, kInf, -kInf, nan, 0x1p-1074, -0.0}},
+                            {gradients(abs(x), {x})[0], {0.0, -0.0, 1, -1, nan, 1, -1}},
+                            {gradients(relu(x), {x})[0], {0, 0, 1, 0, 0, 1, 0}}};
+  for (const SignCase& c : cases) {
     const Tensor y = run_both(c.y);
     for (std::size_t i = 0; i < c.expected.size(); ++i) {
       const double got = y.at(static_cast<std::int64_t>(i));

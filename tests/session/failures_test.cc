@@ -7,11 +7,10 @@
 #include <stdexcept>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
-
-Tensor vec(std::vector<double> values) { return Tensor::from(values); }
 
 TEST(Feeds, AFedPlaceholderMayBeATargetAndAControlDependency) {
   Graph graph;

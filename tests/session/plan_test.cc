@@ -7,11 +7,11 @@
 #include <cstring>
 #include <regex>
 #include <thread>
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
-Tensor vec(std::vector<double> values) { return Tensor::from(values); }
 int count(const std::string& text, const std::string& what) {
   int n = 0;
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;

@@ -6,11 +6,11 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
 
-Tensor vec(std::vector<double> values) { return Tensor::from(values); }
 double item(const Tensor& t) { return t.item<double>(); }
 
 std::string error_of(const std::function<void()>& f) {

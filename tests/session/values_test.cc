@@ -9,11 +9,10 @@
 #include <iterator>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
-
-Tensor vec(const std::vector<double>& values) { return Tensor::from(values); }
 
 TEST(Values, ComeInTheOrderOfTheRequestAndAreSetAllOrNone) {
   Graph graph, other;

@@ -8,11 +8,10 @@
 #include <cmath>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
-
-Tensor vec(std::vector<double> values) { return Tensor::from(values); }
 
 // Runs on both backends, as planned and as written.
 void expect_values(const Graph& graph, const std::vector<Output>& fetches,
