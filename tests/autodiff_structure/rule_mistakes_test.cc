@@ -122,7 +122,7 @@ TEST(GradientRegistryMistakes, ASecondRuleNamesTheFirst) {
   GradientRegistry registry;
   registry.add("Mine", [](GradientContext&) {});
   const std::string line = std::to_string(__LINE__ - 1);
-  expect_error(Code::kInvalidArgument, "already, mistaken_ops_registered at rule_mistakes_test.cc:" + line,
+  expect_error(Code::kInvalidArgument, "already, registered at rule_mistakes_test.cc:" + line,
                [&] { registry.add_none("Mine", "for no reason"); });
   expect_error(Code::kInvalidArgument, "[gradient_registry().add 'Mine' at rule_mistakes_test.cc:", [&] {
     registry.add("Mine", [](GradientContext&) {});
