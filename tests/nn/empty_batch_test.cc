@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+
 #include "tests/support/values.h"
 
 namespace gradus::nn {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <regex>
 #include <thread>
+
 #include "tests/support/values.h"
 
 namespace gradus {

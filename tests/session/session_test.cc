@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+
 #include "tests/support/values.h"
 
 namespace gradus {
