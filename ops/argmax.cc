@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "gradus/graph/graph.h"
-
 #include "gradus/ops/register_all.h"
 
 namespace gradus {

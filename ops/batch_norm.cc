@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/graph.h"
 #include "gradus/ops/accumulation.h"
 #include "gradus/ops/fill.h"
-
-#include "gradus/graph/graph.h"
-
 #include "gradus/ops/register_all.h"
 
 namespace gradus {

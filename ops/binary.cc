@@ -5,9 +5,7 @@
 #include <algorithm>
 
 #include "gradus/core/wrapping.h"
-
 #include "gradus/graph/graph.h"
-
 #include "gradus/ops/register_all.h"
 
 namespace gradus {

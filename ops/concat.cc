@@ -4,11 +4,9 @@
 
 #include <algorithm>
 
-#include "gradus/ops/shape_operand.h"
-
 #include "gradus/graph/graph.h"
-
 #include "gradus/ops/register_all.h"
+#include "gradus/ops/shape_operand.h"
 
 namespace gradus {
 namespace {

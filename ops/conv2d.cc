@@ -5,14 +5,12 @@
 
 #include <algorithm>
 
+#include "gradus/graph/graph.h"
 #include "gradus/ops/conv_geometry.h"
+#include "gradus/ops/register_all.h"
 #include "gradus/ops/reshape.h"
 #include "gradus/ops/shape_operand.h"
 #include "gradus/ops/source_ops.h"
-
-#include "gradus/graph/graph.h"
-
-#include "gradus/ops/register_all.h"
 
 namespace gradus {
 namespace {

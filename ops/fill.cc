@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include "gradus/core/wrapping.h"
+#include "gradus/graph/graph.h"
+#include "gradus/ops/register_all.h"
 #include "gradus/ops/shape_operand.h"
 #include "gradus/ops/source_ops.h"
-
-#include "gradus/graph/graph.h"
-
-#include "gradus/ops/register_all.h"
 
 namespace gradus {
 namespace {

@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "gradus/ops/shape_operand.h"
-
 #include "gradus/graph/graph.h"
-
 #include "gradus/ops/register_all.h"
+#include "gradus/ops/shape_operand.h"
 
 namespace gradus {
 namespace {

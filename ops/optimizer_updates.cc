@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "gradus/ops/accumulation.h"
-
 #include "gradus/graph/graph.h"
-
+#include "gradus/ops/accumulation.h"
 #include "gradus/ops/register_all.h"
 
 namespace gradus {

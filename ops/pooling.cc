@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "gradus/ops/reduction.h"
-#include "gradus/ops/shape_operand.h"
-
 #include "gradus/graph/graph.h"
-
+#include "gradus/ops/reduction.h"
 #include "gradus/ops/register_all.h"
+#include "gradus/ops/shape_operand.h"
 
 namespace gradus {
 namespace {

@@ -4,12 +4,10 @@
 
 #include <algorithm>
 
+#include "gradus/graph/graph.h"
+#include "gradus/ops/register_all.h"
 #include "gradus/ops/shape_operand.h"
 #include "gradus/ops/shape_ops.h"
-
-#include "gradus/graph/graph.h"
-
-#include "gradus/ops/register_all.h"
 
 namespace gradus {
 namespace {

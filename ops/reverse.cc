@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "gradus/graph/graph.h"
-
 #include "gradus/ops/register_all.h"
 
 namespace gradus {

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "gradus/graph/scopes.h"
-
 #include "gradus/graph/graph.h"
-
+#include "gradus/graph/scopes.h"
 #include "gradus/ops/register_all.h"
 
 namespace gradus {
