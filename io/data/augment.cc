@@ -46,11 +46,12 @@ void check_augmentation(const Augmentation& a, const Shape& images) {
 }
 
 Augmenter::Augmenter(const Tensor& images, const Augmentation& augmentation, std::uint64_t stream)
-    : images_(images), augmentation_(augmentation), stream_(stream), normalises_(!augmentation.mean.empty()) {
+    : images_(images), augmentation_(augmentation), stream_(stream) {
   check_augmentation(augmentation, images.shape());
   const auto channels = static_cast<std::size_t>(images.shape()[3]);
-  augmentation_.mean.resize(channels, normalises_ ? augmentation.mean[0] : 0.0F);
-  augmentation_.stddev.resize(channels, normalises_ ? augmentation.stddev[0] : 1.0F);
+  const bool normalises = !augmentation.mean.empty();
+  augmentation_.mean.resize(channels, normalises ? augmentation.mean[0] : 0.0F);
+  augmentation_.stddev.resize(channels, normalises ? augmentation.stddev[0] : 1.0F);
   for (std::size_t c = 0; c < channels; ++c) {
     for (int byte = 0; byte < 256; ++byte) {
       table_.push_back((static_cast<float>(byte) / 255.0F - augmentation_.mean[c]) / augmentation_.stddev[c]);

@@ -41,7 +41,6 @@ class Augmenter {
   Augmentation augmentation_;
   std::uint64_t stream_;
   std::vector<float> table_;  // [C,256]: the value of each byte in each channel
-  bool normalises_ = false;
 };
 
 // Per-channel mean and standard deviation over all pixels of uint8 or float32 images [N,H,W,C], with values in 0..1,

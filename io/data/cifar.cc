@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <iterator>
+#include <span>
+#include <sstream>
+
 #include "gradus/io/byte_source.h"
 #include "gradus/io/data/dataset.h"
 
@@ -13,8 +17,7 @@ constexpr std::int64_t kCifarPixels = 3 * kPlane;
 // What distinguishes the two data sets. A record is its label bytes, then the red, green and blue planes.
 struct Layout {
   int label_bytes;
-  int label_at;  // which of the label bytes counts
-  int num_classes;
+  int label_at;                // which of the label bytes counts
   std::int64_t train_records;  // per file
   std::int64_t test_records;
   std::vector<std::string> train_files;
@@ -39,7 +42,7 @@ std::vector<std::string> find_files(const std::string& directory, const Layout& 
   return paths;
 }
 
-ImageSet load_records(const std::vector<std::string>& paths, std::int64_t expected, const Layout& layout,
+ImageSet load_records(std::span<const std::string> paths, std::int64_t expected, const Layout& layout,
                       bool allow_subset) {
   const std::int64_t record = layout.label_bytes + kCifarPixels;
   std::int64_t total = 0;
@@ -57,11 +60,9 @@ ImageSet load_records(const std::vector<std::string>& paths, std::int64_t expect
     }
     total += whole;
   }
-  ImageSet set;
-  set.images = Tensor(DType::kUInt8, {total, kCifarSide, kCifarSide, 3});
-  set.labels = Tensor(DType::kInt32, {total});
-  set.num_classes = layout.num_classes;
-  set.class_names = layout.class_names;
+  const int classes = static_cast<int>(layout.class_names.size());
+  ImageSet set{Tensor(DType::kUInt8, {total, kCifarSide, kCifarSide, 3}), Tensor(DType::kInt32, {total}), classes,
+               layout.class_names};
   std::uint8_t* to = set.images.data<std::uint8_t>();
   std::int32_t* labels = set.labels.data<std::int32_t>();
   const std::int32_t* const labels_end = labels + total;
@@ -72,9 +73,7 @@ ImageSet load_records(const std::vector<std::string>& paths, std::int64_t expect
       const std::uint64_t at = source->offset() + static_cast<std::uint64_t>(layout.label_at);
       source->read(bytes.data(), bytes.size(), "a record");
       const int label = bytes[static_cast<std::size_t>(layout.label_at)];
-      if (label >= layout.num_classes) {
-        source->fail_at(at, fmt::format("label {}; the classes are 0 to {}", label, layout.num_classes - 1));
-      }
+      if (label >= classes) source->fail_at(at, fmt::format("label {}; the classes are 0 to {}", label, classes - 1));
       *labels++ = label;
       const std::uint8_t* planes = bytes.data() + layout.label_bytes;
       for (std::int64_t i = 0; i < kPlane; ++i) {  // [3,32,32] to [32,32,3]
@@ -87,87 +86,60 @@ ImageSet load_records(const std::vector<std::string>& paths, std::int64_t expect
 }
 
 ImageDataset load(const std::string& directory, const Layout& layout, bool allow_subset) {
-  std::vector<std::string> paths = find_files(directory, layout);
-  const std::vector<std::string> test = {paths.back()};
-  paths.pop_back();
-  return {load_records(paths, layout.train_records, layout, allow_subset),
+  const std::vector<std::string> paths = find_files(directory, layout);
+  const std::span<const std::string> train(paths.begin(), paths.end() - 1), test(paths.end() - 1, paths.end());
+  return {load_records(train, layout.train_records, layout, allow_subset),
           load_records(test, layout.test_records, layout, allow_subset)};
 }
 
-// In the order of the files' label bytes, which is alphabetical.
-const std::vector<std::string>& fine_names() {
-  static const std::vector<std::string> names = {
-      "apple",      "aquarium_fish", "baby",         "bear",       "beaver",      "bed",         "bee",
-      "beetle",     "bicycle",       "bottle",       "bowl",       "boy",         "bridge",      "bus",
-      "butterfly",  "camel",         "can",          "castle",     "caterpillar", "cattle",      "chair",
-      "chimpanzee", "clock",         "cloud",        "cockroach",  "couch",       "crab",        "crocodile",
-      "cup",        "dinosaur",      "dolphin",      "elephant",   "flatfish",    "forest",      "fox",
-      "girl",       "hamster",       "house",        "kangaroo",   "keyboard",    "lamp",        "lawn_mower",
-      "leopard",    "lion",          "lizard",       "lobster",    "man",         "maple_tree",  "motorcycle",
-      "mountain",   "mouse",         "mushroom",     "oak_tree",   "orange",      "orchid",      "otter",
-      "palm_tree",  "pear",          "pickup_truck", "pine_tree",  "plain",       "plate",       "poppy",
-      "porcupine",  "possum",        "rabbit",       "raccoon",    "ray",         "road",        "rocket",
-      "rose",       "sea",           "seal",         "shark",      "shrew",       "skunk",       "skyscraper",
-      "snail",      "snake",         "spider",       "squirrel",   "streetcar",   "sunflower",   "sweet_pepper",
-      "table",      "tank",          "telephone",    "television", "tiger",       "tractor",     "train",
-      "trout",      "tulip",         "turtle",       "wardrobe",   "whale",       "willow_tree", "wolf",
-      "woman",      "worm"};
-  return names;
-}
+// Names of classes in the order of the files' label bytes, which is alphabetical.
+constexpr const char* kFineNames =
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
+    "castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin "
+    "elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster "
+    "man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck "
+    "pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk "
+    "skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger "
+    "tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm";
+constexpr const char* kCoarseNames =
+    "aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices "
+    "household_furniture insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes "
+    "large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people reptiles small_mammals trees "
+    "vehicles_1 vehicles_2";
 
-const std::vector<std::string>& coarse_names() {
-  static const std::vector<std::string> names = {"aquatic_mammals",
-                                                 "fish",
-                                                 "flowers",
-                                                 "food_containers",
-                                                 "fruit_and_vegetables",
-                                                 "household_electrical_devices",
-                                                 "household_furniture",
-                                                 "insects",
-                                                 "large_carnivores",
-                                                 "large_man-made_outdoor_things",
-                                                 "large_natural_outdoor_scenes",
-                                                 "large_omnivores_and_herbivores",
-                                                 "medium_mammals",
-                                                 "non-insect_invertebrates",
-                                                 "people",
-                                                 "reptiles",
-                                                 "small_mammals",
-                                                 "trees",
-                                                 "vehicles_1",
-                                                 "vehicles_2"};
-  return names;
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
 }
 
 }  // namespace
 
 ImageDataset load_cifar10(const std::string& directory, const CifarOptions& options) {
   if (options.coarse_labels) throw invalid_argument("CIFAR-10 has no coarse labels");
-  return load(directory,
-              {1,
-               0,
-               10,
-               10000,
-               10000,
-               {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
-               "test_batch.bin",
-               "cifar-10-batches-bin",
-               {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}},
-              options.allow_subset);
+  return load(
+      directory,
+      {.label_bytes = 1,
+       .label_at = 0,
+       .train_records = 10000,
+       .test_records = 10000,
+       .train_files = words_of("data_batch_1.bin data_batch_2.bin data_batch_3.bin data_batch_4.bin data_batch_5.bin"),
+       .test_file = "test_batch.bin",
+       .archive_folder = "cifar-10-batches-bin",
+       .class_names = words_of("airplane automobile bird cat deer dog frog horse ship truck")},
+      options.allow_subset);
 }
 
 ImageDataset load_cifar100(const std::string& directory, const CifarOptions& options) {
   const bool coarse = options.coarse_labels;
   return load(directory,
-              {2,
-               coarse ? 0 : 1,
-               coarse ? 20 : 100,
-               50000,
-               10000,
-               {"train.bin"},
-               "test.bin",
-               "cifar-100-binary",
-               coarse ? coarse_names() : fine_names()},
+              {.label_bytes = 2,
+               .label_at = coarse ? 0 : 1,
+               .train_records = 50000,
+               .test_records = 10000,
+               .train_files = {"train.bin"},
+               .test_file = "test.bin",
+               .archive_folder = "cifar-100-binary",
+               .class_names = words_of(coarse ? kCoarseNames : kFineNames)},
               options.allow_subset);
 }
 

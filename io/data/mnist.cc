@@ -45,11 +45,7 @@ ImageSet load_split(const std::string& directory, const std::string& prefix) {
   }
   check_labels(labels_path, 8, labels);
   const Shape& shape = images.shape();
-  ImageSet set;
-  set.images = images.reshaped({shape[0], shape[1], shape[2], 1});
-  set.labels = labels.cast(DType::kInt32);
-  set.num_classes = kClasses;
-  return set;
+  return {images.reshaped({shape[0], shape[1], shape[2], 1}), labels.cast(DType::kInt32), kClasses, {}};
 }
 
 }  // namespace

@@ -152,11 +152,10 @@ std::int32_t draw_digit(Dice dice, std::uint8_t* image) {
 }
 
 ImageSet draw_set(std::uint64_t seed, std::uint64_t split, std::int64_t count) {
-  ImageSet set;
-  set.images = Tensor(DType::kUInt8, {count, kSide, kSide, 1});
-  set.labels = Tensor(DType::kInt32, {count});
-  set.num_classes = 10;
-  set.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+  ImageSet set{Tensor(DType::kUInt8, {count, kSide, kSide, 1}),
+               Tensor(DType::kInt32, {count}),
+               10,
+               {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}};
   for (std::int64_t i = 0; i < count; ++i) {
     const std::uint64_t stream = mix64(kDigitStream + split) + static_cast<std::uint64_t>(i);
     set.labels.data<std::int32_t>()[i] =
