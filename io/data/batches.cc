@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 #include "gradus/core/philox.h"
-#include "gradus/io/data/prefetch.h"
 
 namespace gradus::io {
 namespace {
@@ -25,6 +29,68 @@ std::vector<std::int64_t> make_order(std::int64_t size, std::optional<std::uint6
   }
   return order;
 }
+
+// Reads batches ahead in a background thread.
+class PrefetchingReader : public BatchReader {
+ public:
+  PrefetchingReader(std::unique_ptr<BatchReader> source, int depth)
+      : source_(std::move(source)), depth_(static_cast<std::size_t>(depth)), thread_([this] { run(); }) {}
+  // Waits for the batch that is being made, drops the rest.
+  ~PrefetchingReader() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    emptied_.notify_all();
+    thread_.join();
+  }
+
+  // Rethrows what the source threw, once, after the batches before it; then false.
+  bool next(Batch* batch) override {
+    std::unique_lock lock(mutex_);
+    filled_.wait(lock, [this] { return finished_ || !ready_.empty(); });
+    if (!ready_.empty()) {
+      *batch = std::move(ready_.front());
+      ready_.pop_front();
+      emptied_.notify_one();
+      return true;
+    }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    return false;
+  }
+
+ private:
+  void run() {
+    std::exception_ptr error;
+    try {
+      Batch batch;
+      while (source_->next(&batch)) {
+        std::unique_lock lock(mutex_);
+        emptied_.wait(lock, [this] { return stop_ || ready_.size() < depth_; });
+        if (stop_) return;
+        ready_.push_back(std::exchange(batch, {}));
+        filled_.notify_one();
+      }
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    error_ = error;
+    finished_ = true;
+    filled_.notify_one();
+  }
+
+  const std::unique_ptr<BatchReader> source_;  // used by the thread alone
+  const std::size_t depth_;
+  std::mutex mutex_;  // guards all that follows
+  std::condition_variable filled_;
+  std::condition_variable emptied_;
+  std::deque<Batch> ready_;
+  std::exception_ptr error_;
+  bool finished_ = false;  // the thread makes no more batches
+  bool stop_ = false;      // nobody wants any more
+  std::thread thread_;
+};
 
 }  // namespace
 
@@ -56,7 +122,7 @@ class DirectReader : public BatchReader {
       augmenter_.write(source, images + i * stride);
       batch->labels.data<std::int32_t>()[i] = from_labels[source];
     }
-    if (range_.transform_) range_.transform_->apply(*batch);
+    if (range_.transform_) range_.transform_(*batch);
     return true;
   }
 

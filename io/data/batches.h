@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -35,13 +36,6 @@ class BatchReader {
  public:
   virtual ~BatchReader() = default;
   virtual bool next(Batch* batch) = 0;
-};
-
-// A user's change to a batch; see BatchRange::mapped.
-class BatchTransform {
- public:
-  virtual ~BatchTransform() = default;
-  virtual void apply(Batch& batch) const = 0;
 };
 
 // Images and labels in an order, with an augmentation.
@@ -103,7 +97,7 @@ class BatchRange {
   std::int64_t batch_size_;
   std::int64_t first_ = 0;
   int depth_ = 0;
-  std::shared_ptr<const BatchTransform> transform_;
+  std::function<void(Batch&)> transform_;  // what mapped() was given
 };
 
 class BatchRange::Iterator {
@@ -128,18 +122,11 @@ class BatchRange::Iterator {
 
 template <class F>
 BatchRange BatchRange::mapped(F f) const {
-  struct Transform final : BatchTransform {
-    Transform(F function, std::shared_ptr<const BatchTransform> first)
-        : f(std::move(function)), before(std::move(first)) {}
-    void apply(Batch& batch) const override {
-      if (before) before->apply(batch);
-      f(batch);
-    }
-    F f;
-    std::shared_ptr<const BatchTransform> before;
-  };
   BatchRange range = *this;
-  range.transform_ = std::make_shared<Transform>(std::move(f), transform_);
+  range.transform_ = [before = transform_, last = std::make_shared<const F>(std::move(f))](Batch& batch) {
+    if (before) before(batch);
+    (*last)(batch);
+  };
   return range;
 }
 
