@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace gradus::io {
 namespace {
@@ -28,6 +29,50 @@ class FileRange : public ByteSource {
   std::uint64_t end_;
 };
 
+// How many bytes an array takes, when it can be there.
+std::uint64_t checked_bytes(const ByteSource& source, std::uint64_t at, const std::vector<std::int64_t>& dims,
+                            std::size_t element_size) {
+  std::int64_t bytes = static_cast<std::int64_t>(element_size);
+  bool empty = false;
+  for (std::int64_t dim : dims) {
+    if (dim < 0) source.fail_at(at, fmt::format("negative size {} in shape [{}]", dim, fmt::join(dims, ",")));
+    empty = empty || dim == 0;
+  }
+  for (std::int64_t dim : dims) {
+    if (!checked_multiply(bytes, dim == 0 ? 1 : dim, &bytes)) {
+      source.fail_at(at, fmt::format("the byte count of shape [{}] does not fit in 63 bits", fmt::join(dims, ",")));
+    }
+  }
+  if (empty) bytes = 0;
+  if (static_cast<std::uint64_t>(bytes) > source.most_left()) {
+    source.fail_at(
+        at, fmt::format("shape [{}] declares {} bytes of data, but {}{} bytes are left", fmt::join(dims, ","), bytes,
+                        source.packed() ? "no more than " : "only ", source.most_left()));
+  }
+  if (dims.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
+    throw unimplemented(fmt::format("{}: offset {}: an array of {} dimensions; at most {} are supported", source.name(),
+                                    at, dims.size(), Shape::kMaxRank));
+  }
+  return static_cast<std::uint64_t>(bytes);
+}
+
+// Packed data is read into memory that grows as bytes arrive.
+Buffer read_buffer(ByteSource& source, std::uint64_t bytes, const char* what) {
+  constexpr std::uint64_t kFirstChunk = std::uint64_t{1} << 20;
+  std::uint64_t capacity = source.packed() ? std::min(bytes, kFirstChunk) : bytes;
+  Buffer buffer = allocate_host(static_cast<std::size_t>(capacity));
+  std::uint64_t done = 0;
+  while (true) {
+    source.read(static_cast<char*>(buffer.get()) + done, static_cast<std::size_t>(capacity - done), what);
+    done = capacity;
+    if (done == bytes) return buffer;
+    capacity = std::min(bytes, capacity * 2);
+    Buffer larger = allocate_host(static_cast<std::size_t>(capacity));
+    std::memcpy(larger.get(), buffer.get(), static_cast<std::size_t>(done));
+    buffer = std::move(larger);
+  }
+}
+
 }  // namespace
 
 void ByteSource::fail_at(std::uint64_t offset, const std::string& text) const {
@@ -44,6 +89,14 @@ void ByteSource::read(void* to, std::size_t bytes, const char* what) {
     done += got;
     offset_ += got;
   }
+}
+
+std::uint64_t ByteSource::read_integer(std::size_t bytes, std::endian order, const char* what) {
+  unsigned char raw[8];
+  read(raw, bytes, what);
+  if (order == std::endian::little) std::reverse(raw, raw + bytes);
+  return std::accumulate(raw, raw + bytes, std::uint64_t{0},
+                         [](std::uint64_t v, unsigned char b) { return v << 8 | b; });
 }
 
 void ByteSource::skip(std::uint64_t bytes, const char* what) {
@@ -81,46 +134,15 @@ std::unique_ptr<ByteSource> open_maybe_gzip(const std::string& path) {
   return open_range(std::move(file), 0, size, path);
 }
 
-std::uint64_t checked_bytes(const ByteSource& source, std::uint64_t at, const std::vector<std::int64_t>& dims,
-                            std::size_t element_size) {
-  std::int64_t bytes = static_cast<std::int64_t>(element_size);
-  bool empty = false;
-  for (std::int64_t dim : dims) {
-    if (dim < 0) source.fail_at(at, fmt::format("negative size {} in shape [{}]", dim, fmt::join(dims, ",")));
-    empty = empty || dim == 0;
+Buffer read_last_array(ByteSource& source, std::uint64_t header_at, const std::vector<std::int64_t>& dims,
+                       std::size_t element_size, const char* what) {
+  const std::uint64_t bytes = checked_bytes(source, header_at, dims, element_size);
+  if (!source.packed() && bytes < source.most_left()) {
+    source.fail_at(source.offset() + bytes, fmt::format("{} bytes follow the data", source.most_left() - bytes));
   }
-  for (std::int64_t dim : dims) {
-    if (!checked_multiply(bytes, dim == 0 ? 1 : dim, &bytes)) {
-      source.fail_at(at, fmt::format("the byte count of shape [{}] does not fit in 63 bits", fmt::join(dims, ",")));
-    }
-  }
-  if (empty) bytes = 0;
-  if (static_cast<std::uint64_t>(bytes) > source.most_left()) {
-    source.fail_at(
-        at, fmt::format("shape [{}] declares {} bytes of data, but {}{} bytes are left", fmt::join(dims, ","), bytes,
-                        source.packed() ? "no more than " : "only ", source.most_left()));
-  }
-  if (dims.size() > static_cast<std::size_t>(Shape::kMaxRank)) {
-    throw unimplemented(fmt::format("{}: offset {}: an array of {} dimensions; at most {} are supported", source.name(),
-                                    at, dims.size(), Shape::kMaxRank));
-  }
-  return static_cast<std::uint64_t>(bytes);
-}
-
-Buffer read_buffer(ByteSource& source, std::uint64_t bytes, const char* what) {
-  constexpr std::uint64_t kFirstChunk = std::uint64_t{1} << 20;
-  std::uint64_t capacity = source.packed() ? std::min(bytes, kFirstChunk) : bytes;
-  Buffer buffer = allocate_host(static_cast<std::size_t>(capacity));
-  std::uint64_t done = 0;
-  while (true) {
-    source.read(static_cast<char*>(buffer.get()) + done, static_cast<std::size_t>(capacity - done), what);
-    done = capacity;
-    if (done == bytes) return buffer;
-    capacity = std::min(bytes, capacity * 2);
-    Buffer larger = allocate_host(static_cast<std::size_t>(capacity));
-    std::memcpy(larger.get(), buffer.get(), static_cast<std::size_t>(done));
-    buffer = std::move(larger);
-  }
+  Buffer buffer = read_buffer(source, bytes, what);
+  source.expect_end();
+  return buffer;
 }
 
 }  // namespace gradus::io

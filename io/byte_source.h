@@ -3,6 +3,7 @@
 // with name and offset. Not for users. One thread at a time.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,8 @@ class ByteSource {
 
   // Reads exactly `bytes` bytes; DataLoss says that `what` is truncated when there are fewer.
   void read(void* to, std::size_t bytes, const char* what);
+  // Reads an unsigned integer of up to 8 bytes.
+  std::uint64_t read_integer(std::size_t bytes, std::endian order, const char* what);
   // Reads and forgets.
   void skip(std::uint64_t bytes, const char* what);
   // DataLoss unless everything has been read.
@@ -65,13 +68,11 @@ std::unique_ptr<ByteSource> with_checksum(std::unique_ptr<ByteSource> inner, std
 // No deflate stream grows by more than this factor (RFC 1951: at best 258 bytes for two bits).
 inline constexpr std::uint64_t kLargestDeflateFactor = 1032;
 
-// Bytes of `dims` elements of a dtype that takes `element_size`: DataLoss for negative sizes, for sizes that overflow,
-// and when more bytes are declared than can be left; Unimplemented for a rank above Shape::kMaxRank. `at`: the header's
-// offset.
-std::uint64_t checked_bytes(const ByteSource& source, std::uint64_t at, const std::vector<std::int64_t>& dims,
-                            std::size_t element_size);
-// Reads `bytes` bytes to fresh host memory. Packed data is read into memory that grows as bytes arrive, so a short file
-// that declares a huge array costs no more memory than it unpacks to.
-Buffer read_buffer(ByteSource& source, std::uint64_t bytes, const char* what);
+// Reads an array of `element_size` bytes per element, which must be all that is left, to fresh host memory. DataLoss for negative
+// sizes, for sizes that overflow, and when more or fewer bytes are declared than are left; Unimplemented for a rank above
+// Shape::kMaxRank. `header_at`: the offset of the header. Packed data is read into memory that grows as bytes arrive, so a short
+// file that declares a huge array costs no more memory than it unpacks to.
+Buffer read_last_array(ByteSource& source, std::uint64_t header_at, const std::vector<std::int64_t>& dims,
+                       std::size_t element_size, const char* what);
 
 }  // namespace gradus::io
