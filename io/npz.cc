@@ -10,25 +10,19 @@
 #include "gradus/io/zip.h"
 
 namespace gradus::io {
-namespace {
 
 constexpr std::string_view kMemberSuffix = ".npy";
-
-}  // namespace
 
 std::map<std::string, Tensor> load_npz(const std::string& path, const LoadNpzOptions& options) {
   const std::set<std::string> names(options.names.begin(), options.names.end());
   std::vector<std::string> others;
-  std::map<std::string, Tensor> tensors = read_npz_if(
-      path, [&](const std::string& name) { return names.empty() || names.contains(name); }, &others);
-  for (const std::string& name : names) {
-    if (!tensors.contains(name)) throw no_such_tensor(path, name, others);
-  }
+  std::map<std::string, Tensor> tensors = read_npz(path, names, &others);
+  check_all_read(path, names, tensors, others);
   return tensors;
 }
 
-std::map<std::string, Tensor> read_npz_if(const std::string& path, FunctionRef<bool(const std::string&)> wanted,
-                                          std::vector<std::string>* others) {
+std::map<std::string, Tensor> read_npz(const std::string& path, const std::set<std::string>& names,
+                                       std::vector<std::string>* others) {
   const ZipReader archive(path);
   std::map<std::string, Tensor> tensors;
   bool any = archive.members().empty();
@@ -36,7 +30,7 @@ std::map<std::string, Tensor> read_npz_if(const std::string& path, FunctionRef<b
     if (!member.name.ends_with(kMemberSuffix)) continue;  // no array: a README, a directory
     any = true;
     const std::string name = member.name.substr(0, member.name.size() - kMemberSuffix.size());
-    if (wanted(name)) {
+    if (names.empty() || names.contains(name)) {
       tensors[name] = read_npy(*archive.open(member));
     } else {
       others->push_back(name);
@@ -50,13 +44,14 @@ std::map<std::string, Tensor> read_npz_if(const std::string& path, FunctionRef<b
   return tensors;
 }
 
-Error no_such_tensor(const std::string& path, const std::string& name, const std::vector<std::string>& others) {
-  const std::string near = printable(did_you_mean(name, others), 300);
-  const std::string held = printable(fmt::format("; it holds {}", fmt::join(others, ", ")), 300);
-  return not_found(fmt::format("{}: holds no tensor '{}'{}", path, printable(name),
-                               !near.empty()    ? near
-                               : others.empty() ? ""
-                                                : held));
+void check_all_read(const std::string& path, const std::set<std::string>& names,
+                    const std::map<std::string, Tensor>& tensors, const std::vector<std::string>& others) {
+  for (const std::string& name : names) {
+    if (tensors.contains(name)) continue;
+    std::string hint = did_you_mean(name, others);
+    if (hint.empty() && !others.empty()) hint = fmt::format("; it holds {}", fmt::join(others, ", "));
+    throw not_found(fmt::format("{}: holds no tensor '{}'{}", path, printable(name), printable(hint, 300)));
+  }
 }
 
 void save_npz(const std::string& path, const std::map<std::string, Tensor>& tensors, const NpzOptions& options) {

@@ -43,10 +43,6 @@ std::string average_suffix(int number) {
   return number == 0 ? kAverageSuffix : fmt::format("{}_{}", kAverageSuffix, number);
 }
 
-std::string with_path(const std::string& path, const std::string& text) {
-  return path.empty() ? text : path + ": " + text;
-}
-
 // "conv1/, conv2/, logits/"
 std::string beginnings(const std::vector<Output>& variables) {
   std::set<std::string> seen;
@@ -61,9 +57,9 @@ std::vector<Weight> weights_of(const Graph& graph, const std::string& path, cons
                                const WeightNames& names) {
   const std::vector<Output> variables = model_variables(graph);
   if (variables.empty()) {
-    throw invalid_argument(with_path(path,
-                                     "the graph has no weights: no trainable variables, none in the collection "
-                                     "kModelVariables (build the model before)"));
+    throw invalid_argument(in_file(path) +
+                           "the graph has no weights: no trainable variables, none in the collection kModelVariables "
+                           "(build the model before)");
   }
   std::vector<Weight> weights;
   std::set<std::string> used;
@@ -81,17 +77,17 @@ std::vector<Weight> weights_of(const Graph& graph, const std::string& path, cons
     }
   }
   if (weights.empty()) {
-    throw invalid_argument(with_path(
-        path, fmt::format("no weight's name begins with '{}'; they begin with {}", prefix, beginnings(variables))));
+    throw invalid_argument(fmt::format("{}no weight's name begins with '{}'; they begin with {}", in_file(path), prefix,
+                                       beginnings(variables)));
   }
   std::vector<std::string> known;
   for (const Weight& weight : weights) known.push_back(weight.name);
   for (const auto& rule : names) {
     if (used.contains(rule.first)) continue;
     throw invalid_argument(
-        with_path(path, fmt::format("the entry {{\"{}\", \"{}\"}} of `names` fits no weight{} (a key is a name, or a "
-                                    "beginning that ends in '/')",
-                                    rule.first, rule.second, did_you_mean(rule.first, known))));
+        fmt::format("{}the entry {{\"{}\", \"{}\"}} of `names` fits no weight{} (a key is a name, or a beginning that "
+                    "ends in '/')",
+                    in_file(path), rule.first, rule.second, did_you_mean(rule.first, known)));
   }
   return weights;
 }

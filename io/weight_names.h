@@ -14,6 +14,9 @@ namespace gradus::io {
 // Of a variable's moving average in a file: "conv1/kernel/average".
 inline constexpr const char* kAverageSuffix = "/average";
 
+// "PATH: " in front of a text about a file; "" for tensors in memory, which have no path.
+inline std::string in_file(const std::string& path) { return path.empty() ? "" : path + ": "; }
+
 struct Weight {
   Output variable;
   std::string name;  // of the variable

@@ -3,20 +3,75 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ostream>
 #include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "gradus/core/atomic_file.h"
+#include "gradus/core/nearest_names.h"
 #include "gradus/core/printable.h"
 #include "gradus/io/npy.h"
 #include "gradus/io/safetensors.h"
 #include "gradus/io/tensor_files.h"
 #include "gradus/io/weight_names.h"
-#include "gradus/io/weights_report.h"
 
 namespace gradus::io {
 namespace {
+
+constexpr std::size_t kMostListed = 6;
+
+std::vector<std::string> texts_of(const std::vector<WeightsReport::Mismatch>& mismatched) {
+  std::vector<std::string> texts;
+  for (const WeightsReport::Mismatch& m : mismatched)
+    texts.push_back(fmt::format("{} is {} here, {} in the file", m.name, m.wanted, m.found));
+  return texts;
+}
+
+std::string joined(const std::vector<std::string>& texts, std::string_view quote) {
+  std::string result;
+  for (std::size_t i = 0; i < std::min(texts.size(), kMostListed); ++i) {
+    result += fmt::format("{}{}{}{}", i == 0 ? "" : ", ", quote, printable(texts[i], 200), quote);
+  }
+  return texts.size() <= kMostListed ? result : fmt::format("{} and {} more", result, texts.size() - kMostListed);
+}
+
+// "float32 [3,3,1,8]"
+std::string describe(DType dtype, const Shape& shape) {
+  return fmt::format("{} {}", dtype_name(dtype), shape.to_string());
+}
+
+// "'a', 'b', 'c' and 12 more"
+std::string listed(const std::vector<std::string>& names) { return joined(names, "'"); }
+
+// Which weights are missing or differ, and what to do: nearest names, the rule for `names` that would find them, the options.
+// `missing_in_file`: report.missing as they are called in the file.
+std::string why_incomplete(const WeightsReport& report, const std::vector<std::string>& missing_in_file,
+                           bool only_dtypes_differ) {
+  const std::size_t fit = report.loaded.size();
+  std::vector<std::string> parts, cures;
+  if (!report.missing.empty()) {
+    parts.push_back(fmt::format("{} of the graph's weights {} missing: {}", report.missing.size(),
+                                report.missing.size() == 1 ? "is" : "are", listed(missing_in_file)));
+    const std::string near = did_you_mean(missing_in_file[0], report.left_over);
+    if (const auto rule = guess_rule(missing_in_file, report.left_over)) {
+      cures.push_back(fmt::format("names = {{{{\"{}\", \"{}\"}}}} would find {}", rule->graph_prefix,
+                                  printable(rule->file_prefix), rule->found));
+    } else if (!near.empty()) {
+      parts.back() += printable(near, 300);
+    } else if (!report.left_over.empty()) {
+      parts.back() += fmt::format("; the file also holds {}", listed(report.left_over));
+    }
+  }
+  if (!report.mismatched.empty()) {
+    parts.push_back(fmt::format("{} differ{}: {}", report.mismatched.size(), report.mismatched.size() == 1 ? "s" : "",
+                                joined(texts_of(report.mismatched), "")));
+    if (only_dtypes_differ) cures.push_back("convert_dtype = true converts them");
+  }
+  if (fit > 0) cures.push_back(fmt::format("strict = false loads the {} that fit", fit));
+  if (cures.empty()) cures.push_back("Is it the file of another model?");
+  return fmt::format("{}; nothing was changed. {}", fmt::join(parts, "; "), fmt::join(cures, "; "));
+}
 
 enum class Format { kSafeTensors, kNpz };
 
@@ -64,7 +119,7 @@ class Loader {
     report_.path = std::move(path);
   }
 
-  // The names in the file that may be needed.
+  // The names in the file that may be needed; at least one.
   std::set<std::string> wanted() const {
     std::set<std::string> names;
     for (const Weight& weight : weights_) {
@@ -137,19 +192,17 @@ class Loader {
 
   void refuse_if_strict() const {
     if (options_.averaged && !any_average_ && !report_.loaded.empty()) {
-      throw not_found(with_path("averaged = true, but the file holds no moving averages (names that end in /average)"));
+      throw not_found(in_file(report_.path) +
+                      "averaged = true, but the file holds no moving averages (names that end in /average)");
     }
     if (options_.strict && !report_.complete()) {
       const Code code = report_.missing.empty() ? Code::kInvalidArgument : Code::kNotFound;
-      throw Error(code, with_path(why_incomplete(report_, missing_in_file_, only_dtypes_differ_)));
+      throw Error(code, in_file(report_.path) + why_incomplete(report_, missing_in_file_, only_dtypes_differ_));
     }
     if (!options_.allow_left_over && !report_.left_over.empty()) {
-      throw invalid_argument(with_path(fmt::format(
-          "no weight takes {}, and allow_left_over is false; nothing was changed", listed(report_.left_over))));
+      throw invalid_argument(fmt::format("{}no weight takes {}, and allow_left_over is false; nothing was changed",
+                                         in_file(report_.path), listed(report_.left_over)));
     }
-  }
-  std::string with_path(const std::string& text) const {
-    return report_.path.empty() ? text : report_.path + ": " + text;
   }
 
   Session& session_;
@@ -165,6 +218,21 @@ class Loader {
 };
 
 }  // namespace
+
+std::string WeightsReport::to_string() const {
+  const std::size_t all = loaded.size() + missing.size() + mismatched.size();
+  std::string text = fmt::format("{}loaded {} of {} weights ({} numbers)", in_file(path), loaded.size(), all, numbers);
+  const auto line = [&](const char* what, const std::vector<std::string>& texts) {
+    if (!texts.empty()) text += fmt::format("\n  {} {}: {}", texts.size(), what, joined(texts, ""));
+  };
+  line("missing in the file, kept as they were", missing);
+  line("of another shape or dtype, kept as they were", texts_of(mismatched));
+  line("moving averages start at their variables", restarted);
+  line("left over in the file", left_over);
+  return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const WeightsReport& report) { return out << report.to_string(); }
 
 void save_weights(Session& session, const std::string& path, const SaveWeightsOptions& options) {
   const Format format = format_of(path);
@@ -186,12 +254,9 @@ void save_weights(Session& session, const std::string& path, const SaveWeightsOp
 WeightsReport load_weights(Session& session, const std::string& path, const LoadWeightsOptions& options) {
   const Format format = format_of(path);
   Loader loader(session, path, options);
-  const std::set<std::string> names = loader.wanted();
-  const auto wanted = [&](const std::string& name) { return names.contains(name); };
   std::vector<std::string> others;
-  if (format == Format::kNpz) return loader.load(read_npz_if(path, wanted, &others), others);
-  const SafeTensors file = read_safetensors_if(path, wanted, &others);
-  return loader.load(file.tensors, others);
+  if (format == Format::kNpz) return loader.load(read_npz(path, loader.wanted(), &others), others);
+  return loader.load(read_safetensors(path, loader.wanted(), &others).tensors, others);
 }
 
 WeightsReport load_weights(Session& session, const std::map<std::string, Tensor>& tensors,
