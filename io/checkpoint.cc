@@ -43,13 +43,11 @@ Listing list(const std::string& directory) {
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(kPrefix)) continue;
+    const std::string_view rest = std::string_view(name).substr(kPrefix.size());
     std::int64_t step = 0;
     if (is_temporary_name(name)) {
       listing.leftovers.push_back(name);
-    } else if (name.ends_with(kSuffix) && name.size() > kPrefix.size() + kSuffix.size() &&
-               parse_number(
-                   std::string_view(name).substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size()),
-                   &step)) {
+    } else if (rest.ends_with(kSuffix) && parse_number(rest.substr(0, rest.size() - kSuffix.size()), &step)) {
       listing.checkpoints[step] = name;
     }
   }
