@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <string_view>
 #include <type_traits>
@@ -45,20 +46,17 @@ Output update_number(const Output& variable) {
   return assign_add(count, constant(graph, Tensor::scalar<std::int64_t>(1)));
 }
 
-// The first of `counters` that `node` depends on; refers to nothing when there is none.
-Output counter_read_by(const Output& node, const std::vector<Output>& counters) {
-  std::set<const Node*> seen;
-  std::vector<const Node*> stack = {&node.node()};
-  while (!stack.empty()) {
-    const Node& next = *stack.back();
-    stack.pop_back();
-    if (!seen.insert(&next).second) continue;
-    for (const Output& counter : counters) {
-      if (&counter.node() == &next) return counter;
-    }
-    for (const Output& input : next.inputs()) stack.push_back(&input.node());
-  }
-  return {};
+bool contains(const std::vector<Output>& outputs, const Output& output) {
+  return std::find(outputs.begin(), outputs.end(), output) != outputs.end();
+}
+
+// The first of `counters` that `rate` is computed from; refers to nothing when there is none, or no rate.
+Output counter_read_by(const Output& rate, const std::vector<Output>& counters) {
+  if (!rate.valid()) return {};
+  const std::set<const Node*> read = ancestors_of({rate}, Edges::kInputs);
+  const auto first =
+      std::find_if(counters.begin(), counters.end(), [&](const Output& c) { return read.contains(&c.node()); });
+  return first == counters.end() ? Output() : *first;
 }
 
 // An error without a place gets the user's line.
@@ -96,22 +94,23 @@ void check_counter(const Output& counter, Graph& graph) {
   }
 }
 
-Optimizer adam_like(const char* name, const AdamWOptions& o, SourceLocation location) {
+// With what the options of all optimisers have.
+template <class Options>
+Optimizer make_optimizer(const char* name, const Options& o, SourceLocation location, Optimizer::Update update) {
+  return {name, o.learning_rate, o.clipping, std::move(update), o.step, location};
+}
+
+template <class Options>
+Optimizer adam_like(const char* name, const Options& o, double weight_decay, SourceLocation location) {
   const Place place(name, location);
   place.check_fraction("beta1", o.beta1);
   place.check_fraction("beta2", o.beta2);
   place.check_not_negative("epsilon", o.epsilon);
-  place.check_not_negative("weight_decay", o.weight_decay);
-  return {name,
-          o.learning_rate,
-          o.clipping,
-          [o](const Output& v, const Output& g, const Output& rate) {
-            return apply_adam(
-                v, slot(v, "adam_m"), slot(v, "adam_v"), rate, g, update_number(v),
-                {.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay});
-          },
-          o.step,
-          location};
+  place.check_not_negative("weight_decay", weight_decay);
+  const ApplyAdamAttrs attrs{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = weight_decay};
+  return make_optimizer(name, o, location, [attrs](const Output& v, const Output& g, const Output& rate) {
+    return apply_adam(v, slot(v, "adam_m"), slot(v, "adam_v"), rate, g, update_number(v), attrs);
+  });
 }
 
 }  // namespace
@@ -200,23 +199,17 @@ GradientsAndVariables Optimizer::clipped_gradients(const Output& loss, const std
 // The counter that exists already; refers to nothing when a new one is to be made.
 Output Optimizer::counter_in(Graph& graph) const {
   const std::vector<Output> counted = graph.collection(kCountedSteps);
-  const auto is_counted = [&](const Output& counter) {
-    return std::find(counted.begin(), counted.end(), counter) != counted.end();
-  };
-  std::vector<Output> free;  // counters that nobody increases yet
-  for (const Output& made : graph.collection(kStepCounters)) {
-    if (!is_counted(made)) free.push_back(made);
-  }
+  std::vector<Output> free = graph.collection(kStepCounters);  // counters that nobody increases yet
+  std::erase_if(free, [&](const Output& counter) { return contains(counted, counter); });
   Output counter = step_.counter;
   if (counter.valid()) {
     check_counter(counter, graph);
-  } else if (rate_.node().valid() && counter_read_by(rate_.node(), free).valid()) {
-    counter = counter_read_by(rate_.node(), free);
-  } else if (const Output global = global_step(graph); !is_counted(global)) {
+  } else if (const Output read = counter_read_by(rate_.node(), free); read.valid()) {
+    counter = read;
+  } else if (const Output global = global_step(graph); !contains(counted, global)) {
     counter = global;
   }
-  const bool reads_own = counter.valid() && rate_.node().valid() && counter_read_by(rate_.node(), {counter}).valid();
-  if (rate_.node().valid() && !reads_own) {
+  if (!counter.valid() || !counter_read_by(rate_.node(), {counter}).valid()) {
     if (const Output other = counter_read_by(rate_.node(), counted); other.valid()) {
       throw invalid_argument(fmt::format(
           "the learning rate '{}' reads the counter '{}', which another training operation increases and this one does "
@@ -250,22 +243,13 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
   Output step = counter_in(graph);
   const NameScope scope(graph, name_);
   if (!step.valid()) step = step_counter(graph);
-  if (const std::vector<Output> counted = graph.collection(kCountedSteps);
-      std::find(counted.begin(), counted.end(), step) == counted.end()) {
-    graph.add_to_collection(kCountedSteps, step);
-  }
+  if (!contains(graph.collection(kCountedSteps), step)) graph.add_to_collection(kCountedSteps, step);
   std::vector<Operation> updates;
-  std::vector<std::pair<DType, Output>> rates;  // one node per dtype
+  std::map<DType, Output> rates;  // one node per dtype
   for (const auto& [gradient, variable] : gradients) {
-    const DType wanted = accumulation_dtype(variable.dtype());
-    Output rate;
-    for (const auto& [dtype, made] : rates) {
-      if (dtype == wanted) rate = made;
-    }
-    if (!rate.valid()) {
-      rate = rate_.as(graph, wanted, step);
-      rates.emplace_back(wanted, rate);
-    }
+    const DType dtype = accumulation_dtype(variable.dtype());
+    Output& rate = rates[dtype];
+    if (!rate.valid()) rate = rate_.as(graph, dtype, step);
     updates.emplace_back(update_(variable, gradient, rate));
   }
   updates.insert(updates.end(), moving_averages.begin(), moving_averages.end());
@@ -274,26 +258,18 @@ Operation Optimizer::apply(const GradientsAndVariables& gradients) const {
 }
 
 Optimizer sgd(const SgdOptions& o, SourceLocation location) {
-  return {"sgd",
-          o.learning_rate,
-          o.clipping,
-          [](const Output& v, const Output& g, const Output& rate) { return apply_gradient_descent(v, rate, g); },
-          o.step,
-          location};
+  return make_optimizer("sgd", o, location, [](const Output& v, const Output& g, const Output& rate) {
+    return apply_gradient_descent(v, rate, g);
+  });
 }
 
 Optimizer momentum(const MomentumOptions& o, SourceLocation location) {
   const Place place("momentum", location);
   place.check_fraction("momentum", o.momentum);
-  return {"momentum",
-          o.learning_rate,
-          o.clipping,
-          [o](const Output& v, const Output& g, const Output& rate) {
-            return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, rate.dtype()),
-                                  {.use_nesterov = o.nesterov});
-          },
-          o.step,
-          location};
+  return make_optimizer("momentum", o, location, [o](const Output& v, const Output& g, const Output& rate) {
+    return apply_momentum(v, slot(v, "momentum"), rate, g, scalar(v.graph(), o.momentum, rate.dtype()),
+                          {.use_nesterov = o.nesterov});
+  });
 }
 
 Optimizer rms_prop(const RmsPropOptions& o, SourceLocation location) {
@@ -301,28 +277,15 @@ Optimizer rms_prop(const RmsPropOptions& o, SourceLocation location) {
   place.check_fraction("rho", o.rho);
   place.check_fraction("momentum", o.momentum);
   place.check_not_negative("epsilon", o.epsilon);
-  return {"rms_prop",
-          o.learning_rate,
-          o.clipping,
-          [o](const Output& v, const Output& g, const Output& rate) {
-            return apply_rms_prop(v, slot(v, "mean_square"), slot(v, "momentum"), rate, g,
-                                  scalar(v.graph(), o.momentum, rate.dtype()), {.rho = o.rho, .epsilon = o.epsilon});
-          },
-          o.step,
-          location};
+  return make_optimizer("rms_prop", o, location, [o](const Output& v, const Output& g, const Output& rate) {
+    return apply_rms_prop(v, slot(v, "mean_square"), slot(v, "momentum"), rate, g,
+                          scalar(v.graph(), o.momentum, rate.dtype()), {.rho = o.rho, .epsilon = o.epsilon});
+  });
 }
 
-Optimizer adam(const AdamOptions& o, SourceLocation location) {
-  return adam_like("adam",
-                   {.learning_rate = o.learning_rate,
-                    .beta1 = o.beta1,
-                    .beta2 = o.beta2,
-                    .epsilon = o.epsilon,
-                    .weight_decay = 0.0,
-                    .clipping = o.clipping,
-                    .step = o.step},
-                   location);
+Optimizer adam(const AdamOptions& o, SourceLocation location) { return adam_like("adam", o, 0.0, location); }
+Optimizer adamw(const AdamWOptions& o, SourceLocation location) {
+  return adam_like("adamw", o, o.weight_decay, location);
 }
-Optimizer adamw(const AdamWOptions& o, SourceLocation location) { return adam_like("adamw", o, location); }
 
 }  // namespace gradus::nn

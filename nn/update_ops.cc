@@ -1,7 +1,6 @@
 #include "gradus/nn/update_ops.h"
 
 #include <algorithm>
-#include <set>
 
 namespace gradus::nn {
 namespace {
@@ -9,8 +8,15 @@ namespace {
 // A collection beside each update: the layer's result, then its variables. Collections are saved with the graph.
 std::string layer_of(const Output& update) { return "nn/layer_of_update:" + update.name(); }
 
-// Everything that `outputs` depend on.
-std::set<const Node*> ancestors_of(const std::vector<Output>& outputs) {
+bool needs_only_placeholders_of(const std::set<const Node*>& fed, const Output& update) {
+  const std::set<const Node*> needed = ancestors_of({update});
+  return std::all_of(needed.begin(), needed.end(),
+                     [&](const Node* node) { return node->def().kind != OpKind::kPlaceholder || fed.contains(node); });
+}
+
+}  // namespace
+
+std::set<const Node*> ancestors_of(const std::vector<Output>& outputs, Edges edges) {
   std::set<const Node*> seen;
   std::vector<const Node*> stack;
   const auto visit = [&](const Node& node) {
@@ -21,18 +27,11 @@ std::set<const Node*> ancestors_of(const std::vector<Output>& outputs) {
     const Node& node = *stack.back();
     stack.pop_back();
     for (const Output& input : node.inputs()) visit(input.node());
+    if (edges == Edges::kInputs) continue;
     for (const Node* control : node.control_inputs()) visit(*control);
   }
   return seen;
 }
-
-bool needs_only_placeholders_of(const std::set<const Node*>& fed, const Output& update) {
-  const std::set<const Node*> needed = ancestors_of({update});
-  return std::all_of(needed.begin(), needed.end(),
-                     [&](const Node* node) { return node->def().kind != OpKind::kPlaceholder || fed.contains(node); });
-}
-
-}  // namespace
 
 void add_layer_update(const Output& update, const Output& result, const std::vector<Output>& variables) {
   Graph& graph = update.graph();

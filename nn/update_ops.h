@@ -1,6 +1,7 @@
 // Which updates of the collection `update_ops` (the moving averages of batch norm) belong to which training operation.
 #pragma once
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -18,5 +19,9 @@ void add_layer_update(const Output& update, const Output& result, const std::vec
 // The updates that a training operation of these gradients runs by default: those of the layers that it trains, and of the
 // updates that no layer put there all that need no placeholder beyond the gradients' own.
 std::vector<Operation> update_ops_of(Graph& graph, const GradientsAndVariables& gradients);
+
+// Everything that `outputs` depend on, they themselves included.
+enum class Edges { kAll, kInputs };  // kInputs: without control dependencies
+std::set<const Node*> ancestors_of(const std::vector<Output>& outputs, Edges edges = Edges::kAll);
 
 }  // namespace gradus::nn
