@@ -1,13 +1,11 @@
 // The batch-norm layer: fused_batch_norm, its variables and the updates of the moving averages.
-#include <fmt/format.h>
-
+#include "gradus/ops/batch_norm.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/update_ops.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/accumulation.h"
-#include "gradus/ops/batch_norm.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/shape_ops.h"
@@ -33,11 +31,9 @@ Output batch_norm(const Output& x, const BatchNormOptions& o, At at) {
   place.check_not_negative("epsilon", o.epsilon);
   const int axis = o.data_format == DataFormat::kNHWC ? x.shape().rank() - 1 : 1;
   if (x.shape().rank() < 2 || x.shape()[axis] == kUnknownDim) {
-    fail("batch_norm", at, "needs rank 2 or more and a known number of channels; got shape " + x.shape().to_string());
+    place.fail("needs rank 2 or more and a known number of channels; got shape " + x.shape().to_string());
   }
-  if (!(o.momentum >= 0.0 && o.momentum < 1.0)) {
-    fail("batch_norm", at, fmt::format("momentum must be in [0, 1); got {}", o.momentum));
-  }
+  place.check_fraction("momentum", o.momentum);
   Graph& graph = x.graph();
   const NameScope scope(graph, at.name);
   const Shape channels{x.shape()[axis]};

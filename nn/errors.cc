@@ -55,15 +55,23 @@ void Place::check_floating(const char* what, const Output& x) const {
                    dtype_name(x.dtype())));
 }
 
-void Place::check_labels_first(const Output& labels, const Output& logits) const {
+void Place::check_pair(const char* first, const Output& a, const char* second, const Output& b) const {
+  check_name();
+  check_defined(first, a);
+  check_defined(second, b);
+  check_same_graph(a, b);
+}
+
+void Place::check_labels_and_logits(const Output& labels, const Output& logits) const {
+  check_pair("labels", labels, "logits", logits);
   if (!is_floating(labels.dtype()) || is_floating(logits.dtype())) return;
   fail(fmt::format("takes the labels first, then the logits; got '{}' {} as labels and '{}' {} as logits",
                    labels.name(), dtype_name(labels.dtype()), logits.name(), dtype_name(logits.dtype())));
 }
 
 void Place::check_not_negative(const char* what, double value) const {
-  if (!(value >= 0.0 && std::isfinite(value)))
-    fail(fmt::format("{} must be finite and not negative; got {}", what, value));
+  if (value >= 0.0 && std::isfinite(value)) return;
+  fail(fmt::format("{} must be finite and not negative; got {}", what, value));
 }
 
 void Place::check_positive(const char* what, double value) const {

@@ -31,14 +31,16 @@ class Place {
   static const Place* innermost();
 
   // Each fails unless its condition holds, with the value, and what to do.
-  void check_name() const;                                                    // the name is not empty
-  void check_defined(const char* what, const Output& x) const;                // x refers to something
-  void check_same_graph(const Output& a, const Output& b) const;              // both are of one graph
-  void check_floating(const char* what, const Output& x) const;               // float16, float32 or float64
-  void check_labels_first(const Output& labels, const Output& logits) const;  // not the other way round
-  void check_not_negative(const char* what, double value) const;              // finite
-  void check_positive(const char* what, double value) const;                  // finite
-  void check_fraction(const char* what, double value) const;                  // in [0, 1)
+  void check_name() const;                                        // the name is not empty
+  void check_defined(const char* what, const Output& x) const;    // x refers to something
+  void check_same_graph(const Output& a, const Output& b) const;  // both are of one graph
+  void check_floating(const char* what, const Output& x) const;   // float16, float32 or float64
+  // The name is not empty; both refer to something, in one graph.
+  void check_pair(const char* first, const Output& a, const char* second, const Output& b) const;
+  void check_labels_and_logits(const Output& labels, const Output& logits) const;  // that, and not the other way round
+  void check_not_negative(const char* what, double value) const;                   // finite
+  void check_positive(const char* what, double value) const;                       // finite
+  void check_fraction(const char* what, double value) const;                       // in [0, 1)
 
  private:
   LocationScope line_;

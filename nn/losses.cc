@@ -14,16 +14,11 @@ namespace {
 
 // What both cross-entropies need of their operands: one name, two Outputs of one graph, floating logits [N, classes].
 void check_logits(const Place& place, const Output& labels, const Output& logits, double smoothing) {
-  place.check_name();
-  place.check_defined("labels", labels);
-  place.check_defined("logits", logits);
-  place.check_same_graph(labels, logits);
-  place.check_labels_first(labels, logits);
+  place.check_labels_and_logits(labels, logits);
   place.check_floating("logits", logits);
   if (logits.shape().rank() != 2)
     place.fail("logits must be [batch, classes]; got shape " + logits.shape().to_string());
-  if (!(smoothing >= 0.0 && smoothing < 1.0))
-    place.fail(fmt::format("label_smoothing must be in [0, 1); got {}", smoothing));
+  place.check_fraction("label_smoothing", smoothing);
 }
 
 // The mean over the batch of `cross_entropy` with the labels smoothed: -sum(((1 - s) * label + s / K) * log p) is
@@ -39,10 +34,7 @@ Output smoothed_mean(const Output& cross_entropy, const Output& logits, double s
 
 Output mean_squared_error(const Output& targets, const Output& predictions, At at) {
   const Place place("mean_squared_error", at);
-  place.check_name();
-  place.check_defined("targets", targets);
-  place.check_defined("predictions", predictions);
-  place.check_same_graph(targets, predictions);
+  place.check_pair("targets", targets, "predictions", predictions);
   if (!targets.shape().compatible_with(predictions.shape())) {
     place.fail(fmt::format("targets and predictions must have the same shape; got {} and {} (reshape() one of them)",
                            targets.shape().to_string(), predictions.shape().to_string()));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "gradus/graph/scopes.h"
 #include "gradus/nn/errors.h"
 #include "gradus/ops/argmax.h"
@@ -13,23 +15,18 @@ namespace gradus::nn {
 
 Output accuracy(const Output& labels, const Output& logits, At at) {
   const Place place("accuracy", at);
-  place.check_name();
-  place.check_defined("labels", labels);
-  place.check_defined("logits", logits);
-  place.check_same_graph(labels, logits);
-  place.check_labels_first(labels, logits);
+  place.check_labels_and_logits(labels, logits);
   place.check_floating("logits", logits);
   if (labels.dtype() != DType::kInt32 && labels.dtype() != DType::kInt64) {
-    fail("accuracy", at,
-         fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(labels.dtype())));
+    place.fail(fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(labels.dtype())));
   }
   // equal() would broadcast labels [N, 1] against predictions [N] to all pairs.
   std::vector<std::int64_t> rows = logits.shape().dims();
   if (!rows.empty()) rows.pop_back();
   if (logits.shape().rank() == 0 || !labels.shape().compatible_with(Shape(rows))) {
-    fail("accuracy", at,
-         fmt::format("labels must have the shape of logits without its last dimension; got labels {} and logits {}",
-                     labels.shape().to_string(), logits.shape().to_string()));
+    place.fail(
+        fmt::format("labels must have the shape of logits without its last dimension; got labels {} and logits {}",
+                    labels.shape().to_string(), logits.shape().to_string()));
   }
   const NameScope scope(logits.graph(), at.name);
   const Output predictions = argmax(logits, -1, labels.dtype(), {"predictions", at.location});
@@ -39,11 +36,7 @@ Output accuracy(const Output& labels, const Output& logits, At at) {
 
 Output top_k_accuracy(const Output& labels, const Output& logits, std::int64_t k, At at) {
   const Place place("top_k_accuracy", at);
-  place.check_name();
-  place.check_defined("labels", labels);
-  place.check_defined("logits", logits);
-  place.check_same_graph(labels, logits);
-  place.check_labels_first(labels, logits);
+  place.check_labels_and_logits(labels, logits);
   if (k < 1) place.fail(fmt::format("k must be at least 1; got {}", k));
   const NameScope scope(logits.graph(), at.name);
   return reduce_mean(cast(in_top_k(logits, labels, k, {"in_top_k", at.location}), DType::kFloat32), {}, false,
@@ -88,15 +81,10 @@ std::int64_t ConfusionMatrix::count(std::int64_t label, std::int64_t prediction)
 }
 
 double ConfusionMatrix::accuracy() const {
-  double correct = 0.0;
-  double all = 0.0;
-  for (std::int64_t i = 0; i < classes_; ++i) {
-    for (std::int64_t j = 0; j < classes_; ++j) {
-      all += static_cast<double>(count(i, j));
-      if (i == j) correct += static_cast<double>(count(i, j));
-    }
-  }
-  return correct / all;
+  std::int64_t correct = 0;
+  for (std::int64_t i = 0; i < classes_; ++i) correct += count(i, i);
+  const std::int64_t all = std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0});
+  return static_cast<double>(correct) / static_cast<double>(all);
 }
 
 double ConfusionMatrix::precision(std::int64_t label) const {
