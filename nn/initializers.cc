@@ -15,14 +15,13 @@ namespace {
 Initializer scaled_uniform(double (*variance)(const Fans&)) {
   return [variance](Graph& graph, DType dtype, const Shape& shape, const Fans& fans) {
     const double limit = std::sqrt(3.0 * variance(fans));
-    return random_uniform(graph, shape.dims(), {.dtype = dtype, .low = -limit, .high = limit}, "initial_value");
+    return uniform(-limit, limit)(graph, dtype, shape);
   };
 }
 
 Initializer scaled_normal(double (*variance)(const Fans&)) {
   return [variance](Graph& graph, DType dtype, const Shape& shape, const Fans& fans) {
-    const double stddev = std::sqrt(variance(fans));
-    return random_normal(graph, shape.dims(), {.dtype = dtype, .stddev = stddev}, "initial_value");
+    return normal(0.0, std::sqrt(variance(fans)))(graph, dtype, shape);
   };
 }
 

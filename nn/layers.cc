@@ -1,18 +1,27 @@
 #include "gradus/nn/layers.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "gradus/graph/scopes.h"
+#include "gradus/nn/conv2d_transpose.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/variables.h"
 #include "gradus/ops/bias_add.h"
+#include "gradus/ops/binary.h"
+#include "gradus/ops/concat.h"
 #include "gradus/ops/conv2d.h"
 #include "gradus/ops/matmul.h"
+#include "gradus/ops/operators.h"
 #include "gradus/ops/pooling.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/reshape.h"
+#include "gradus/ops/shape_ops.h"
+#include "gradus/ops/slice.h"
+#include "gradus/ops/source_ops.h"
 
 namespace gradus::nn {
 namespace {
@@ -80,13 +89,21 @@ std::int64_t check_convolution(const Place& place, std::string_view name, const 
   return channels;
 }
 
-Conv2DAttrs conv_attrs(const Size2& strides, const Size2& dilations, Padding padding, DataFormat format,
-                       bool use_cudnn_on_gpu) {
-  return {.strides = per_dimension(strides, format),
-          .padding = padding,
+template <class Options>
+Conv2DAttrs conv_attrs(const Options& o, bool use_cudnn_on_gpu) {
+  return {.strides = per_dimension(o.strides, o.data_format),
+          .padding = o.padding,
           .use_cudnn_on_gpu = use_cudnn_on_gpu,
-          .data_format = format,
-          .dilations = per_dimension(dilations, format)};
+          .data_format = o.data_format,
+          .dilations = per_dimension(o.dilations, o.data_format)};
+}
+
+// y and, where the layer has one, its bias per channel.
+template <class Options>
+Output with_bias(const Output& y, std::int64_t channels, const Options& o, DataFormat format, SourceLocation location) {
+  if (!o.use_bias) return y;
+  const Output bias = get_variable(y.graph(), "bias", y.dtype(), {channels}, o.bias_initializer, {}, location);
+  return bias_add(y, bias, {.data_format = format}, {"bias_add", location});
 }
 
 PoolAttrs pool_attrs(const Place& place, const char* op, const Output& x, const PoolOptions& o) {
@@ -99,6 +116,87 @@ PoolAttrs pool_attrs(const Place& place, const char* op, const Output& x, const 
           .strides = per_dimension(stride, o.data_format),
           .padding = o.padding,
           .data_format = o.data_format};
+}
+
+// Output size of an axis: size * stride + the constant that this returns.
+std::int64_t size_beyond_stride(const Conv2DTransposeOptions& o, std::size_t axis) {
+  const std::int64_t stride = o.strides[axis], extent = (o.kernel[axis] - 1) * o.dilations[axis] + 1;
+  const bool same = o.padding == Padding::kSame;
+  if (o.output_padding.empty()) return same ? 0 : std::max<std::int64_t>(extent - stride, 0);
+  return extent + o.output_padding[axis] - stride - (same ? extent / 2 * 2 : 0);
+}
+
+std::string listed(const Size2& size) { return fmt::format("{},{}", size.rows(), size.columns()); }
+
+// Returns the number of input channels.
+std::int64_t check_transposed(const Place& place, const Output& x, const Conv2DTransposeOptions& o) {
+  place.check_name();
+  place.check_defined("x", x);
+  place.check_floating("the images", x);
+  place.check_not_negative("l2", o.l2);
+  if (x.shape().rank() != 4) place.fail("needs images of rank 4; got shape " + x.shape().to_string());
+  for (const auto& [text, values] :
+       {std::pair{"kernel", &o.kernel}, {"strides", &o.strides}, {"dilations", &o.dilations}}) {
+    const bool good = values->size() == 2 && values->rows() >= 1 && values->columns() >= 1 &&
+                      std::max(values->rows(), values->columns()) <= INT32_MAX;
+    if (good) continue;
+    place.fail(
+        fmt::format("{} must be one number or 2 values from 1 on (rows, columns); got {}", text,
+                    values->size() == 2 ? "[" + listed(*values) + "]" : fmt::format("a list of {}", values->size())));
+  }
+  if (o.filters < 1) place.fail(fmt::format("filters must be at least 1; got {}", o.filters));
+  if (o.padding == Padding::kExplicit) place.fail("padding must be SAME or VALID; got EXPLICIT");
+  if (!o.output_padding.empty()) {
+    bool good = o.output_padding.size() == 2;
+    for (std::size_t i = 0; good && i < 2; ++i) good = o.output_padding[i] >= 0 && o.output_padding[i] < o.strides[i];
+    if (!good) {
+      place.fail(
+          fmt::format("output_padding must be 2 values from 0 on, each smaller than its stride; got [{}] for strides "
+                      "[{}]",
+                      fmt::join(o.output_padding, ","), listed(o.strides)));
+    }
+  }
+  for (std::size_t i = 0; i < o.output_padding.size() && o.padding == Padding::kSame; ++i) {
+    // The convolution that goes back has one window less: no size with these options leads to it.
+    if (o.output_padding[i] == 0 && (o.kernel[i] - 1) * o.dilations[i] % 2 == 1) {
+      place.fail(
+          fmt::format("with SAME and an even kernel output_padding must be at least 1, or be left out; got [{}] for "
+                      "kernel [{}], dilations [{}]",
+                      fmt::join(o.output_padding, ","), listed(o.kernel), listed(o.dilations)));
+    }
+  }
+  const std::int64_t channels = x.shape()[image_axes(o.data_format).channels];
+  if (channels == kUnknownDim) place.fail("the number of channels must be known; got shape " + x.shape().to_string());
+  return channels;
+}
+
+// Rows and columns of the result, as an int32 vector of 2: a constant where x's are known.
+Output output_sizes(const Place& place, const Output& x, const Conv2DTransposeOptions& o, SourceLocation location) {
+  const ImageAxes axes = image_axes(o.data_format);
+  std::vector<std::int32_t> known;
+  std::vector<Output> parts;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const int axis = i == 0 ? axes.height : axes.width;
+    const std::int64_t in = x.shape()[axis], stride = o.strides[i], beyond = size_beyond_stride(o, i);
+    if (in == kUnknownDim) {
+      const Output size = strided_slice(shape(x, location), {axis}, {axis + 1}, {}, {}, location);
+      const Operand times(static_cast<double>(stride), location), plus(static_cast<double>(beyond), location);
+      parts.push_back(add(multiply(size, times, location), plus, location));
+      continue;
+    }
+    std::int64_t out = 0;
+    if (!checked_multiply(in, stride, &out) || __builtin_add_overflow(out, beyond, &out) || out > INT32_MAX) {
+      place.fail(fmt::format("the result's {} do not fit in int32: {} with stride {}", i == 0 ? "rows" : "columns", in,
+                             stride));
+    }
+    known.push_back(static_cast<std::int32_t>(out));
+    parts.emplace_back();
+  }
+  if (known.size() == 2) return constant(x.graph(), known, {"output_sizes", location});
+  for (Output& part : parts) {
+    if (!part.valid()) part = constant(x.graph(), known, {"output_size", location});
+  }
+  return concat(parts, 0, {"output_sizes", location});
 }
 
 }  // namespace
@@ -123,12 +221,8 @@ Output conv2d(const Output& x, const Conv2DOptions& o, At at) {
   const Fans fans{taps * static_cast<double>(channels) / groups, taps * static_cast<double>(o.filters) / groups};
   const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, o.kernel_initializer.with_fans(fans),
                                      {.l2 = o.l2}, at.location);
-  const Output y =
-      gradus::conv2d(x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, o.use_cudnn_on_gpu),
-                     {"conv", at.location});
-  if (!o.use_bias) return y;
-  const Output bias = get_variable(graph, "bias", x.dtype(), {o.filters}, o.bias_initializer, {}, at.location);
-  return bias_add(y, bias, {.data_format = o.data_format}, {"bias_add", at.location});
+  const Output y = gradus::conv2d(x, kernel, conv_attrs(o, o.use_cudnn_on_gpu), {"conv", at.location});
+  return with_bias(y, o.filters, o, o.data_format, at.location);
 }
 
 Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, At at) {
@@ -150,12 +244,22 @@ Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, At at)
     };
   }
   const Output kernel = get_variable(graph, "kernel", x.dtype(), kernel_shape, initializer, {.l2 = o.l2}, at.location);
-  const Output y = gradus::depthwise_conv2d(
-      x, kernel, conv_attrs(o.strides, o.dilations, o.padding, o.data_format, true), {"conv", at.location});
-  if (!o.use_bias) return y;
-  const Output bias =
-      get_variable(graph, "bias", x.dtype(), {channels * o.multiplier}, o.bias_initializer, {}, at.location);
-  return bias_add(y, bias, {.data_format = o.data_format}, {"bias_add", at.location});
+  const Output y = gradus::depthwise_conv2d(x, kernel, conv_attrs(o, true), {"conv", at.location});
+  return with_bias(y, channels * o.multiplier, o, o.data_format, at.location);
+}
+
+Output conv2d_transpose(const Output& x, const Conv2DTransposeOptions& o, At at) {
+  const Place place("conv2d_transpose", at);
+  const std::int64_t channels = check_transposed(place, x, o);
+  Graph& graph = x.graph();
+  const NameScope scope(graph, at.name);
+  const double taps = static_cast<double>(o.kernel[0] * o.kernel[1]);
+  const Fans fans{taps * static_cast<double>(channels), taps * static_cast<double>(o.filters)};
+  const Output kernel = get_variable(graph, "kernel", x.dtype(), {o.kernel[0], o.kernel[1], o.filters, channels},
+                                     o.kernel_initializer.with_fans(fans), {.l2 = o.l2}, at.location);
+  const Output y = gradus::conv2d_transpose(x, kernel, output_sizes(place, x, o, at.location),
+                                            conv_attrs(o, o.use_cudnn_on_gpu), {"conv_transpose", at.location});
+  return with_bias(y, o.filters, o, o.data_format, at.location);
 }
 
 Output dense(const Output& x, const DenseOptions& o, At at) {
@@ -178,9 +282,7 @@ Output dense(const Output& x, const DenseOptions& o, At at) {
   const Output kernel = get_variable(graph, "kernel", x.dtype(), {x.shape()[1], o.units}, o.kernel_initializer,
                                      {.l2 = o.l2}, at.location);
   const Output y = matmul(x, kernel, {}, {"matmul", at.location});
-  if (!o.use_bias) return y;
-  const Output bias = get_variable(graph, "bias", x.dtype(), {o.units}, o.bias_initializer, {}, at.location);
-  return bias_add(y, bias, {}, {"bias_add", at.location});
+  return with_bias(y, o.units, o, DataFormat::kNHWC, at.location);
 }
 
 Output dropout(const Output& x, const DropoutOptions& o, At at) {
