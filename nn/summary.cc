@@ -32,21 +32,24 @@ class Summary {
   }
 
   ModelSummary run(bool with_others) {
+    users_.resize(roles_.size());
     for (const std::size_t id : nodes_) {
       const auto [entry, is_new] = row_of_.try_emplace(row_name(node(id).name()), rows_.size());
-      if (is_new) rows_.emplace_back();
-      rows_[entry->second].push_back(id);
+      if (is_new) rows_.push_back({entry->first, {}});
+      rows_[entry->second].nodes.push_back(id);
       row_of_node_[id] = entry->second;
+      for (const Output& input : node(id).inputs()) users_[index(input.node())].push_back(id);
     }
-    std::vector<LayerSummary> layers;
-    for (const auto& row : row_of_) names_[row.second] = row.first;
-    for (std::size_t row = 0; row < rows_.size(); ++row) layers.push_back(layer(row));
-    count_variables(layers, with_others);
-    result_.layers = std::move(layers);
+    for (const Row& row : rows_) result_.layers.push_back(layer(row));
+    count_variables(with_others);
     return std::move(result_);
   }
 
  private:
+  struct Row {
+    std::string name;
+    std::vector<std::size_t> nodes;  // ids, ascending
+  };
   const Node& node(std::size_t id) const { return graph_.node(static_cast<int>(id)); }
   static std::size_t index(const Node& node) { return static_cast<std::size_t>(node.id()); }
   static bool is_variable(const Node& node) { return node.def().kind == OpKind::kVariable; }
@@ -69,37 +72,19 @@ class Summary {
     return name;
   }
 
-  LayerSummary layer(std::size_t row) {
-    const std::vector<std::size_t>& nodes = rows_[row];
-    const Node& last = node(result_of(nodes));
-    LayerSummary result;
-    result.name = names_[row];
-    result.type = type_of(nodes, index(last));
-    result.dtype = last.output_info(0).dtype;
-    result.output = last.output_info(0).shape;
-    return result;
+  LayerSummary layer(const Row& row) const {
+    const std::size_t result = result_of(row.nodes);
+    const auto& [dtype, shape] = node(result).output_info(0);
+    return {.name = row.name, .type = type_of(row.nodes, result), .dtype = dtype, .output = shape};
   }
 
-  // The last node that another row, or nobody, uses.
-  std::size_t result_of(const std::vector<std::size_t>& nodes) {
-    if (users_.empty()) {
-      users_.resize(roles_.size());
-      for (const std::size_t id : nodes_) {
-        for (const Output& input : node(id).inputs()) users_[index(input.node())].push_back(id);
-      }
-    }
-    const auto own = [&](std::size_t user) { return row_of_node_.at(user) == row_of_node_.at(nodes[0]); };
-    for (std::size_t i = nodes.size(); i-- > 0;) {
-      const auto& users = users_[nodes[i]];
-      if (!std::all_of(users.begin(), users.end(), own)) return nodes[i];
-    }
-    for (std::size_t i = nodes.size(); i-- > 0;) {
-      const auto& users = users_[nodes[i]];
-      if (std::none_of(users.begin(), users.end(),
-                       [&](std::size_t user) { return row_of_node_.at(user) == row_of_node_.at(nodes[i]); }))
-        return nodes[i];
-    }
-    return nodes.back();
+  // The last node that another row uses; without one the row's last, which nobody uses.
+  std::size_t result_of(const std::vector<std::size_t>& nodes) const {
+    const auto elsewhere = [&](std::size_t user) { return row_of_node_.at(user) != row_of_node_.at(nodes[0]); };
+    const auto last = std::find_if(nodes.rbegin(), nodes.rend(), [&](std::size_t id) {
+      return std::any_of(users_[id].begin(), users_[id].end(), elsewhere);
+    });
+    return last == nodes.rend() ? nodes.back() : *last;
   }
 
   // The ops from the row's inputs to its result; not those on variables alone (a regularisation).
@@ -130,21 +115,17 @@ class Summary {
   }
 
   // A variable counts where its scope is a layer, else at the first layer that reads it.
-  void count_variables(std::vector<LayerSummary>& layers, bool with_others) {
-    std::map<std::size_t, std::vector<std::size_t>> readers;  // rows, by variable
-    for (const std::size_t id : nodes_) {
-      for (const Output& input : node(id).inputs()) {
-        if (is_variable(input.node())) readers[index(input.node())].push_back(row_of_node_.at(id));
-      }
-    }
+  void count_variables(bool with_others) {
+    std::vector<LayerSummary>& layers = result_.layers;
     for (std::size_t id = 0; id < roles_.size(); ++id) {
       if (!is_variable(node(id))) continue;
       const TensorInfo& info = node(id).output_info(0);
       const std::int64_t elements = info.shape.num_elements();
       const std::size_t bytes = static_cast<std::size_t>(elements) * dtype_size(info.dtype);
       const auto own = row_of_.find(std::string(scope_of(node(id).name())));
-      std::vector<std::size_t>& rows = readers[id];
-      if (own != row_of_.end()) rows.insert(rows.begin(), own->second);
+      std::vector<std::size_t> rows;
+      if (own != row_of_.end()) rows.push_back(own->second);
+      for (const std::size_t reader : users_[id]) rows.push_back(row_of_node_.at(reader));
       if (rows.empty()) {
         if (with_others) ++result_.other_variables;
         if (with_others) result_.other_bytes += bytes;
@@ -166,10 +147,9 @@ class Summary {
   std::vector<std::size_t> nodes_;
   std::set<std::string> layer_scopes_;
   std::map<std::string, std::size_t> row_of_;
-  std::map<std::size_t, std::string> names_;
   std::map<std::size_t, std::size_t> row_of_node_;
-  std::vector<std::vector<std::size_t>> rows_;
-  std::vector<std::vector<std::size_t>> users_;
+  std::vector<Row> rows_;
+  std::vector<std::vector<std::size_t>> users_;  // by node: those among nodes_ that read it
   ModelSummary result_;
 };
 
