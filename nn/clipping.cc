@@ -15,10 +15,9 @@
 namespace gradus::nn {
 namespace {
 
-void check_norm(const char* function, double max_norm, SourceLocation location) {
-  if (!(max_norm > 0.0)) {
-    fail(function, location, fmt::format("max_norm must be positive (infinity clips nothing); got {}", max_norm));
-  }
+void check_norm(const Place& place, double max_norm) {
+  if (max_norm > 0.0) return;
+  place.fail(fmt::format("max_norm must be positive (infinity clips nothing); got {}", max_norm));
 }
 
 void check_tensors(const char* function, const std::vector<Output>& tensors, SourceLocation location) {
@@ -55,7 +54,8 @@ Output shortened(const Output& x, const Output& norm, double max_norm) {
 }  // namespace
 
 Output global_norm(const std::vector<Output>& tensors, SourceLocation location) {
-  if (tensors.empty()) fail("global_norm", location, "needs at least one tensor");
+  const Place place("global_norm", location);
+  if (tensors.empty()) place.fail("needs at least one tensor");
   check_tensors("global_norm", tensors, location);
   const NameScope scope(tensors[0].graph(), "global_norm");
   const bool any_float64 =
@@ -64,7 +64,8 @@ Output global_norm(const std::vector<Output>& tensors, SourceLocation location) 
 }
 
 std::vector<Output> clip_by_global_norm(const std::vector<Output>& tensors, double max_norm, SourceLocation location) {
-  check_norm("clip_by_global_norm", max_norm, location);
+  const Place place("clip_by_global_norm", location);
+  check_norm(place, max_norm);
   check_tensors("clip_by_global_norm", tensors, location);
   if (tensors.empty() || std::isinf(max_norm)) return tensors;
   const NameScope scope(tensors[0].graph(), "clip_by_global_norm");
@@ -75,11 +76,12 @@ std::vector<Output> clip_by_global_norm(const std::vector<Output>& tensors, doub
 }
 
 Output clip_by_norm(const Output& x, double max_norm, const std::vector<std::int64_t>& axes, SourceLocation location) {
-  check_norm("clip_by_norm", max_norm, location);
+  const Place place("clip_by_norm", location);
+  check_norm(place, max_norm);
   check_tensors("clip_by_norm", {x}, location);
   if (std::isinf(max_norm)) return x;
   const NameScope scope(x.graph(), "clip_by_norm");
-  const Output norm = reduce_euclidean_norm(accumulated(x), axes, /*keep_dims=*/true, {"norm", location});
+  const Output norm = reduce_euclidean_norm(accumulated(x), axes, /*keep_dims=*/true, "norm");
   return shortened(x, as_dtype(norm, DType::kFloat64), max_norm);
 }
 

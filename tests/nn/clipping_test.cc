@@ -145,6 +145,16 @@ TEST(Clipping, OfAnOptimizerByInfinityIsNone) {
   EXPECT_EQ(session.value(v).item<float>(), 2.0F);
 }
 
+TEST(Clipping, NodesTakeTheLineOfTheCall) {
+  Graph graph;
+  const Output x = constant(graph, std::vector<float>{1});
+  clip_by_norm(x, 1);
+  clip_by_global_norm({x, global_norm({x})}, 1);
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    EXPECT_NE(graph.node(id).where().find("clipping_test.cc:"), std::string::npos) << graph.node(id).where();
+  }
+}
+
 TEST(Clipping, SaysWhatIsWrong) {
   Graph graph;
   const Output x = constant(graph, std::vector<float>{1});
