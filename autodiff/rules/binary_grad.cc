@@ -70,9 +70,7 @@ void choice_gradient(GradientContext& c) {
 }
 
 void add_n_gradient(GradientContext& c) {
-  for (int i = 0; i < c.num_inputs(); ++i) {
-    if (c.needs(i)) c.set(i, c.grad());
-  }
+  for (int i = 0; i < c.num_inputs(); ++i) c.set(i, c.grad());
 }
 
 }  // namespace

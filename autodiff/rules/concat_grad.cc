@@ -7,13 +7,8 @@
 namespace gradus {
 namespace {
 
-void concat_gradient(GradientContext& c) {
-  std::vector<Output> shapes;
-  for (int i = 0; i < c.num_inputs(); ++i) shapes.push_back(shape_of(c.input(i)));
-  const std::vector<Output> pieces = concat_grad(c.grad(), shapes, c.attrs<ConcatAttrs>().axis);
-  for (int i = 0; i < c.num_inputs(); ++i) {
-    if (c.needs(i)) c.set(i, pieces[static_cast<std::size_t>(i)]);
-  }
+void set_all(GradientContext& c, const std::vector<Output>& pieces) {
+  for (int i = 0; i < c.num_inputs(); ++i) c.set(i, pieces[static_cast<std::size_t>(i)]);
 }
 
 std::vector<Output> gradients_of_all_outputs(GradientContext& c) {
@@ -22,23 +17,18 @@ std::vector<Output> gradients_of_all_outputs(GradientContext& c) {
   return grads;
 }
 
-void split_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, concat(gradients_of_all_outputs(c), c.attrs<SplitAttrs>().axis));
+void concat_gradient(GradientContext& c) {
+  std::vector<Output> shapes;
+  for (const Output& value : c.node().inputs()) shapes.push_back(shape_of(value));
+  set_all(c, concat_grad(c.grad(), shapes, c.attrs<ConcatAttrs>().axis));
 }
 
-void concat_grad_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, concat(gradients_of_all_outputs(c), c.attrs<ConcatAttrs>().axis));
-}
-
-void stack_gradient(GradientContext& c) {
-  const std::vector<Output> slices = unstack(c.grad(), c.attrs<StackAttrs>().axis, c.num_inputs());
-  for (int i = 0; i < c.num_inputs(); ++i) {
-    if (c.needs(i)) c.set(i, slices[static_cast<std::size_t>(i)]);
-  }
+template <class CutAttrs>
+void cut_gradient(GradientContext& c) {
+  c.set(0, concat(gradients_of_all_outputs(c), c.attrs<CutAttrs>().axis));
 }
 
 void unstack_gradient(GradientContext& c) {
-  if (!c.needs(0)) return;
   if (c.node().num_outputs() == 0) return c.set(0, zeros_like(c.input(0)));
   c.set(0, stack(gradients_of_all_outputs(c), c.attrs<UnstackAttrs>().axis));
 }
@@ -46,10 +36,11 @@ void unstack_gradient(GradientContext& c) {
 }  // namespace
 
 void register_concat_gradients(GradientRegistry& registry) {
+  using C = GradientContext;
   registry.add("Concat", concat_gradient);
-  registry.add("ConcatGrad", concat_grad_gradient);
-  registry.add("Split", split_gradient);
-  registry.add("Stack", stack_gradient);
+  registry.add("ConcatGrad", cut_gradient<ConcatAttrs>);
+  registry.add("Split", cut_gradient<SplitAttrs>);
+  registry.add("Stack", [](C& c) { set_all(c, unstack(c.grad(), c.attrs<StackAttrs>().axis, c.num_inputs())); });
   registry.add("Unstack", unstack_gradient);
 }
 

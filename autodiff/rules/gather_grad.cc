@@ -4,21 +4,13 @@
 #include "gradus/ops/shape_ops.h"
 
 namespace gradus {
-namespace {
-
-void gather_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, gather_grad(c.grad(), c.input(1), shape(c.input(0)), c.attrs<GatherAttrs>().axis));
-}
-
-void gather_grad_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, gather(c.grad(), c.input(1), c.attrs<GatherAttrs>().axis));
-}
-
-}  // namespace
 
 void register_gather_gradients(GradientRegistry& registry) {
-  registry.add("Gather", gather_gradient);
-  registry.add("GatherGrad", gather_grad_gradient);
+  registry.add("Gather", [](GradientContext& c) {
+    c.set(0, gather_grad(c.grad(), c.input(1), shape(c.input(0)), c.attrs<GatherAttrs>().axis));
+  });
+  registry.add("GatherGrad",
+               [](GradientContext& c) { c.set(0, gather(c.grad(), c.input(1), c.attrs<GatherAttrs>().axis)); });
   registry.add_none("OneHot", "its operand is an index");
 }
 

@@ -9,27 +9,20 @@ namespace gradus {
 namespace {
 
 void pad_gradient(GradientContext& c) {
-  if (!c.needs(0)) return;
   const auto& paddings = c.attrs<PadAttrs>().paddings;
   std::vector<std::int64_t> before;
   for (std::size_t i = 0; i < paddings.size(); i += 2) before.push_back(paddings[i]);
   c.set(0, slice(c.grad(), constant(c.graph(), before), shape_of(c.input(0))));
 }
 
-void mirror_pad_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, mirror_pad_grad(c.grad(), c.attrs<MirrorPadAttrs>()));
-}
-
-void mirror_pad_grad_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, pad(c.grad(), c.attrs<MirrorPadAttrs>().paddings, PadMode::kReflect));
-}
-
 }  // namespace
 
 void register_pad_gradients(GradientRegistry& registry) {
+  using C = GradientContext;
   registry.add("Pad", pad_gradient);
-  registry.add("MirrorPad", mirror_pad_gradient);
-  registry.add("MirrorPadGrad", mirror_pad_grad_gradient);
+  registry.add("MirrorPad", [](C& c) { c.set(0, mirror_pad_grad(c.grad(), c.attrs<MirrorPadAttrs>())); });
+  registry.add("MirrorPadGrad",
+               [](C& c) { c.set(0, pad(c.grad(), c.attrs<MirrorPadAttrs>().paddings, PadMode::kReflect)); });
 }
 
 }  // namespace gradus

@@ -7,25 +7,7 @@
 namespace gradus {
 namespace {
 
-void max_pool_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, max_pool_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
-}
-
-// The input only decides where the maxima are: its own gradient is zero almost everywhere.
-void max_pool_grad_gradient(GradientContext& c) {
-  if (c.needs(1)) c.set(1, max_pool_grad_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
-}
-
-void max_pool_grad_grad_gradient(GradientContext& c) {
-  if (c.needs(1)) c.set(1, max_pool_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
-}
-
-void avg_pool_gradient(GradientContext& c) {
-  if (c.needs(0)) c.set(0, avg_pool_grad(shape(c.input(0)), c.grad(), c.attrs<PoolAttrs>()));
-}
-
 void avg_pool_grad_gradient(GradientContext& c) {
-  if (!c.needs(1)) return;
   PoolAttrs attrs = c.attrs<PoolAttrs>();
   const ImageAxes axes = image_axes(attrs.data_format);
   const Shape& dy = c.input(1).shape();
@@ -37,10 +19,16 @@ void avg_pool_grad_gradient(GradientContext& c) {
 }  // namespace
 
 void register_pooling_gradients(GradientRegistry& registry) {
-  registry.add("MaxPool", max_pool_gradient);
-  registry.add("MaxPoolGrad", max_pool_grad_gradient);
-  registry.add("MaxPoolGradGrad", max_pool_grad_grad_gradient);
-  registry.add("AvgPool", avg_pool_gradient);
+  using C = GradientContext;
+  registry.add("MaxPool", [](C& c) { c.set(0, max_pool_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>())); });
+  // The input only decides where the maxima are: its own gradient is zero almost everywhere.
+  registry.add("MaxPoolGrad", [](C& c) {
+    if (c.needs(1)) c.set(1, max_pool_grad_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
+  });
+  registry.add("MaxPoolGradGrad", [](C& c) {
+    if (c.needs(1)) c.set(1, max_pool_grad(c.input(0), c.grad(), c.attrs<PoolAttrs>()));
+  });
+  registry.add("AvgPool", [](C& c) { c.set(0, avg_pool_grad(shape(c.input(0)), c.grad(), c.attrs<PoolAttrs>())); });
   registry.add("AvgPoolGrad", avg_pool_grad_gradient);
 }
 

@@ -88,14 +88,10 @@ Output product_tree_gradient(const Output& x, const Output& dy, std::int64_t n) 
   }
   Output dx = dy;
   for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
-    Output rest;
-    if (level->odd) {
-      const std::vector<Output> pieces = split_sizes(dx, {level->width, 1}, 1);
-      dx = pieces[0];
-      rest = pieces[1];
-    }
-    std::vector<Output> parts{dx * level->right, dx * level->left};
-    if (level->odd) parts.push_back(rest);
+    std::vector<Output> pieces{dx};
+    if (level->odd) pieces = split_sizes(dx, {level->width, 1}, 1);
+    std::vector<Output> parts{pieces[0] * level->right, pieces[0] * level->left};
+    if (level->odd) parts.push_back(pieces[1]);
     dx = concat(parts, 1);
   }
   return dx;

@@ -8,9 +8,7 @@ namespace gradus {
 void register_reshape_gradients(GradientRegistry& registry) {
   // y has x's elements in the same order: dy goes back under x's shape.
   for (const char* op : {"Reshape", "ExpandDims", "Squeeze"}) {
-    registry.add(op, [](GradientContext& c) {
-      if (c.needs(0)) c.set(0, reshape_like(c.grad(), c.input(0)));
-    });
+    registry.add(op, [](GradientContext& c) { c.set(0, reshape_like(c.grad(), c.input(0))); });
   }
 }
 

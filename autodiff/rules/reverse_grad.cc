@@ -5,9 +5,7 @@
 namespace gradus {
 
 void register_reverse_gradients(GradientRegistry& registry) {
-  registry.add("Reverse", [](GradientContext& c) {
-    if (c.needs(0)) c.set(0, reverse(c.grad(), c.attrs<ReverseAttrs>().axes));
-  });
+  registry.add("Reverse", [](GradientContext& c) { c.set(0, reverse(c.grad(), c.attrs<ReverseAttrs>().axes)); });
 }
 
 }  // namespace gradus

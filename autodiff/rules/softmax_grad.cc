@@ -31,14 +31,12 @@ Output backprop(const Output& labels, const Output& x, F otherwise) {
 
 // dx = (dy - sum(dy * y)) * y, which is minus that for the labels dy * y.
 void softmax_gradient(GradientContext& c) {
-  if (!c.needs(0)) return;
   const Output labels = c.grad() * c.output();
   c.set(0, -backprop(labels, c.input(0), [&] { return row_sum(labels) * c.output() - labels; }));
 }
 
 // dx = dy - sum(dy) * y, which is that for the labels -dy.
 void log_softmax_gradient(GradientContext& c) {
-  if (!c.needs(0)) return;
   const Output labels = -c.grad();
   c.set(0, backprop(labels, c.input(0), [&] { return row_sum(labels) * exp(c.output()) - labels; }));
 }
@@ -66,7 +64,6 @@ void cross_entropy_gradient(GradientContext& c) {
 
 // loss = -log p[label]; backprop = p - one_hot(label).
 void sparse_cross_entropy_gradient(GradientContext& c) {
-  if (!c.needs(1)) return;
   Output d_logits;
   if (c.grad(0).valid()) accumulate(d_logits, expand_dims(c.grad(0), -1) * c.output(1));
   if (c.grad(1).valid()) {

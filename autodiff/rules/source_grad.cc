@@ -2,11 +2,6 @@
 #include "gradus/autodiff/register_all.h"
 
 namespace gradus {
-namespace {
-
-void identity_gradient(GradientContext& c) { c.set(0, c.grad()); }
-
-}  // namespace
 
 void register_source_gradients(GradientRegistry& registry) {
   registry.add_none("Placeholder", "it has no inputs");
@@ -15,7 +10,7 @@ void register_source_gradients(GradientRegistry& registry) {
   for (const char* op : {"Assign", "AssignAdd", "AssignSub"}) registry.add_none(op, "it changes state");
   registry.add_none("NoOp", "it has no result");
   registry.add_none("StopGradient", "stopping the gradient is its purpose");
-  registry.add("Identity", identity_gradient);
+  registry.add("Identity", [](GradientContext& c) { c.set(0, c.grad()); });
 }
 
 }  // namespace gradus

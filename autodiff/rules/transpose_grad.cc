@@ -10,7 +10,7 @@ void transpose_gradient(GradientContext& c) {
   std::vector<std::int64_t> inverse(perm.size());
   for (std::size_t i = 0; i < perm.size(); ++i)
     inverse[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
-  if (c.needs(0)) c.set(0, transpose(c.grad(), inverse));
+  c.set(0, transpose(c.grad(), inverse));
 }
 
 }  // namespace

@@ -11,10 +11,6 @@ void cast_gradient(GradientContext& c) {
   if (is_floating(c.input(0).dtype()) && is_floating(c.output().dtype())) c.set(0, cast(c.grad(), c.input(0).dtype()));
 }
 
-void leaky_relu_gradient(GradientContext& c) {
-  c.set(0, leaky_relu_grad(c.grad(), c.input(0), c.attrs<LeakyReluAttrs>()));
-}
-
 // ReluGrad and Relu6Grad are linear in dy, and piecewise constant in y.
 template <Output (*op)(const Output&, const Output&, At)>
 void mask_gradient(GradientContext& c) {
@@ -76,7 +72,7 @@ void register_unary_gradients(GradientRegistry& registry) {
   registry.add("Softplus", [](C& c) { c.set(0, c.grad() * sigmoid(c.input(0))); });
   registry.add("Relu", [](C& c) { c.set(0, relu_grad(c.grad(), c.output())); });
   registry.add("Relu6", [](C& c) { c.set(0, relu6_grad(c.grad(), c.output())); });
-  registry.add("LeakyRelu", leaky_relu_gradient);
+  registry.add("LeakyRelu", [](C& c) { c.set(0, leaky_relu_grad(c.grad(), c.input(0), c.attrs<LeakyReluAttrs>())); });
   registry.add("Elu", [](C& c) { c.set(0, elu_grad(c.grad(), c.input(0), c.attrs<EluAttrs>())); });
   registry.add("Gelu", [](C& c) { c.set(0, gelu_grad(c.grad(), c.input(0))); });
   registry.add("Erf", [](C& c) { c.set(0, erf_grad(c.grad(), c.input(0))); });
