@@ -12,18 +12,12 @@ Output GradientContext::grad_or_zeros(int i) const {
   return grad(i).valid() ? grad(i) : graph().add("ZerosLike", {output(i)}, {}, "");
 }
 
-std::size_t GradientContext::checked_input(int i) const {
-  if (i >= 0 && i < num_inputs()) return static_cast<std::size_t>(i);
+std::size_t GradientContext::checked(const char* what, int i, std::size_t count,
+                                     const std::vector<std::string>& names) const {
+  if (i >= 0 && static_cast<std::size_t>(i) < count) return static_cast<std::size_t>(i);
   throw invalid_argument(
-      fmt::format("{} the gradient rule of {} speaks of input {}, but the node has {}, counted from 0 ({})",
-                  node_->where(), node_->op(), i, num_inputs(), fmt::join(node_->def().inputs, ", ")));
-}
-
-std::size_t GradientContext::checked_output(int i) const {
-  if (i >= 0 && i < node_->num_outputs()) return static_cast<std::size_t>(i);
-  throw invalid_argument(
-      fmt::format("{} the gradient rule of {} speaks of output {}, but the node has {}, counted from 0 ({})",
-                  node_->where(), node_->op(), i, node_->num_outputs(), fmt::join(node_->def().outputs, ", ")));
+      fmt::format("{} the gradient rule of {} speaks of {} {}, but the node has {}, counted from 0 ({})",
+                  node_->where(), node_->op(), what, i, count, fmt::join(names, ", ")));
 }
 
 void GradientRegistry::check_new(const Caller& caller) const {
@@ -38,21 +32,19 @@ void GradientRegistry::add(const std::string& op, GradientRule rule, SourceLocat
   const Caller caller{"gradient_registry().add", op, location};
   check_new(caller);
   if (!rule) caller.fail("the rule is empty; add_none(op, reason) says that an op has no gradient by its nature");
-  entries_.push_back(std::make_unique<Entry>(Entry{op, std::move(rule), "", location}));
+  entries_.emplace(op, Entry{std::move(rule), "", location});
 }
 
 void GradientRegistry::add_none(const std::string& op, const std::string& reason, SourceLocation location) {
   const Caller caller{"gradient_registry().add_none", op, location};
   check_new(caller);
   if (reason.empty()) caller.fail(fmt::format("op '{}': say why it has no gradient", op));
-  entries_.push_back(std::make_unique<Entry>(Entry{op, nullptr, reason, location}));
+  entries_.emplace(op, Entry{nullptr, reason, location});
 }
 
 const GradientRegistry::Entry* GradientRegistry::entry(std::string_view op) const {
-  for (const auto& e : entries_) {
-    if (e->op == op) return e.get();
-  }
-  return nullptr;
+  const auto found = entries_.find(op);
+  return found != entries_.end() ? &found->second : nullptr;
 }
 
 const GradientRule* GradientRegistry::find(std::string_view op) const {

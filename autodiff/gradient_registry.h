@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +32,8 @@ class GradientContext {
   }
 
   // All that follow throw InvalidArgument, naming the node and the rule, for an input or output that the node does not have.
-  // True when the gradient for input i is wanted. Rules build nothing for the others.
+  // True when the gradient for input i is wanted, as that of an op's only floating input always is. Rules build nothing for the
+  // others.
   bool needs(int i) const { return needed_[checked_input(i)]; }
   // The gradient that arrived for output i. Always there for an op with one output; for others it may be invalid
   // ("none").
@@ -46,8 +47,10 @@ class GradientContext {
   const std::vector<Output>& result() const { return result_; }
 
  private:
-  std::size_t checked_input(int i) const;
-  std::size_t checked_output(int i) const;
+  std::size_t checked_input(int i) const { return checked("input", i, result_.size(), node_->def().inputs); }
+  std::size_t checked_output(int i) const { return checked("output", i, grads_.size(), node_->def().outputs); }
+  std::size_t checked(const char* what, int i, std::size_t count, const std::vector<std::string>& names) const;
+
   Node* node_;
   std::vector<Output> grads_;
   std::vector<bool> needed_;
@@ -69,14 +72,13 @@ class GradientRegistry {
 
  private:
   struct Entry {
-    std::string op;
     GradientRule rule;
     std::string none_reason;
     SourceLocation location;
   };
   void check_new(const Caller& caller) const;
-  const Entry* entry(std::string_view op) const;
-  std::vector<std::unique_ptr<Entry>> entries_;
+  const Entry* entry(std::string_view op) const;       // nullptr when nothing is known of the op
+  std::map<std::string, Entry, std::less<>> entries_;  // by op
 };
 
 // The rules used by gradients(), filled on first use (gradus.cc).

@@ -17,8 +17,8 @@ namespace {
 // The scope of a forward node "block1/conv" within the scope "gradients/".
 class MirrorScope {
  public:
-  MirrorScope(Graph& graph, Node& forward, const std::string& rule)
-      : name_(graph, forward.name()), gradient_(graph, forward, rule) {}
+  explicit MirrorScope(Node& forward)
+      : name_(forward.graph(), forward.name()), gradient_(forward.graph(), forward, forward.op()) {}
 
  private:
   NameScope name_;
@@ -30,6 +30,7 @@ class Backward {
   Backward(const std::vector<Output>& ys, const std::vector<Output>& xs) : xs_(xs.begin(), xs.end()) {
     for (const Output& x : xs) first_ = std::min(first_, x.node().id());
     for (const Output& y : ys) last_ = std::max(last_, y.node().id());
+    carries_.assign(static_cast<std::size_t>(last_) + 1, false);
     mark_dependent(ys[0].graph());
   }
 
@@ -62,7 +63,7 @@ class Backward {
     const auto found = pending_.find(x);
     if (found == pending_.end()) return Output();
     if (is_one_gradient(found->second)) return found->second.gradients[0];
-    const MirrorScope scope(x.graph(), x.node(), x.node().op());
+    const MirrorScope scope(x.node());
     return total(x);
   }
 
@@ -91,16 +92,14 @@ class Backward {
     return y.graph().add("OnesLike", {y}, {}, "grad_y");
   }
 
-  bool carries(int id) const { return id >= first_ && id <= last_ && carries_[static_cast<std::size_t>(id - first_)]; }
+  bool carries(int id) const { return id <= last_ && carries_[static_cast<std::size_t>(id)]; }
 
   void mark_dependent(Graph& graph) {
-    if (last_ < first_) return;
-    carries_.assign(static_cast<std::size_t>(last_ - first_ + 1), false);
     for (int id = first_; id <= last_; ++id) {
       const Node& node = graph.node(id);
       if (gradient_registry().none_reason(node.op()) != nullptr) continue;
       const auto& inputs = node.inputs();
-      carries_[static_cast<std::size_t>(id - first_)] =
+      carries_[static_cast<std::size_t>(id)] =
           std::any_of(inputs.begin(), inputs.end(), [&](const Output& input) { return depends(input); });
     }
   }
@@ -112,7 +111,7 @@ class Backward {
     const GradientRule* rule = gradient_registry().find(node.op());
     if (rule == nullptr) throw missing_rule(node);
 
-    const MirrorScope scope(node.graph(), node, node.op());
+    const MirrorScope scope(node);
     std::vector<Output> grads;
     for (int i = 0; i < node.num_outputs(); ++i) {
       grads.push_back(pending_.contains(node.output(i)) ? total(node.output(i)) : not_arrived(node, i));
@@ -198,17 +197,18 @@ class Backward {
   std::unordered_set<Output> xs_;
   int first_ = INT32_MAX;  // ids of the nodes that matter: from the first x to the last y
   int last_ = -1;
-  std::vector<bool> carries_;
+  std::vector<bool> carries_;  // by id: a differentiable path leads from an x to the node
   std::unordered_map<Output, Pending> pending_;
   const Node* silent_ = nullptr;
 };
 
-void check_operands(const Caller& caller, const std::vector<Output>& outputs, const char* which, const Graph& graph) {
+void check_operands(const Caller& caller, const std::vector<Output>& outputs, const char* which,
+                    const std::vector<Output>& ys) {
   if (outputs.empty()) caller.fail(fmt::format("needs at least one {}", which));
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Output& o = outputs[i];
     if (!o.valid()) caller.fail(fmt::format("{}s[{}] refers to nothing: {}", which, i, o.absence()));
-    if (&o.graph() != &graph) {
+    if (&o.graph() != &ys[0].graph()) {
       caller.fail(fmt::format("{} '{}' belongs to another graph: it is {}", which, o.name(), o.node().where()));
     }
     if (!is_floating(o.dtype())) {
@@ -235,7 +235,7 @@ void check_grad_y(const Caller& caller, const Output& y, const Output& grad_y) {
 Output unconnected_gradient(const std::vector<Output>& ys, const Output& x, Unconnected unconnected, const Node* silent,
                             SourceLocation location) {
   if (unconnected == Unconnected::kZeros) {
-    const MirrorScope scope(x.graph(), x.node(), x.node().op());
+    const MirrorScope scope(x.node());
     // Where the shape is known nothing of x is needed, so a run need not feed it.
     return x.shape().fully_known() ? fill(x.shape().dims(), scalar(x.graph(), 0.0, x.dtype())) : zeros_like(x);
   }
@@ -258,16 +258,14 @@ std::vector<Output> gradients(const std::vector<Output>& ys, const std::vector<O
                               const std::vector<Output>& grad_ys, Unconnected unconnected, SourceLocation location) {
   const std::string name = !ys.empty() && ys[0].valid() ? ys[0].name() : "";
   const Caller caller{"gradients", name, location};
-  if (ys.empty()) caller.fail("needs at least one y");
-  if (!ys[0].valid()) caller.fail("ys[0] refers to nothing: " + ys[0].absence());
-  Graph& graph = ys[0].graph();
-  check_operands(caller, ys, "y", graph);
-  check_operands(caller, xs, "x", graph);
+  check_operands(caller, ys, "y", ys);
+  check_operands(caller, xs, "x", ys);
   if (!grad_ys.empty() && grad_ys.size() != ys.size()) {
     caller.fail(fmt::format("needs one grad_y per y; got {} for {}", grad_ys.size(), ys.size()));
   }
   for (std::size_t i = 0; i < grad_ys.size(); ++i) check_grad_y(caller, ys[i], grad_ys[i]);
 
+  Graph& graph = ys[0].graph();
   const NameScope scope(graph, "gradients");
   Backward backward(ys, xs);
   for (std::size_t i = 0; i < ys.size(); ++i) {
@@ -285,9 +283,7 @@ std::vector<Output> gradients(const std::vector<Output>& ys, const std::vector<O
 
 std::vector<Output> gradients(const Output& y, const std::vector<Output>& xs, const Output& grad_y,
                               Unconnected unconnected, SourceLocation location) {
-  const bool given = grad_y.valid() || grad_y.is_absent();
-  return gradients(std::vector<Output>{y}, xs, given ? std::vector<Output>{grad_y} : std::vector<Output>{}, unconnected,
-                   location);
+  return gradients(std::vector<Output>{y}, xs, std::vector<Output>{grad_y}, unconnected, location);
 }
 
 }  // namespace gradus
