@@ -21,18 +21,20 @@ struct Point {
   Output x;
   std::string name;
   DType dtype;  // in the user's graph
-  int feed;     // position in the feeds; -1 for an inner output, which is fed only while it is itself moved
 };
+
+std::vector<Output> with(std::vector<Output> outputs, const Output& more) {
+  outputs.push_back(more);
+  return outputs;
+}
 
 void check_arguments(const Caller& caller, const Output& loss, const std::vector<Output>& xs,
                      const CheckOptions& options) {
   require_valid(caller, "the loss", loss);
   if (xs.empty()) caller.fail("needs at least one x");
   if (options.order < 1) caller.fail(fmt::format("order must be at least 1; got {}", options.order));
-  std::vector<Output> all = xs;
-  all.push_back(loss);
   for (std::size_t i = 0; i < xs.size(); ++i) require_valid(caller, fmt::format("xs[{}]", i).c_str(), xs[i]);
-  for (const Output& o : all) {
+  for (const Output& o : with(xs, loss)) {
     if (&o.graph() != &loss.graph()) caller.fail("'" + o.name() + "' belongs to another graph");
     if (!is_floating(o.dtype())) {
       caller.fail(
@@ -52,17 +54,6 @@ void check_arguments(const Caller& caller, const Output& loss, const std::vector
                               output.shape().to_string()));
     }
   }
-}
-
-std::vector<Output> fed_outputs(const Feeds& feeds) {
-  std::vector<Output> outputs;
-  for (const auto& [output, value] : feeds) outputs.push_back(output);
-  return outputs;
-}
-
-std::vector<Output> with(std::vector<Output> outputs, const Output& more) {
-  outputs.push_back(more);
-  return outputs;
 }
 
 class Checker {
@@ -90,28 +81,27 @@ class Checker {
   }
 
  private:
-  int find_feed(const Output& output) const {
-    for (std::size_t i = 0; i < feeds_.size(); ++i) {
-      if (feeds_[i].first == output) return static_cast<int>(i);
-    }
-    return -1;
+  bool is_fed(const Output& output) const { return fed_outputs(feeds_).contains(output); }
+
+  Tensor draw(const Shape& shape) {
+    return random_normal_tensor(DType::kFloat64, shape, mix64(options_.seed + ++drawn_));
   }
 
   void draw_if_free(const Output& original) {
     const Output x = twin_.of(original);
-    if (x.node().def().kind != OpKind::kPlaceholder || find_feed(x) >= 0) return;
+    if (x.node().def().kind != OpKind::kPlaceholder || is_fed(x)) return;
     if (!x.shape().fully_known()) {
       throw invalid_argument(
           fmt::format("{} check_gradients cannot draw '{}' of shape {}; give its value in options.feeds",
                       x.node().where(), x.name(), x.shape().to_string()));
     }
-    feeds_.emplace_back(x, random_normal_tensor(DType::kFloat64, x.shape(), mix64(options_.seed + ++drawn_)));
+    feeds_.emplace_back(x, draw(x.shape()));
   }
 
   void refuse_free_placeholders() {
     for (int id = 0; id < twin_.graph().num_nodes(); ++id) {
       Node& node = twin_.graph().node(id);
-      if (node.def().kind == OpKind::kPlaceholder && find_feed(node.output(0)) < 0) {
+      if (node.def().kind == OpKind::kPlaceholder && !is_fed(node.output(0))) {
         throw invalid_argument(fmt::format(
             "{} check_gradients needs the value of placeholder '{}' ({} {}) in options.feeds", node.where(),
             node.name(),
@@ -123,101 +113,78 @@ class Checker {
 
   void add_point(const Output& original) {
     const Output x = twin_.of(original);
-    if (x.node().def().kind == OpKind::kVariable && find_feed(x) < 0) feeds_.emplace_back(x, value_of(x));
-    points_.push_back({x, original.name(), original.dtype(), find_feed(x)});
+    if (x.node().def().kind == OpKind::kVariable && !is_fed(x)) feeds_.emplace_back(x, value_of(x));
+    points_.push_back({x, original.name(), original.dtype()});
     if (is_named_after_op(original.node())) report_.names.push_back(original.name() + ": " + original.node().where());
   }
 
-  Tensor value_of(const Output& output) {
-    session_.set_run_number(1);
-    return session_.run(feeds_, {output}).at(0);
-  }
+  Tensor value_of(const Output& output) { return run_again(session_, feeds_, {output})[0]; }
 
   void check_order(const Output& y, const std::string& y_name, int order, std::vector<Point> points) {
     Graph& graph = twin_.graph();
     const Output grad_y = placeholder(graph, DType::kFloat64, y.shape(), fmt::format("check/grad_y_{}", order));
-    const std::vector<Output> grads = build_gradients(y, y_name, order, points, grad_y);
+    const std::vector<Jacobian> jacobians = build_jacobians(y, y_name, order, points, grad_y);
 
     // All that are fed anyway are compared together; inner outputs one by one, because feeding one cuts it off from
     // the others.
-    std::vector<std::size_t> fed;
-    for (std::size_t i = 0; i < points.size(); ++i) {
-      if (failed_to_build(i)) continue;
-      if (points[i].feed >= 0) {
-        fed.push_back(i);
+    std::vector<Jacobian> together;
+    for (const Jacobian& jacobian : jacobians) {
+      if (is_fed(jacobian.x)) {
+        together.push_back(jacobian);
       } else {
-        compare(y, y_name, order, points, grads, grad_y, {i});
+        feeds_.emplace_back(jacobian.x, value_of(jacobian.x));
+        compare(y, grad_y, {jacobian});
+        feeds_.pop_back();
       }
     }
-    if (!fed.empty()) compare(y, y_name, order, points, grads, grad_y, fed);
+    if (!together.empty()) compare(y, grad_y, together);
     if (order >= options_.order) return;
 
     // The next order: the gradients are the new ys, and the gradient that came in is one more x.
-    const std::size_t saved_feeds = feeds_.size();
-    const Tensor y_value = value_of(y);
-    points.push_back({grad_y, "grad_y(" + y_name + ")", DType::kFloat64, static_cast<int>(feeds_.size())});
-    feeds_.emplace_back(grad_y,
-                        random_normal_tensor(DType::kFloat64, y_value.shape(), mix64(options_.seed + ++drawn_)));
-    for (std::size_t i = 0; i < grads.size(); ++i) {
-      if (grads[i].valid())
-        check_order(grads[i], fmt::format("d({})/d({})", y_name, points[i].name), order + 1, points);
+    points.push_back({grad_y, "grad_y(" + y_name + ")", DType::kFloat64});
+    feeds_.emplace_back(grad_y, draw(value_of(y).shape()));
+    for (const Jacobian& jacobian : jacobians) {
+      if (jacobian.gradient.valid())
+        check_order(jacobian.gradient, fmt::format("d({})/d({})", y_name, jacobian.check.x), order + 1, points);
     }
-    feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(saved_feeds), feeds_.end());
+    feeds_.pop_back();
   }
 
-  // Gradients for every point. A point whose gradient cannot be built is reported, and marked in unbuilt_.
-  std::vector<Output> build_gradients(const Output& y, const std::string& y_name, int order,
-                                      const std::vector<Point>& points, const Output& grad_y) {
-    unbuilt_.assign(points.size(), false);
+  // One for every point whose gradient can be built. The others are reported.
+  std::vector<Jacobian> build_jacobians(const Output& y, const std::string& y_name, int order,
+                                        const std::vector<Point>& points, const Output& grad_y) {
+    std::vector<Jacobian> jacobians;
     std::vector<Output> xs;
-    for (const Point& point : points) xs.push_back(point.x);
+    for (const Point& point : points) {
+      jacobians.push_back({point.x, {}, {.y = y_name, .x = point.name, .order = order, .dtype = point.dtype}});
+      xs.push_back(point.x);
+    }
     try {
-      return gradients(y, xs, grad_y);
+      const std::vector<Output> grads = gradients(y, xs, grad_y);
+      for (std::size_t i = 0; i < grads.size(); ++i) jacobians[i].gradient = grads[i];
+      return jacobians;
     } catch (const Error&) {
       // One of them fails; which one shows below.
     }
-    std::vector<Output> grads(points.size());
-    for (std::size_t i = 0; i < points.size(); ++i) {
+    std::vector<Jacobian> built;
+    for (Jacobian& jacobian : jacobians) {
       try {
-        grads[i] = gradients(y, {xs[i]}, grad_y)[0];
+        jacobian.gradient = gradients(y, {jacobian.x}, grad_y)[0];
+        built.push_back(std::move(jacobian));
       } catch (const Error& error) {
-        GradientCheck check = new_check(y_name, order, points[i]);
-        check.verdict = Verdict::kFail;
-        check.reason = error.full_text();
-        report_.checks.push_back(std::move(check));
-        unbuilt_[i] = true;
+        jacobian.check.verdict = Verdict::kFail;
+        jacobian.check.reason = error.full_text();
+        report_.checks.push_back(std::move(jacobian.check));
       }
     }
-    return grads;
-  }
-  bool failed_to_build(std::size_t i) const { return unbuilt_[i]; }
-
-  static GradientCheck new_check(const std::string& y_name, int order, const Point& point) {
-    GradientCheck check;
-    check.y = y_name;
-    check.x = point.name;
-    check.order = order;
-    check.dtype = point.dtype;
-    return check;
+    return built;
   }
 
-  void compare(const Output& y, const std::string& y_name, int order, const std::vector<Point>& points,
-               const std::vector<Output>& grads, const Output& grad_y, const std::vector<std::size_t>& which) {
-    JacobianJob job{y, grad_y, {}, {}};
-    for (const auto& [output, value] : feeds_) job.feeds.emplace_back(output, value.clone());
-    for (const std::size_t i : which) {
-      const Point& point = points[i];
-      std::size_t feed = static_cast<std::size_t>(point.feed);
-      if (point.feed < 0) {
-        feed = job.feeds.size();
-        job.feeds.emplace_back(point.x, value_of(point.x));
-      }
-      job.inputs.push_back({point.x, grads[i], feed, new_check(y_name, order, point)});
-    }
-    compare_jacobians(session_, job, options_);
-    for (auto& input : job.inputs) {
-      if (input.check.verdict == Verdict::kFail) input.check.to_blame = blame_.find(y, input.x, job.feeds);
-      report_.checks.push_back(std::move(input.check));
+  void compare(const Output& y, const Output& grad_y, std::vector<Jacobian> jacobians) {
+    compare_jacobians(session_, y, grad_y, feeds_, jacobians, options_);
+    for (auto& [x, gradient, check] : jacobians) {
+      if (check.verdict == Verdict::kFail) check.to_blame = blame_.find(y, x, feeds_);
+      report_.checks.push_back(std::move(check));
     }
   }
 
@@ -227,7 +194,6 @@ class Checker {
   BlameFinder blame_;
   Feeds feeds_;  // of every placeholder and of the xs among the variables
   std::vector<Point> points_;
-  std::vector<bool> unbuilt_;
   std::uint64_t drawn_ = 0;
   GradientReport report_;
 };

@@ -57,11 +57,11 @@ struct GradientCheck {
   std::int64_t compared = 0;      // elements of the Jacobian, or projections
   std::int64_t kinks = 0;         // of them at a kink
   Verdict verdict = Verdict::kPass;
-  std::string reason;  // why not kPass; also "no gradient and no influence"
+  std::string reason = {};  // why not kPass; also "no gradient and no influence"
 
   // The worst comparison: d y[y_index] / d x[x_index]. y_index is empty where a random combination of y was taken,
   // x_index where a random direction in x was.
-  std::vector<std::int64_t> y_index, x_index;
+  std::vector<std::int64_t> y_index = {}, x_index = {};
   double analytic = 0;  // from gradients()
   double numeric = 0;   // from finite differences
   double absolute_error = 0;
@@ -69,7 +69,7 @@ struct GradientCheck {
   double step = 0;            // the change of x that was used
 
   // Of a failed check, from y to x: the nodes that are to blame. Empty where every rule on the path is right by itself.
-  std::vector<GradientBlame> to_blame;
+  std::vector<GradientBlame> to_blame = {};
 };
 
 struct GradientReport {

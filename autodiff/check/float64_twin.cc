@@ -1,7 +1,6 @@
 #include "gradus/autodiff/check/float64_twin.h"
 
-#include <set>
-#include <unordered_set>
+#include <map>
 
 #include "gradus/graph/scopes.h"
 #include "gradus/ops/source_ops.h"
@@ -19,41 +18,60 @@ class Float64Writer final : public AttrVisitor {
   }
 };
 
+// The name decides what a random op draws.
+At at_of(const Node& node) { return {node.name(), {node.file().c_str(), node.line()}}; }
+
 }  // namespace
 
-Float64Twin::Float64Twin(const std::vector<Output>& roots, const std::vector<Output>& cuts, const std::string& device)
-    : graph_(std::make_unique<Graph>(roots.at(0).graph().ops())) {
-  const std::unordered_set<Output> cut(cuts.begin(), cuts.end());
-  std::set<int> needed;
-  std::vector<Output> open = roots;
-  while (!open.empty()) {
-    const Output output = open.back();
-    open.pop_back();
-    if (cut.contains(output) || !needed.insert(output.node().id()).second) continue;
-    open.insert(open.end(), output.node().inputs().begin(), output.node().inputs().end());
-  }
-  for (const Output& o : cut) {
+Float64Twin::Float64Twin(const std::vector<Output>& roots, const std::unordered_set<Output>& cuts,
+                         const std::string& device)
+    : Float64Twin(roots.at(0).graph().ops()) {
+  for (const Output& o : cuts) {
     const DType dtype = is_floating(o.dtype()) ? DType::kFloat64 : o.dtype();
-    copies_[o] = placeholder(*graph_, dtype, o.shape(), {o.node().name(), {o.node().file().c_str(), o.node().line()}});
+    copies_[o] = placeholder(*graph_, dtype, o.shape(), at_of(o.node()));
   }
-  for (const int id : needed) copy_node(roots[0].graph().node(id), device);
+  for (Node* node : nodes_needed(roots, cuts)) {
+    std::vector<Output> inputs;
+    for (const Output& input : node->inputs()) inputs.push_back(of(input));
+    Node& twin = copy(*node, std::move(inputs), device);
+    for (int i = 0; i < node->num_outputs(); ++i) copies_.try_emplace(node->output(i), twin.output(i));
+  }
 }
 
-void Float64Twin::copy_node(const Node& node, const std::string& device) {
-  std::vector<Output> inputs;
-  for (const Output& input : node.inputs()) inputs.push_back(of(input));
+Node& Float64Twin::copy(const Node& node, std::vector<Output> inputs, const std::string& device) {
   Float64Writer writer;
   const DeviceScope on(*graph_, device.empty() ? node.device() : device);
-  Node& copy = graph_->add_node(node.op(), std::move(inputs), node.attrs().edited(writer),
-                                {node.name(), {node.file().c_str(), node.line()}});
-  Node& original = node.graph().node(node.id());
-  for (int i = 0; i < node.num_outputs(); ++i) copies_.try_emplace(original.output(i), copy.output(i));
+  return graph_->add_node(node.op(), std::move(inputs), node.attrs().edited(writer), at_of(node));
 }
 
 Output Float64Twin::of(const Output& original) const {
   const auto found = copies_.find(original);
   if (found == copies_.end()) throw not_found("'" + original.name() + "' is not part of the copied graph");
   return found->second;
+}
+
+std::vector<Node*> nodes_needed(const std::vector<Output>& outputs, const std::unordered_set<Output>& cuts) {
+  std::map<int, Node*> needed;  // by id: inputs come before their node
+  for (std::vector<Output> open = outputs; !open.empty();) {
+    const Output output = open.back();
+    open.pop_back();
+    if (cuts.contains(output) || !needed.emplace(output.node().id(), &output.node()).second) continue;
+    open.insert(open.end(), output.node().inputs().begin(), output.node().inputs().end());
+  }
+  std::vector<Node*> nodes;
+  for (const auto& [id, node] : needed) nodes.push_back(node);
+  return nodes;
+}
+
+std::unordered_set<Output> fed_outputs(const Feeds& feeds) {
+  std::unordered_set<Output> outputs;
+  for (const auto& [output, value] : feeds) outputs.insert(output);
+  return outputs;
+}
+
+std::vector<Tensor> run_again(Session& session, const Feeds& feeds, const std::vector<Output>& fetches) {
+  session.set_run_number(1);
+  return session.run(feeds, fetches);
 }
 
 }  // namespace gradus

@@ -8,93 +8,54 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "gradus/autodiff/check/float64_twin.h"
 #include "gradus/autodiff/check/rule_check.h"
 #include "gradus/autodiff/gradient_registry.h"
-#include "gradus/graph/graph_roles.h"
 
 namespace gradus {
 namespace {
-
-// Random ops draw the same numbers in every run.
-constexpr std::uint64_t kBlameRunNumber = 1;
-
-std::size_t index(const Node& node) { return static_cast<std::size_t>(node.id()); }
 
 bool stops_gradients(const Node& node) { return gradient_registry().none_reason(node.op()) != nullptr; }
 
 // The nodes between x and y, and what the gradient of y passes through on its way to x.
 class Path {
  public:
-  Path(const Output& y, const Output& x, const Feeds& feeds) : graph_(y.graph()), x_(x) {
-    for (const auto& [output, value] : feeds) fed_.insert(output);
-    const std::size_t count = index(y.node()) + 1;
-    reached_.assign(count, false);
-    needed_.assign(count, false);
-    passed_.assign(count, false);
-    for (std::size_t id = 0; id < count; ++id) {
-      const auto& inputs = node(id).inputs();
-      reached_[id] = std::any_of(inputs.begin(), inputs.end(), [&](const Output& input) { return depends(input); });
+  Path(const Output& y, const Output& x, const Feeds& feeds)
+      : x_(x), fed_(fed_outputs(feeds)), needed_(nodes_needed({y}, fed_)) {
+    for (const Node* node : needed_) {
+      const auto& inputs = node->inputs();
+      if (std::any_of(inputs.begin(), inputs.end(), [&](const Output& input) { return depends(input); }))
+        reached_.insert(node);
     }
-    needed_[count - 1] = true;
-    results_[count - 1].insert(y.index());
-    passed_[count - 1] = reached_[count - 1];
-    for (std::size_t id = count; id-- > 0;) {
-      if (needed_[id]) walk_up(id);
-    }
+    if (reached_.contains(&y.node())) passed_[y.node().id()].insert(y.index());
+    for (const auto& [id, results] : passed_) walk_up(y.graph().node(id));  // adds smaller ids, whose turn comes later
   }
 
   // All that y needs, in run order.
-  std::vector<Node*> needed() const { return those(needed_); }
-  // Those that a gradient reaches on its way from y to x, in its order.
-  std::vector<Node*> passed() const {
-    std::vector<Node*> nodes = those(passed_);
-    std::reverse(nodes.begin(), nodes.end());
-    return nodes;
-  }
-  // The outputs of a passed node from which the path goes on.
-  std::vector<Output> results(Node& node) const {
-    std::vector<Output> outputs;
-    for (const int i : results_.at(index(node))) outputs.push_back(node.output(i));
-    return outputs;
-  }
+  const std::vector<Node*>& needed() const { return needed_; }
+  // The nodes, by id, that a gradient reaches on its way from y to x, in its order; and the outputs by which it does.
+  const std::map<int, std::set<int>, std::greater<>>& passed() const { return passed_; }
   // True when the operand leads to x.
-  bool depends(const Output& output) const {
-    if (output == x_) return true;
-    return is_floating(output.dtype()) && !fed_.contains(output) && reached_[index(output.node())];
-  }
+  bool depends(const Output& output) const { return output == x_ || is_between(output); }
 
  private:
-  Node& node(std::size_t id) const { return graph_.node(static_cast<int>(id)); }
+  bool is_between(const Output& output) const {
+    return is_floating(output.dtype()) && !fed_.contains(output) && reached_.contains(&output.node());
+  }
 
-  void walk_up(std::size_t id) {
-    const Node& n = node(id);
-    const auto first = static_cast<std::size_t>(first_gradient_operand(n));
-    for (std::size_t i = 0; i < n.inputs().size(); ++i) {
-      const Output& input = n.inputs()[i];
-      if (fed_.contains(input)) continue;
-      const std::size_t above = index(input.node());
-      needed_[above] = true;
-      if (!passed_[id] || i < first || stops_gradients(n) || input == x_ || !depends(input)) continue;
-      passed_[above] = true;
-      results_[above].insert(input.index());
+  void walk_up(const Node& node) {
+    if (stops_gradients(node)) return;
+    for (int i = first_gradient_operand(node); i < static_cast<int>(node.inputs().size()); ++i) {
+      const Output input = node.input(i);
+      if (is_between(input)) passed_[input.node().id()].insert(input.index());
     }
   }
 
-  std::vector<Node*> those(const std::vector<bool>& which) const {
-    std::vector<Node*> nodes;
-    for (std::size_t id = 0; id < which.size(); ++id) {
-      if (which[id]) nodes.push_back(&node(id));
-    }
-    return nodes;
-  }
-
-  Graph& graph_;
-  Output x_;
-  std::unordered_set<Output> fed_;
-  std::vector<bool> reached_;  // x has influence on it through real numbers
-  std::vector<bool> needed_;   // y needs it
-  std::vector<bool> passed_;
-  std::map<std::size_t, std::set<int>> results_;
+  const Output x_;
+  const std::unordered_set<Output> fed_;
+  const std::vector<Node*> needed_;
+  std::unordered_set<const Node*> reached_;  // x has influence on it through real numbers
+  std::map<int, std::set<int>, std::greater<>> passed_;
 };
 
 GradientBlame blame_for(const Node& node) {
@@ -154,32 +115,28 @@ bool is_infinite(double v) { return std::isinf(v); }
 
 }  // namespace
 
-// The value of everything that y needs, twice.
+// The value of everything that y needs.
 class BlameFinder::Values {
  public:
-  Values(Session& session, const Path& path, const Feeds& feeds) {
-    for (const auto& [output, value] : feeds) fed_[output] = value;
+  Values(Session& session, const Path& path, const Feeds& feeds) : values_(feeds.begin(), feeds.end()) {
     for (Node* node : path.needed()) {
       for (int i = 0; i < node->num_outputs(); ++i) {
-        if (fed_.contains(node->output(i))) continue;
-        position_[node->output(i)] = outputs_.size();
-        outputs_.push_back(node->output(i));
+        if (!values_.contains(node->output(i))) computed_.push_back(node->output(i));
       }
     }
-    for (std::vector<Tensor>* run : {&first_, &second_}) {
-      session.set_run_number(kBlameRunNumber);
-      *run = session.run(feeds, outputs_);
+    const std::vector<Tensor> first = run_again(session, feeds, computed_);
+    const std::vector<Tensor> second = run_again(session, feeds, computed_);
+    for (std::size_t i = 0; i < computed_.size(); ++i) {
+      values_.emplace(computed_[i], first[i]);
+      if (!bit_equal(first[i], second[i])) changing_.push_back(&computed_[i].node());
     }
   }
 
-  const Tensor& operator[](const Output& output) const {
-    const auto found = fed_.find(output);
-    return found != fed_.end() ? found->second : first_[position_.at(output)];
-  }
+  const Tensor& operator[](const Output& output) const { return values_.at(output); }
 
   // The first result that meets `bad` though no operand of its node does.
   const Node* first_with(bool (*bad)(double)) const {
-    for (const Output& output : outputs_) {
+    for (const Output& output : computed_) {
       const auto& inputs = output.node().inputs();
       if (!inputs.empty() && any((*this)[output], bad) &&
           std::none_of(inputs.begin(), inputs.end(), [&](const Output& input) { return any((*this)[input], bad); }))
@@ -187,23 +144,21 @@ class BlameFinder::Values {
     }
     return nullptr;
   }
-  // Where one is an assignment, it is what changes the others.
+  // The first whose result differs between two runs. Where one is an assignment, it is what changes the others.
   const Node* first_that_changes() const {
     const Node* result = nullptr;
-    for (std::size_t i = 0; i < outputs_.size(); ++i) {
-      const Node& node = outputs_[i].node();
-      if (node.def().kind == OpKind::kVariable || bit_equal(first_[i], second_[i])) continue;
-      if (node.def().effect == Effect::kMutates) return &node;
-      if (result == nullptr) result = &node;
+    for (const Node* node : changing_) {
+      if (node->def().kind == OpKind::kVariable) continue;
+      if (node->def().effect == Effect::kMutates) return node;
+      if (result == nullptr) result = node;
     }
     return result;
   }
 
  private:
-  std::unordered_map<Output, Tensor> fed_;
-  std::unordered_map<Output, std::size_t> position_;
-  std::vector<Output> outputs_;
-  std::vector<Tensor> first_, second_;
+  std::unordered_map<Output, Tensor> values_;
+  std::vector<Output> computed_;
+  std::vector<const Node*> changing_;
 };
 
 std::vector<GradientBlame> BlameFinder::find(const Output& y, const Output& x, const Feeds& feeds) {
@@ -224,27 +179,26 @@ std::vector<GradientBlame> BlameFinder::find(const Output& y, const Output& x, c
   }
 
   std::vector<GradientBlame> result;
-  for (Node* node : path.passed()) {
-    for (const auto& [operand, blame] : findings_of(*node, values, feeds, path.results(*node))) {
-      if (path.depends(node->input(operand))) result.push_back(blame);
+  for (const auto& [id, results] : path.passed()) {
+    Node& node = y.graph().node(id);
+    for (const auto& [operand, blame] : findings_of(node, values, feeds, results)) {
+      if (path.depends(node.input(operand))) result.push_back(blame);
     }
   }
   return result;
 }
 
 const BlameFinder::Findings& BlameFinder::findings_of(Node& node, const Values& values, const Feeds& feeds,
-                                                      const std::vector<Output>& results) {
-  std::vector<int> indices;
-  for (const Output& output : results) indices.push_back(output.index());
-  const auto [entry, is_new] = known_.try_emplace({&node, indices});
+                                                      const std::set<int>& results) {
+  const auto [entry, is_new] = known_.try_emplace({&node, results});
   Findings& findings = entry->second;
   if (!is_new) return findings;
   std::vector<Tensor> operands;
   for (const Output& input : node.inputs()) operands.push_back(values[input]);
-  for (const Output& output : results) {
-    if (!is_floating(output.dtype())) continue;
+  for (const int result : results) {
+    if (!is_floating(node.output(result).dtype())) continue;
     try {
-      for (const RuleCheck& check : check_rule(output, operands, feeds, options_)) {
+      for (const RuleCheck& check : check_rule(node.output(result), operands, feeds, options_)) {
         if (check.check.verdict == Verdict::kFail) findings.try_emplace(check.operand, blame_for(node, check));
       }
     } catch (const Error&) {

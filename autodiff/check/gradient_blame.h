@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "gradus/autodiff/check/check_gradients.h"
@@ -22,11 +23,11 @@ class BlameFinder {
   // By operand: what is wrong with the rule; empty where nothing is.
   using Findings = std::map<int, GradientBlame>;
   class Values;
-  const Findings& findings_of(Node& node, const Values& values, const Feeds& feeds, const std::vector<Output>& results);
+  const Findings& findings_of(Node& node, const Values& values, const Feeds& feeds, const std::set<int>& results);
 
   Session& session_;
   const CheckOptions& options_;
-  std::map<std::pair<const Node*, std::vector<int>>, Findings> known_;  // by node and the results that were compared
+  std::map<std::pair<const Node*, std::set<int>>, Findings> known_;  // by node and the results that were compared
 };
 
 }  // namespace gradus

@@ -1,10 +1,12 @@
 // Text and JSON of gradient reports.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "gradus/autodiff/check/check_gradients.h"
 #include "gradus/core/text_table.h"
@@ -106,21 +108,14 @@ std::string GradientBlame::to_string() const {
 }
 
 bool GradientReport::ok() const {
-  for (const GradientCheck& check : checks) {
-    if (check.verdict == Verdict::kFail) return false;
-  }
-  return true;
+  return std::none_of(checks.begin(), checks.end(), [](const auto& check) { return check.verdict == Verdict::kFail; });
 }
 
 const GradientCheck* GradientReport::worst() const {
-  const GradientCheck* worst = nullptr;
-  for (const GradientCheck& check : checks) {
-    if (worst == nullptr || check.verdict > worst->verdict ||
-        (check.verdict == worst->verdict && check.relative_error > worst->relative_error)) {
-      worst = &check;
-    }
-  }
-  return worst;
+  const auto worst = std::max_element(checks.begin(), checks.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.verdict, a.relative_error) < std::tie(b.verdict, b.relative_error);
+  });
+  return worst != checks.end() ? &*worst : nullptr;
 }
 
 std::string GradientReport::to_string() const {

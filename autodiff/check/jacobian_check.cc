@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <unordered_set>
+#include <numeric>
 
+#include "gradus/autodiff/check/float64_twin.h"
 #include "gradus/autodiff/check/jacobian_tally.h"
 #include "gradus/core/philox.h"
 
@@ -14,9 +14,6 @@ namespace gradus {
 namespace {
 
 using Values = std::vector<double>;
-
-// Random ops draw the same numbers in every run.
-constexpr std::uint64_t kRunNumber = 1;
 
 Values values_of(const Tensor& tensor) {
   const auto flat = tensor.flat<double>();
@@ -29,16 +26,14 @@ double largest(const Values& values) {
   return result;
 }
 
-double norm(const Values& values) {
-  double sum = 0;
-  for (const double v : values) sum += v * v;
-  return std::sqrt(sum);
-}
+double dot(const Values& a, const Values& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
 
-double dot(const Values& a, const Values& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
+double norm(const Values& values) { return std::sqrt(dot(values, values)); }
+
+Values unit_vector(std::size_t size, std::size_t i) {
+  Values unit(size, 0.0);
+  unit[i] = 1;
+  return unit;
 }
 
 std::vector<std::int64_t> index_of(std::size_t flat, const Shape& shape) {
@@ -60,86 +55,105 @@ double typical_size(const Values& values) {
 // A power of two near 7e-4 `scale`: there truncation (step^4) and rounding (1e-16 / step) are both near 1e-12.
 double step_for(double scale) { return std::exp2(std::round(std::log2(7e-4 * scale))); }
 
-// Steps for an x of this size. f may change with x / size or with x itself, so the further steps suit both. x and t are
-// multiples of powers of two: x + t is exact while t is not below x's last bits.
-void choose_steps(LineOptions& line, double first, double size) {
-  line.step = step_for(first);
-  line.widest = 4 * step_for(std::max(size, 1.0));
-  line.narrowest = std::max(step_for(std::min(size, 1.0)) / 4096, std::ldexp(step_for(size), -30));
-}
+// An x that can be moved.
+struct Movable {
+  Tensor tensor;   // shares memory with the feed
+  Values at;       // its values at the point of the check
+  double typical;  // the size of its elements
+  double tolerance;
+  JacobianTally tally;
+
+  // How to move an element of this size; 0 for a direction through all. y may change with x / size or with x itself, so the
+  // further steps suit both. x and t are multiples of powers of two: x + t is exact while t is not below x's last bits.
+  LineOptions line(double element, double floor, double magnitude) const {
+    const double size = std::max(element, typical);
+    return {.step = step_for(std::max(element, std::min(typical, 1.0))),
+            .widest = 4 * step_for(std::max(size, 1.0)),
+            .narrowest = std::max(step_for(std::min(size, 1.0)) / 4096, std::ldexp(step_for(size), -30)),
+            .tolerance = tolerance,
+            .floor = floor,
+            .magnitude = magnitude};
+  }
+};
+
+// <u, y> for a random u, as a function of one x.
+struct Projection {
+  Movable& x;
+  const Values& u;
+  const Values& gradient;
+  double magnitude;  // of its largest intermediate result
+};
 
 class Comparer {
  public:
-  Comparer(Session& session, JacobianJob& job, const CheckOptions& options)
-      : session_(session), job_(job), options_(options), feeds_with_grad_(job.feeds) {}
+  Comparer(Session& session, const Output& y, const Output& grad_y, const Feeds& feeds,
+           std::vector<Jacobian>& jacobians, const CheckOptions& options)
+      : session_(session), y_(y), jacobians_(jacobians), options_(options) {
+    for (const auto& [output, value] : feeds) feeds_.emplace_back(output, value.clone());
+    const Tensor value = evaluate();
+    y0_ = values_of(value);
+    y_shape_ = value.shape();
+    grad_y_ = Tensor::zeros(DType::kFloat64, y_shape_);
+    feeds_with_grad_ = feeds_;
+    feeds_with_grad_.emplace_back(grad_y, grad_y_);
+    for (Jacobian& jacobian : jacobians_) {
+      const auto feed = std::find_if(feeds_.begin(), feeds_.end(), [&](auto& f) { return f.first == jacobian.x; });
+      const double tolerance = jacobian.check.order == 1 ? options.tolerance : options.tolerance_higher;
+      const Values at = values_of(feed->second);
+      xs_.push_back({feed->second, at, typical_size(at), tolerance, JacobianTally(jacobian.check, tolerance)});
+      if (jacobian.gradient.valid()) gradient_fetches_.push_back(jacobian.gradient);
+    }
+  }
 
   void run() {
-    const Tensor y = evaluate();
-    y0_ = values_of(y);
-    y_shape_ = y.shape();
-    if (const std::string problem = base_problem(y); !problem.empty()) return fail_all(problem);
-    magnitude_ = largest_intermediate();
-    grad_y_ = Tensor::zeros(DType::kFloat64, y_shape_);
-    feeds_with_grad_.emplace_back(job_.grad_y, grad_y_);
-    for (const auto& input : job_.inputs) {
-      if (input.gradient.valid()) gradient_fetches_.push_back(input.gradient);
+    if (const std::string problem = base_problem(); !problem.empty()) {
+      for (Jacobian& jacobian : jacobians_) {
+        jacobian.check.verdict = Verdict::kFail;
+        jacobian.check.reason = problem;
+      }
+      return;
     }
-
+    magnitude_ = largest_intermediate();
     std::vector<std::size_t> whole, projected;
-    for (std::size_t k = 0; k < job_.inputs.size(); ++k) {
-      const std::int64_t n = x_tensor(k).num_elements();
-      if (n == 0 || y0_.empty()) {
-        job_.inputs[k].check.reason = "empty";
+    for (std::size_t k = 0; k < xs_.size(); ++k) {
+      GradientCheck& check = jacobians_[k].check;
+      if (xs_[k].at.empty() || y0_.empty()) {
+        check.reason = "empty";
         continue;
       }
-      const bool small = 4 * n + static_cast<std::int64_t>(y0_.size()) <= options_.max_runs;
-      (small ? whole : projected).push_back(k);
-      job_.inputs[k].check.full = small;
+      check.full = static_cast<std::int64_t>(4 * xs_[k].at.size() + y0_.size()) <= options_.max_runs;
+      (check.full ? whole : projected).push_back(k);
     }
     if (!whole.empty()) compare_whole(whole);
     if (!projected.empty()) compare_projected(projected);
   }
 
  private:
-  Tensor& x_tensor(std::size_t k) { return job_.feeds[job_.inputs[k].feed].second; }
-  double tolerance(std::size_t k) const {
-    return job_.inputs[k].check.order == 1 ? options_.tolerance : options_.tolerance_higher;
-  }
+  Tensor evaluate() { return run_again(session_, feeds_, {y_})[0]; }
 
-  Tensor evaluate() {
-    session_.set_run_number(kRunNumber);
-    return session_.run(job_.feeds, {job_.y}).at(0);
-  }
-
-  std::string base_problem(const Tensor& y) {
+  std::string base_problem() {
     for (std::size_t j = 0; j < y0_.size(); ++j) {
       if (!std::isfinite(y0_[j])) {
         return fmt::format("y[{}] is {} at the point of the check", fmt::join(index_of(j, y_shape_), ","), y0_[j]);
       }
     }
-    return bit_equal(y, evaluate()) ? "" : "y differs between two runs with the same inputs";
+    return bit_equal(Tensor::from(y_shape_, y0_), evaluate()) ? "" : "y differs between two runs with the same inputs";
   }
 
   // The floating results on the ways from the xs to y.
   std::vector<Output> intermediates() const {
-    std::unordered_set<Output> fed, moved;
-    for (const auto& [output, value] : job_.feeds) fed.insert(output);
-    for (const auto& input : job_.inputs) moved.insert(input.x);
-    std::map<int, Node*> above;  // of y, by id: inputs come before their node
-    for (std::vector<Output> open = {job_.y}; !open.empty();) {
-      const Output output = open.back();
-      open.pop_back();
-      if (fed.contains(output) || !above.emplace(output.node().id(), &output.node()).second) continue;
-      open.insert(open.end(), output.node().inputs().begin(), output.node().inputs().end());
-    }
+    std::unordered_set<Output> moved;
+    for (const Jacobian& jacobian : jacobians_) moved.insert(jacobian.x);
+    const std::unordered_set<Output> fed = fed_outputs(feeds_);
     std::vector<Output> results;
-    for (const auto& [id, node] : above) {
+    for (Node* node : nodes_needed({y_}, fed)) {
       const auto& inputs = node->inputs();
       if (std::none_of(inputs.begin(), inputs.end(), [&](const Output& i) { return moved.contains(i); })) continue;
       for (int i = 0; i < node->num_outputs(); ++i) {
         const Output output = node->output(i);
-        if (!fed.contains(output) && moved.insert(output).second && is_floating(output.dtype()))
-          results.push_back(output);
+        if (fed.contains(output)) continue;
+        moved.insert(output);
+        if (is_floating(output.dtype())) results.push_back(output);
       }
     }
     return results;
@@ -147,9 +161,8 @@ class Comparer {
 
   // Rounding errors are in proportion to it.
   double largest_intermediate() {
-    session_.set_run_number(kRunNumber);
-    std::vector<Tensor> tensors = session_.run(job_.feeds, intermediates());
-    for (std::size_t k = 0; k < job_.inputs.size(); ++k) tensors.push_back(x_tensor(k));
+    std::vector<Tensor> tensors = run_again(session_, feeds_, intermediates());
+    for (const Movable& x : xs_) tensors.push_back(x.tensor);
     double result = 0;
     for (const Tensor& tensor : tensors) {
       for (const double v : tensor.flat<double>()) {
@@ -159,157 +172,112 @@ class Comparer {
     return result;
   }
 
-  void fail_all(const std::string& reason) {
-    for (auto& input : job_.inputs) {
-      input.check.verdict = Verdict::kFail;
-      input.check.reason = reason;
-    }
-  }
-
   // (dy/dx)^T grad_y for every x, with the grad_y that lies in grad_y_; zeros for "none".
   std::vector<Values> gradients_now() {
-    session_.set_run_number(kRunNumber);
-    const std::vector<Tensor> fetched =
-        gradient_fetches_.empty() ? std::vector<Tensor>{} : session_.run(feeds_with_grad_, gradient_fetches_);
+    const std::vector<Tensor> fetched = run_again(session_, feeds_with_grad_, gradient_fetches_);
+    auto next = fetched.begin();
     std::vector<Values> result;
-    std::size_t next = 0;
-    for (std::size_t k = 0; k < job_.inputs.size(); ++k) {
-      if (job_.inputs[k].gradient.valid()) {
-        result.push_back(values_of(fetched[next++]));
-      } else {
-        result.emplace_back(static_cast<std::size_t>(x_tensor(k).num_elements()), 0.0);
-      }
+    for (std::size_t k = 0; k < xs_.size(); ++k) {
+      result.push_back(jacobians_[k].gradient.valid() ? values_of(*next++) : Values(xs_[k].at.size(), 0.0));
     }
     return result;
+  }
+
+  // y where x has moved by t along v.
+  Values y_beside(Movable& x, const Values& v, double t) {
+    double* const moved = x.tensor.data<double>();
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      if (v[i] != 0) moved[i] = x.at[i] + t * v[i];
+    }
+    const Tensor y = evaluate();
+    std::copy(x.at.begin(), x.at.end(), moved);
+    return values_of(y);
   }
 
   // Row j of the Jacobian comes from grad_y = e_j, column i from moving x[i].
   void compare_whole(const std::vector<std::size_t>& which) {
     std::vector<std::vector<Values>> rows;
-    for (std::size_t j = 0; j < y0_.size(); ++j) {
-      grad_y_.fill(0);
-      grad_y_.data<double>()[j] = 1;
+    for (double& element : grad_y_.flat<double>()) {
+      element = 1;
       rows.push_back(gradients_now());
+      element = 0;
     }
     for (const std::size_t k : which) {
-      JacobianTally tally(job_.inputs[k].check, tolerance(k));
+      Movable& x = xs_[k];
       double biggest = 0;
       for (const auto& row : rows) biggest = std::max(biggest, largest(row[k]));
-      LineOptions line;
-      line.tolerance = tolerance(k);
-      line.floor = 1e-2 * biggest;
-      line.magnitude = magnitude_;
-      Tensor& x = x_tensor(k);
-      const double typical = typical_size(values_of(x));
-      for (std::size_t i = 0; i < static_cast<std::size_t>(x.num_elements()); ++i) {
+      for (std::size_t i = 0; i < x.at.size(); ++i) {
         Values column;
         for (const auto& row : rows) column.push_back(row[k][i]);
-        double& element = x.data<double>()[i];
-        const double saved = element;
-        const double size = std::max(std::abs(saved), typical);
-        choose_steps(line, std::max(std::abs(saved), std::min(typical, 1.0)), size);
-        const std::vector<Slope> slopes = line_slopes(
-            [&](double t) {
-              element = saved + t;
-              Values y = values_of(evaluate());
-              element = saved;
-              return y;
-            },
-            y0_, column, line);
+        const Values v = unit_vector(x.at.size(), i);
+        const LineOptions line = x.line(std::abs(x.at[i]), 1e-2 * biggest, magnitude_);
+        const std::vector<Slope> slopes = line_slopes([&](double t) { return y_beside(x, v, t); }, y0_, column, line);
         for (std::size_t j = 0; j < slopes.size(); ++j) {
-          tally.add(slopes[j], column[j], line.floor, index_of(j, y_shape_), index_of(i, x.shape()));
+          x.tally.add(slopes[j], column[j], line.floor, index_of(j, y_shape_), index_of(i, x.tensor.shape()));
         }
       }
-      tally.finish(job_.inputs[k].gradient.valid());
+      x.tally.finish(jacobians_[k].gradient.valid());
     }
-  }
-
-  // The slope of <u, y> when x moves along v.
-  Slope slope_along(std::size_t k, const Values& u, const Values& v, double expected, const LineOptions& line) {
-    Tensor& x = x_tensor(k);
-    const Values saved = values_of(x);
-    const auto along = [&](double t) {
-      for (std::size_t i = 0; i < saved.size(); ++i) x.data<double>()[i] = saved[i] + t * v[i];
-      const double value = dot(u, values_of(evaluate()));
-      std::copy(saved.begin(), saved.end(), x.data<double>());
-      return Values{value};
-    };
-    return line_slopes(along, {dot(u, y0_)}, {expected}, line)[0];
   }
 
   void compare_projected(const std::vector<std::size_t>& which) {
-    std::vector<JacobianTally> tallies;
-    for (const std::size_t k : which) tallies.emplace_back(job_.inputs[k].check, tolerance(k));
     for (int p = 0; p < options_.projections; ++p) {
       const Values u = random_values(y0_.size());
       std::copy(u.begin(), u.end(), grad_y_.data<double>());
       const std::vector<Values> gradients = gradients_now();
       Values weighted = y0_;
       for (std::size_t j = 0; j < u.size(); ++j) weighted[j] *= u[j];
-      for (std::size_t w = 0; w < which.size(); ++w) {
-        const std::size_t k = which[w];
-        LineOptions line;
-        line.tolerance = tolerance(k);
-        line.magnitude = std::max(norm(u) * magnitude_, norm(weighted));
-        project(k, u, gradients[k], line, tallies[w]);
-      }
+      const double magnitude = std::max(norm(u) * magnitude_, norm(weighted));
+      for (const std::size_t k : which) project({xs_[k], u, gradients[k], magnitude});
     }
-    for (std::size_t w = 0; w < which.size(); ++w) tallies[w].finish(job_.inputs[which[w]].gradient.valid());
+    for (const std::size_t k : which) xs_[k].tally.finish(jacobians_[k].gradient.valid());
   }
 
   // <u, J v> against <J^T u, v> for a random v; then one element of x by itself.
-  void project(std::size_t k, const Values& u, const Values& gradient, LineOptions line, JacobianTally& tally) {
-    const double typical = typical_size(values_of(x_tensor(k)));
-    const std::size_t n = gradient.size();
+  void project(const Projection& p) {
+    const std::size_t n = p.gradient.size();
     Values v = random_values(n);
     const double length = std::sqrt(static_cast<double>(std::min<std::size_t>(n, 64))) / norm(v);
     for (double& element : v) element *= length;
-    choose_steps(line, std::min(typical, 1.0), typical);
-    line.floor = 1e-2 * norm(gradient) * norm(v) / std::sqrt(static_cast<double>(n));
-    const double expected = dot(gradient, v);
-    const Slope slope = slope_along(k, u, v, expected, line);
-    if (tally.add(slope, expected, line.floor, {}, {}) == Verdict::kFail) {
-      locate(k, u, gradient, v, line, tally);
-    } else {
-      const std::size_t i = static_cast<std::size_t>(random_++ * 2654435761u) % n;
-      add_element(k, u, gradient, i, line, tally);
-    }
+    const double floor = 1e-2 * norm(p.gradient) * norm(v) / std::sqrt(static_cast<double>(n));
+    const LineOptions line = p.x.line(0, floor, p.magnitude);
+    const double expected = dot(p.gradient, v);
+    const Slope slope = slope_along(p, v, expected, line);
+    const bool failed = p.x.tally.add(slope, expected, floor, {}, {}) == Verdict::kFail;
+    add_element(p, failed ? locate(p, v, line) : static_cast<std::size_t>(random_++ * 2654435761u) % n);
   }
 
-  void add_element(std::size_t k, const Values& u, const Values& gradient, std::size_t i, LineOptions line,
-                   JacobianTally& tally) {
-    Values v(gradient.size(), 0.0);
-    v[i] = 1;
-    const Values x = values_of(x_tensor(k));
-    const double typical = typical_size(x);
-    choose_steps(line, std::max(std::abs(x[i]), std::min(typical, 1.0)), std::max(std::abs(x[i]), typical));
-    line.floor = 1e-2 * largest(gradient);
-    const Slope slope = slope_along(k, u, v, gradient[i], line);
-    tally.add(slope, gradient[i], line.floor, {}, index_of(i, x_tensor(k).shape()));
+  void add_element(const Projection& p, std::size_t i) {
+    const LineOptions line = p.x.line(std::abs(p.x.at[i]), 1e-2 * largest(p.gradient), p.magnitude);
+    const Slope slope = slope_along(p, unit_vector(p.x.at.size(), i), p.gradient[i], line);
+    p.x.tally.add(slope, p.gradient[i], line.floor, {}, index_of(i, p.x.tensor.shape()));
+  }
+
+  // The slope of <u, y> when x moves along v.
+  Slope slope_along(const Projection& p, const Values& v, double expected, const LineOptions& line) {
+    const auto along = [&](double t) { return Values{dot(p.u, y_beside(p.x, v, t))}; };
+    return line_slopes(along, {dot(p.u, y0_)}, {expected}, line)[0];
   }
 
   // Halves the direction again and again, keeping the half that is further off, down to one element.
-  void locate(std::size_t k, const Values& u, const Values& gradient, const Values& v, const LineOptions& line,
-              JacobianTally& tally) {
+  std::size_t locate(const Projection& p, const Values& v, const LineOptions& line) {
     std::size_t begin = 0, end = v.size();
     while (end - begin > 1) {
       const std::size_t middle = begin + (end - begin) / 2;
-      const double low = mismatch(k, u, gradient, v, begin, middle, line);
-      const double high = mismatch(k, u, gradient, v, middle, end, line);
+      const double low = mismatch(p, v, begin, middle, line);
+      const double high = mismatch(p, v, middle, end, line);
       // NaN counts as the largest mismatch.
       const bool take_low = std::isnan(low) || (!std::isnan(high) && low >= high);
       (take_low ? end : begin) = middle;
     }
-    add_element(k, u, gradient, begin, line, tally);
+    return begin;
   }
 
-  double mismatch(std::size_t k, const Values& u, const Values& gradient, const Values& v, std::size_t begin,
-                  std::size_t end, const LineOptions& line) {
+  double mismatch(const Projection& p, const Values& v, std::size_t begin, std::size_t end, const LineOptions& line) {
     Values part(v.size(), 0.0);
-    std::copy(v.begin() + static_cast<std::ptrdiff_t>(begin), v.begin() + static_cast<std::ptrdiff_t>(end),
-              part.begin() + static_cast<std::ptrdiff_t>(begin));
-    const double expected = dot(gradient, part);
-    return std::abs(slope_along(k, u, part, expected, line).value - expected);
+    std::copy_n(v.data() + begin, end - begin, part.data() + begin);
+    const double expected = dot(p.gradient, part);
+    return std::abs(slope_along(p, part, expected, line).value - expected);
   }
 
   Values random_values(std::size_t count) {
@@ -320,9 +288,12 @@ class Comparer {
   }
 
   Session& session_;
-  JacobianJob& job_;
+  const Output y_;
+  std::vector<Jacobian>& jacobians_;
   const CheckOptions& options_;
-  Feeds feeds_with_grad_;  // shares the tensors of job_.feeds
+  Feeds feeds_;
+  Feeds feeds_with_grad_;    // shares their tensors
+  std::vector<Movable> xs_;  // of the jacobians, in their order
   std::vector<Output> gradient_fetches_;
   Values y0_;
   Shape y_shape_;
@@ -333,8 +304,9 @@ class Comparer {
 
 }  // namespace
 
-void compare_jacobians(Session& session, JacobianJob& job, const CheckOptions& options) {
-  Comparer(session, job, options).run();
+void compare_jacobians(Session& session, const Output& y, const Output& grad_y, const Feeds& feeds,
+                       std::vector<Jacobian>& jacobians, const CheckOptions& options) {
+  Comparer(session, y, grad_y, feeds, jacobians, options).run();
 }
 
 }  // namespace gradus

@@ -7,21 +7,16 @@
 
 namespace gradus {
 
-// What is compared. Every x is among the feeds (so that it can be moved), and every floating tensor is float64.
-struct JacobianJob {
-  struct Input {
-    Output x;
-    Output gradient;       // (dy/dx)^T grad_y as gradients() built it; invalid for "none"
-    std::size_t feed = 0;  // position of x in `feeds`
-    GradientCheck check;   // y, x, order and dtype are filled in
-  };
-  Output y;
-  Output grad_y;  // the placeholder that the gradients start from
-  Feeds feeds;    // without grad_y; tensors are of the job's own
-  std::vector<Input> inputs;
+// dy/dx for one x, which is among the feeds, so that it can be moved.
+struct Jacobian {
+  Output x;
+  Output gradient;      // (dy/dx)^T grad_y as gradients() built it; invalid for "none"
+  GradientCheck check;  // y, x, order and dtype are filled in
 };
 
-// Fills the rest of every input's check.
-void compare_jacobians(Session& session, JacobianJob& job, const CheckOptions& options);
+// Fills the rest of every check. Every floating tensor of the graph is float64. The gradients start from the placeholder grad_y, which is
+// not among the feeds.
+void compare_jacobians(Session& session, const Output& y, const Output& grad_y, const Feeds& feeds,
+                       std::vector<Jacobian>& jacobians, const CheckOptions& options);
 
 }  // namespace gradus

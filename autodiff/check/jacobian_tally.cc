@@ -6,16 +6,10 @@
 #include <cmath>
 
 namespace gradus {
-namespace {
-
-int severity(Verdict verdict) { return static_cast<int>(verdict); }
-
-}  // namespace
 
 Verdict JacobianTally::add(const Slope& slope, double analytic, double floor, std::vector<std::int64_t> y_index,
                            std::vector<std::int64_t> x_index) {
-  std::string reason;
-  const Verdict verdict = judge(slope, analytic, floor, &reason);
+  auto [verdict, reason] = judge(slope, analytic, floor);
   const double relative = relative_difference(analytic, slope.value, floor);
   ++check_.compared;
   if (verdict == Verdict::kKink) ++check_.kinks;
@@ -27,15 +21,14 @@ Verdict JacobianTally::add(const Slope& slope, double analytic, double floor, st
   } else if (verdict == Verdict::kFail) {
     irregular_ = true;
   }
-  const bool more_severe = severity(verdict) > severity(check_.verdict);
   const bool larger = !std::isnan(check_.relative_error) && !(relative <= check_.relative_error);  // NaN is the largest
   // A failed element tells more than a failed direction.
   const bool names_more = verdict == Verdict::kFail && check_.x_index.empty() && !x_index.empty();
   const bool names_less = verdict == Verdict::kFail && !check_.x_index.empty() && x_index.empty();
   const bool worse = verdict == check_.verdict && (names_more || (larger && !names_less));
-  if (check_.compared == 1 || more_severe || worse) {
+  if (check_.compared == 1 || verdict > check_.verdict || worse) {
     check_.verdict = verdict;
-    check_.reason = reason;
+    check_.reason = std::move(reason);
     check_.y_index = std::move(y_index);
     check_.x_index = std::move(x_index);
     check_.analytic = analytic;
@@ -60,33 +53,31 @@ void JacobianTally::finish(bool has_gradient) {
   }
 }
 
-Verdict JacobianTally::judge(const Slope& slope, double analytic, double floor, std::string* reason) const {
-  if (!std::isfinite(analytic)) {
-    *reason = fmt::format("the gradient is {}", analytic);
-    return Verdict::kFail;
-  }
+std::pair<Verdict, std::string> JacobianTally::judge(const Slope& slope, double analytic, double floor) const {
+  if (!std::isfinite(analytic)) return {Verdict::kFail, fmt::format("the gradient is {}", analytic)};
   const double scale = std::max({std::abs(analytic), std::abs(slope.value), floor});
   const double allowed = tolerance_ * scale;
   const double error = std::abs(analytic - slope.value);
   switch (slope.kind) {
-    case Slope::Kind::kNotFinite: *reason = "y is not finite at this x, or beside it"; return Verdict::kFail;
-    case Slope::Kind::kJump: *reason = "y jumps at this x"; return Verdict::kKink;
+    case Slope::Kind::kNotFinite: return {Verdict::kFail, "y is not finite at this x, or beside it"};
+    case Slope::Kind::kJump: return {Verdict::kKink, "y jumps at this x"};
     case Slope::Kind::kKink: {
-      *reason =
+      const std::string kink =
           fmt::format("y has a kink at this x: slope {:.6g} to the left, {:.6g} to the right", slope.left, slope.right);
       const double low = std::min(slope.left, slope.right), high = std::max(slope.left, slope.right);
       const double slack = std::max(allowed, 1e-4 * (high - low));
-      if (analytic >= low - slack && analytic <= high + slack) return Verdict::kKink;
-      *reason += "; the gradient lies outside of both";
-      return Verdict::kFail;
+      if (analytic >= low - slack && analytic <= high + slack) return {Verdict::kKink, kink};
+      return {Verdict::kFail, kink + "; the gradient lies outside of both"};
     }
     case Slope::Kind::kSmooth: break;
   }
   // An uncertain numeric value excuses a little, but never hides a wrong gradient.
-  if (error <= allowed + std::min(slope.uncertainty, 100 * allowed) || error <= slope.noise) return Verdict::kPass;
-  *reason = "the gradient differs from the finite difference";
-  if (slope.uncertainty > 0.1 * error) *reason += fmt::format(" (which is uncertain by {:.1e})", slope.uncertainty);
-  return Verdict::kFail;
+  if (error <= allowed + std::min(slope.uncertainty, 100 * allowed) || error <= slope.noise) {
+    return {Verdict::kPass, ""};
+  }
+  std::string reason = "the gradient differs from the finite difference";
+  if (slope.uncertainty > 0.1 * error) reason += fmt::format(" (which is uncertain by {:.1e})", slope.uncertainty);
+  return {Verdict::kFail, reason};
 }
 
 std::string JacobianTally::common_factor() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gradus/autodiff/check/check_gradients.h"
@@ -21,7 +22,7 @@ class JacobianTally {
   void finish(bool has_gradient);
 
  private:
-  Verdict judge(const Slope& slope, double analytic, double floor, std::string* reason) const;
+  std::pair<Verdict, std::string> judge(const Slope& slope, double analytic, double floor) const;  // and the reason
   std::string common_factor() const;
 
   GradientCheck& check_;
