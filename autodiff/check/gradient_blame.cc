@@ -4,16 +4,26 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <functional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "gradus/autodiff/check/float64_twin.h"
-#include "gradus/autodiff/check/rule_check.h"
-#include "gradus/autodiff/gradient_registry.h"
+#include "gradus/autodiff/check/jacobian_check.h"
+#include "gradus/autodiff/gradients.h"
+#include "gradus/ops/custom_gradient.h"
+#include "gradus/ops/source_ops.h"
 
 namespace gradus {
 namespace {
+
+// Enough to see a wrong rule; the graph's own check has found that there is one.
+constexpr int kMaxRuns = 500;
+
+// The first operand that takes part in gradients: those of CustomGradient before it are what its forward function returned.
+int first_gradient_operand(const Node& node) {
+  return node.op() == "CustomGradient" ? static_cast<int>(node.attrs_as<CustomGradientAttrs>().num_outputs) : 0;
+}
 
 bool stops_gradients(const Node& node) { return gradient_registry().none_reason(node.op()) != nullptr; }
 
@@ -58,7 +68,89 @@ class Path {
   std::map<int, std::set<int>, std::greater<>> passed_;
 };
 
-GradientBlame blame_for(const Node& node) {
+// The copy of a node, ready to run.
+struct Lonely {
+  Float64Twin twin;
+  Output output;
+  Feeds feeds;
+  std::vector<std::pair<int, Output>> operands;  // the floating ones, with what is fed in their place
+};
+
+// Other operands than floating ones are constants, so that shapes which depend on them are known.
+Lonely copy_of(const Output& output, const std::vector<Tensor>& values, const std::string& device) {
+  const Node& node = output.node();
+  Lonely copy{Float64Twin(node.graph().ops()), {}, {}, {}};
+  std::vector<Output> inputs;
+  for (const Tensor& value : values) {
+    const int operand = static_cast<int>(inputs.size());
+    const std::string name = fmt::format("operand_{}", operand);
+    if (!is_floating(value.dtype())) {
+      inputs.push_back(constant(copy.twin.graph(), value, name));
+      continue;
+    }
+    inputs.push_back(placeholder(copy.twin.graph(), DType::kFloat64, value.shape(), name));
+    copy.operands.emplace_back(operand, inputs.back());
+    copy.feeds.emplace_back(inputs.back(), value);
+  }
+  copy.output = copy.twin.copy(node, std::move(inputs), device).output(output.index());
+  return copy;
+}
+
+// What custom_gradient()'s forward function built comes along, down to its inputs.
+Lonely custom_copy_of(const Output& output, const std::vector<Tensor>& values, const Feeds& feeds,
+                      const std::string& device) {
+  const Node& node = output.node();
+  const int first = first_gradient_operand(node), count = static_cast<int>(values.size());
+  Feeds cuts = feeds;
+  for (int i = first; i < count; ++i) {
+    if (!fed_outputs(cuts).contains(node.input(i)))
+      cuts.emplace_back(node.input(i), values[static_cast<std::size_t>(i)]);
+  }
+  Lonely copy{Float64Twin({output}, fed_outputs(cuts), device), {}, {}, {}};
+  copy.output = copy.twin.of(output);
+  for (const auto& [cut, value] : cuts) copy.feeds.emplace_back(copy.twin.of(cut), value);
+  for (int i = first; i < count; ++i) {
+    if (is_floating(node.input(i).dtype())) copy.operands.emplace_back(i, copy.twin.of(node.input(i)));
+  }
+  return copy;
+}
+
+// The gradient of a node's result with respect to one of its floating operands, compared with finite differences.
+struct RuleCheck {
+  int operand;
+  bool has_gradient;  // false: the op has none, or its rule set none
+  GradientCheck check;
+};
+
+// One for every floating operand that `output` can be differentiated by, of its node on its own, with operands as placeholders.
+// `values` are those of the operands, in their order, with every floating one in float64; `feeds` those of the whole graph, for what
+// a custom_gradient() uses beside its inputs. Throws as gradients() and Session::run do.
+std::vector<RuleCheck> check_rule(const Output& output, const std::vector<Tensor>& values, const Feeds& feeds,
+                                  const CheckOptions& options) {
+  Lonely copy = first_gradient_operand(output.node()) > 0 ? custom_copy_of(output, values, feeds, options.device)
+                                                          : copy_of(output, values, options.device);
+  if (copy.operands.empty()) return {};
+  Graph& graph = copy.output.graph();
+  Session session(graph, {.device = options.device, .seed = options.seed, .num_threads = options.num_threads});
+  const Shape shape = run_again(session, copy.feeds, {copy.output})[0].shape();
+  const Output grad_y = placeholder(graph, DType::kFloat64, shape, "check/grad_y");
+  std::vector<Output> xs;
+  for (const auto& [operand, x] : copy.operands) xs.push_back(x);
+  const std::vector<Output> grads = gradients(copy.output, xs, grad_y);
+
+  std::vector<Jacobian> jacobians;
+  for (std::size_t i = 0; i < xs.size(); ++i) jacobians.push_back({xs[i], grads[i], {}});
+  CheckOptions once = options;
+  once.max_runs = std::min(options.max_runs, kMaxRuns);
+  compare_jacobians(session, copy.output, grad_y, copy.feeds, jacobians, once);
+  std::vector<RuleCheck> result;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    result.push_back({copy.operands[i].first, grads[i].valid(), std::move(jacobians[i].check)});
+  }
+  return result;
+}
+
+GradientBlame blame_for(const Node& node, const std::string& reason) {
   GradientBlame blame;
   blame.op = node.op();
   blame.node = node.name();
@@ -67,6 +159,7 @@ GradientBlame blame_for(const Node& node) {
   if (node.forward_node() != nullptr) {
     blame.made_by = fmt::format("the rule of {} for '{}'", node.gradient_rule(), node.forward_node()->name());
   }
+  blame.reason = reason;
   return blame;
 }
 
@@ -79,29 +172,33 @@ std::string operand_name(const Node& node, int operand) {
   return fmt::format("{}[{}]", names[last].substr(0, names[last].size() - 3), position - last);
 }
 
-GradientBlame blame_for(const Node& node, const RuleCheck& found) {
-  GradientBlame blame = blame_for(node);
+// What a failed check says of the node's rule.
+std::string reason_for(const Node& node, const std::string& operand, const RuleCheck& found) {
   const GradientCheck& check = found.check;
-  blame.operand = operand_name(node, found.operand);
-  blame.gradient = check.analytic;
-  blame.finite_difference = check.numeric;
   const std::string rule = node.op() == "CustomGradient" ? "its backward function" : "the rule of " + node.op();
   if (const std::string* none = gradient_registry().none_reason(node.op())) {
-    blame.reason = fmt::format("{} stops the gradient (\"{}\"), but its result changes with '{}'", node.op(), *none,
-                               blame.operand);
-  } else if (!found.has_gradient) {
-    blame.reason = fmt::format("{} gives no gradient for '{}', but the result changes with it", rule, blame.operand);
-  } else if (!std::isfinite(check.analytic)) {
-    blame.reason =
-        fmt::format("{} gives {} for '{}' at the values that it has here", rule, check.analytic, blame.operand);
-  } else {
-    constexpr std::string_view kDiffers = "the gradient differs from the finite difference";
-    std::string why = check.reason;
-    if (why.starts_with(kDiffers)) why.erase(0, kDiffers.size());
-    if (!why.empty() && why[0] != ':' && why[0] != ';') why.insert(0, ": ");
-    blame.reason = fmt::format("{} is wrong for '{}': gradient {:.6g}, finite difference {:.6g}{}", rule, blame.operand,
-                               check.analytic, check.numeric, why.empty() || why[0] != ':' ? why : ";" + why.substr(1));
+    return fmt::format("{} stops the gradient (\"{}\"), but its result changes with '{}'", node.op(), *none, operand);
   }
+  if (!found.has_gradient) {
+    return fmt::format("{} gives no gradient for '{}', but the result changes with it", rule, operand);
+  }
+  if (!std::isfinite(check.analytic)) {
+    return fmt::format("{} gives {} for '{}' at the values that it has here", rule, check.analytic, operand);
+  }
+  constexpr std::string_view kDiffers = "the gradient differs from the finite difference";
+  std::string why = check.reason;
+  if (why.starts_with(kDiffers)) why.erase(0, kDiffers.size());
+  if (!why.empty() && why[0] != ';') why = why[0] == ':' ? ";" + why.substr(1) : "; " + why;
+  return fmt::format("{} is wrong for '{}': gradient {:.6g}, finite difference {:.6g}{}", rule, operand, check.analytic,
+                     check.numeric, why);
+}
+
+GradientBlame blame_for(const Node& node, const RuleCheck& found) {
+  const std::string operand = operand_name(node, found.operand);
+  GradientBlame blame = blame_for(node, reason_for(node, operand, found));
+  blame.operand = operand;
+  blame.gradient = found.check.analytic;
+  blame.finite_difference = found.check.numeric;
   return blame;
 }
 
@@ -164,18 +261,13 @@ class BlameFinder::Values {
 std::vector<GradientBlame> BlameFinder::find(const Output& y, const Output& x, const Feeds& feeds) {
   const Path path(y, x, feeds);
   const Values values(session_, path, feeds);
-  const auto for_result = [](const Node& node, const char* reason) {
-    GradientBlame blame = blame_for(node);
-    blame.reason = reason;
-    return std::vector<GradientBlame>{blame};
-  };
   if (const Node* node = values.first_that_changes())
-    return for_result(*node, "its result differs between two runs with the same inputs");
+    return {blame_for(*node, "its result differs between two runs with the same inputs")};
   if (any(values[y], is_nan) || any(values[y], is_infinite)) {
     if (const Node* node = values.first_with(is_nan))
-      return for_result(*node, "its result has a NaN, its operands have none");
+      return {blame_for(*node, "its result has a NaN, its operands have none")};
     if (const Node* node = values.first_with(is_infinite))
-      return for_result(*node, "its result has an infinity, its operands have none");
+      return {blame_for(*node, "its result has an infinity, its operands have none")};
   }
 
   std::vector<GradientBlame> result;

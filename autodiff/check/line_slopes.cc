@@ -64,11 +64,7 @@ double scatter(const std::vector<Differences>& d) {
 Slope from_all_steps(const std::vector<Differences>& d) {
   const std::size_t end = d.size() - 1;
   const Differences& last = d[end];
-  Slope slope;
-  slope.left = last.left;
-  slope.right = last.right;
-  slope.value = last.central;
-  slope.step = last.step;
+  Slope slope = {.value = last.central, .left = last.left, .right = last.right, .step = last.step};
   if (!last.finite() || !d[end - 1].finite()) {
     slope.kind = Slope::Kind::kNotFinite;
     return slope;
