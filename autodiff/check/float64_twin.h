@@ -10,8 +10,8 @@
 
 namespace gradus {
 
-// Names, devices, source lines and attributes of the copies stay, except that every floating dtype and constant becomes
-// float64. Control dependencies are left out.
+// A graph of its own. Copies keep their names, devices, source lines and attributes, except that every floating dtype and
+// constant becomes float64. Control dependencies are left out.
 class Float64Twin {
  public:
   // Nothing is copied yet.

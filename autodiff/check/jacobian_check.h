@@ -14,8 +14,8 @@ struct Jacobian {
   GradientCheck check;  // y, x, order and dtype are filled in
 };
 
-// Fills the rest of every check. Every floating tensor of the graph is float64. The gradients start from the placeholder grad_y, which is
-// not among the feeds.
+// Fills the rest of every check. Every floating tensor is float64. The gradients start from the placeholder `grad_y`, which is not
+// among the feeds.
 void compare_jacobians(Session& session, const Output& y, const Output& grad_y, const Feeds& feeds,
                        std::vector<Jacobian>& jacobians, const CheckOptions& options);
 
