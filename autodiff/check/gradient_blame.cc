@@ -188,7 +188,7 @@ std::string reason_for(const Node& node, const std::string& operand, const RuleC
   constexpr std::string_view kDiffers = "the gradient differs from the finite difference";
   std::string why = check.reason;
   if (why.starts_with(kDiffers)) why.erase(0, kDiffers.size());
-  if (!why.empty() && why[0] != ';') why = why[0] == ':' ? ";" + why.substr(1) : "; " + why;
+  if (!why.empty() && why[0] != ';' && why[0] != ' ') why = why[0] == ':' ? ";" + why.substr(1) : "; " + why;
   return fmt::format("{} is wrong for '{}': gradient {:.6g}, finite difference {:.6g}{}", rule, operand, check.analytic,
                      check.numeric, why);
 }
