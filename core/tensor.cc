@@ -10,6 +10,7 @@
 
 #include "gradus/core/convert.h"
 #include "gradus/core/philox.h"
+#include "gradus/core/tensor_text.h"
 
 namespace gradus {
 namespace {
@@ -152,16 +153,12 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
 }
 
 void Tensor::fill(double value) {
-  visit_dtype(dtype_, [&]<class T>(TypeTag<T>) {
-    const T element = convert_element<T>(value);
-    for (T& e : flat<T>()) e = element;
-  });
+  visit_dtype(dtype_, [&]<class T>(TypeTag<T>) { std::ranges::fill(flat<T>(), convert_element<T>(value)); });
 }
 
 void Tensor::copy_from(const Tensor& other) {
   if (other.dtype_ != dtype_ || other.count_ != count_) {
-    throw invalid_argument(fmt::format("cannot copy {} {} into {} {}", dtype_name(other.dtype_),
-                                       other.shape_.to_string(), dtype_name(dtype_), shape_.to_string()));
+    throw invalid_argument(fmt::format("cannot copy {} into {}", type_text(other), type_text(*this)));
   }
   if (bytes_ > 0) std::memmove(data_, other.data_, bytes_);  // v = v, in place
 }

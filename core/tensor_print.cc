@@ -6,7 +6,7 @@
 #include <limits>
 #include <ostream>
 
-#include "gradus/core/tensor.h"
+#include "gradus/core/tensor_text.h"
 
 namespace gradus {
 namespace {
@@ -27,20 +27,9 @@ std::string element_text(const Tensor& t, std::int64_t index, int precision) {
 
 // "float32 [2,3] min 1 mean 2.5 max 4"
 std::string head(const Tensor& t, int precision) {
-  std::string text = fmt::format("{} {}", dtype_name(t.dtype()), t.shape().to_string());
+  std::string text = type_text(t);
   if (!is_floating(t.dtype()) || t.num_elements() <= 1) return text;
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  double sum = 0.0;
-  std::int64_t finite = 0;
-  for (std::int64_t i = 0; i < t.num_elements(); ++i) {
-    const double value = t.at(i);
-    if (!std::isfinite(value)) continue;
-    low = std::min(low, value);
-    high = std::max(high, value);
-    sum += value;
-    ++finite;
-  }
+  const auto [low, high, sum, finite] = finite_range(t);
   if (finite > 0) {
     text += fmt::format(" min {:.{}g} mean {:.{}g} max {:.{}g}", low, precision, sum / static_cast<double>(finite),
                         precision, high, precision);
@@ -79,7 +68,7 @@ std::string one_line(const Tensor& t, int max_elements, int precision) {
   return text;
 }
 
-// The rows of a tensor of rank 1 or more, the way NumPy writes them.
+// The rows of a tensor of rank 1 or more that has elements, the way NumPy writes them.
 class Lines {
  public:
   Lines(const Tensor& t, const TensorFormat& format)
@@ -117,7 +106,6 @@ class Lines {
   template <class F>
   void visit(int axis, std::int64_t start, std::int64_t stride, F&& f) const {
     if (axis == t_.shape().rank()) return f(start);
-    if (stride == 0) return;
     const std::int64_t inner = stride / t_.shape()[axis];
     for (const std::int64_t i : positions(axis)) {
       if (i != kGap) visit(axis + 1, start + i * inner, inner, f);
@@ -125,11 +113,9 @@ class Lines {
   }
 
   void block(int axis, std::int64_t start, std::int64_t stride) {
+    const bool is_row = axis + 1 == t_.shape().rank();
     text_ += '[';
-    if (stride > 0) {
-      const bool is_row = axis + 1 == t_.shape().rank();
-      is_row ? row(start, axis) : rows(axis, start, stride / t_.shape()[axis]);
-    }
+    is_row ? row(start, axis) : rows(axis, start, stride / t_.shape()[axis]);
     text_ += ']';
   }
 
@@ -174,6 +160,24 @@ class Lines {
 };
 
 }  // namespace
+
+std::string type_text(DType dtype, const Shape& shape) {
+  return fmt::format("{} {}", dtype_name(dtype), shape.to_string());
+}
+
+FiniteRange finite_range(const Tensor& tensor) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  FiniteRange range{.low = kInfinity, .high = -kInfinity, .sum = 0.0, .count = 0};
+  for (std::int64_t i = 0; i < tensor.num_elements(); ++i) {
+    const double value = tensor.at(i);
+    if (!std::isfinite(value)) continue;
+    range.low = std::min(range.low, value);
+    range.high = std::max(range.high, value);
+    range.sum += value;
+    ++range.count;
+  }
+  return range;
+}
 
 std::string Tensor::element_to_string(std::int64_t index) const { return element_text(*this, index, kPrecision); }
 
