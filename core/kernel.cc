@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "gradus/core/caller.h"
 #include "gradus/core/philox.h"
@@ -102,12 +103,7 @@ const KernelDef& KernelRegistry::add_fused(std::vector<FusedOp> chain, std::stri
 
 const KernelDef& KernelRegistry::add_batched(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute,
                                              KernelFn prepare, SourceLocation location) {
-  return add_to(batched_,
-                {.op = std::move(op),
-                 .device_type = std::move(device_type),
-                 .dtypes = dtypes,
-                 .compute = compute,
-                 .prepare = prepare},
+  return add_to(batched_, {std::move(op), std::move(device_type), dtypes, compute, prepare},
                 "kernel_registry().add_batched", location);
 }
 
@@ -156,11 +152,9 @@ std::vector<const KernelDef*> KernelRegistry::of_device(const std::string& devic
 }
 
 std::vector<std::string> KernelRegistry::ops() const {
-  std::vector<std::string> names;
-  for (const auto& k : kernels_) names.push_back(k->op);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
+  std::set<std::string> names;
+  for (const auto& k : kernels_) names.insert(k->op);
+  return {names.begin(), names.end()};
 }
 
 std::string KernelRegistry::describe(const std::string& op) const {

@@ -71,11 +71,8 @@ std::int64_t Shape::num_elements() const {
 }
 
 bool Shape::compatible_with(const Shape& other) const {
-  if (rank_ != other.rank_) return false;
-  for (int i = 0; i < rank_; ++i) {
-    if ((*this)[i] != other[i] && (*this)[i] != kUnknownDim && other[i] != kUnknownDim) return false;
-  }
-  return true;
+  return std::equal(begin(), end(), other.begin(), other.end(),
+                    [](std::int64_t a, std::int64_t b) { return a == b || a == kUnknownDim || b == kUnknownDim; });
 }
 
 Shape Shape::merged_with(const Shape& other) const {
@@ -90,12 +87,9 @@ Shape Shape::merged_with(const Shape& other) const {
 }
 
 std::string Shape::to_string() const {
-  std::string text = "[";
-  for (int i = 0; i < rank_; ++i) {
-    if (i > 0) text += ',';
-    text += (*this)[i] == kUnknownDim ? "?" : std::to_string((*this)[i]);
-  }
-  return text + "]";
+  std::string text;
+  for (const std::int64_t d : *this) text += (text.empty() ? "" : ",") + (d == kUnknownDim ? "?" : std::to_string(d));
+  return "[" + text + "]";
 }
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.to_string(); }

@@ -14,13 +14,9 @@ std::string shortened(std::string_view name, std::size_t width) {
 }
 
 std::string with_commas(std::int64_t number) {
-  const std::string digits = std::to_string(number);
-  std::string result;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) result += ',';
-    result += digits[i];
-  }
-  return result;
+  std::string text = std::to_string(number);
+  for (std::size_t end = text.size(); end > 3; end -= 3) text.insert(end - 3, 1, ',');
+  return text;
 }
 
 std::string readable_bytes(std::size_t bytes) {

@@ -131,10 +131,7 @@ void ThreadPool::Impl::run(std::int64_t total, std::int64_t chunk, Body body) {
   }
   inside_region = false;
   wait_until_done(static_cast<std::uint64_t>(chunks));
-  if (error_) {
-    std::exception_ptr error = std::exchange(error_, nullptr);
-    std::rethrow_exception(error);
-  }
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 bool ThreadPool::Impl::run_one_chunk(int worker) {
@@ -155,11 +152,7 @@ bool ThreadPool::Impl::run_one_chunk(int worker) {
 
 void ThreadPool::Impl::wait_until_done(std::uint64_t chunks) {
   for (int spins = 0; done_.load() != chunks; ++spins) {
-    if (spins < kSpins) {
-      pause();
-    } else {
-      std::this_thread::yield();
-    }
+    spins < kSpins ? pause() : std::this_thread::yield();
   }
 }
 
