@@ -11,12 +11,14 @@
 namespace gradus {
 namespace {
 
+std::size_t index_of(const Node& node) { return static_cast<std::size_t>(node.id()); }
+
 // The nodes of the part that the options ask for.
 class Selection {
  public:
   Selection(const Graph& graph, const DotOptions& options, const std::vector<NodeRole>& roles) : graph_(graph) {
     selected_.assign(static_cast<std::size_t>(graph.num_nodes()), true);
-    if (!options.scope.empty()) take_scope(options.scope);
+    if (!options.scope.empty()) take(in_scope(options.scope));
     if (!options.from.empty()) take(reached_from(options.from));
     if (!options.to.empty()) take(needed_by(options.to));
     if (!options.from.empty()) add_parameters(roles);
@@ -24,13 +26,14 @@ class Selection {
 
   bool operator[](std::size_t id) const { return selected_[id]; }
 
-  // Throws NotFound unless some node is in the scope, or has that name.
-  void require_scope(std::string_view scope) const {
+  // By node id: those in the scope, or of that name, and their gradients. Throws NotFound when there are none.
+  std::vector<bool> in_scope(std::string_view scope) const {
     if (scope.ends_with('/')) scope.remove_suffix(1);
-    for (std::size_t id = 0; id < selected_.size(); ++id) {
-      if (is_in_scope(node(id).name(), scope)) return;
-    }
-    throw no_scope(scope);
+    std::vector<bool> result(selected_.size());
+    for (std::size_t id = 0; id < result.size(); ++id)
+      result[id] = is_in_scope(node(id).name(), scope) || is_in_scope(base_forward_node(node(id)).name(), scope);
+    if (std::find(result.begin(), result.end(), true) == result.end()) throw no_scope(scope);
+    return result;
   }
 
  private:
@@ -38,16 +41,6 @@ class Selection {
 
   void take(const std::vector<bool>& which) {
     for (std::size_t id = 0; id < selected_.size(); ++id) selected_[id] = selected_[id] && which[id];
-  }
-
-  void take_scope(std::string_view scope) {
-    if (scope.ends_with('/')) scope.remove_suffix(1);
-    bool any = false;
-    for (std::size_t id = 0; id < selected_.size(); ++id) {
-      selected_[id] = is_in_scope(node(id).name(), scope) || is_in_scope(base_forward_node(node(id)).name(), scope);
-      any = any || selected_[id];
-    }
-    if (!any) throw no_scope(scope);
   }
 
   Error no_scope(std::string_view scope) const {
@@ -67,18 +60,21 @@ class Selection {
       if (&output.graph() != &graph_) {
         throw invalid_argument(fmt::format("to_dot: '{}' in `{}` belongs to another graph", output.name(), what));
       }
-      result[static_cast<std::size_t>(output.node().id())] = true;
+      result[index_of(output.node())] = true;
     }
     return result;
   }
 
+  // Whether some input of the node is among `which`.
+  bool uses(std::size_t id, const std::vector<bool>& which) const {
+    const std::vector<Output>& inputs = node(id).inputs();
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](const Output& input) { return which[index_of(input.node())]; });
+  }
+
   std::vector<bool> reached_from(const std::vector<Output>& outputs) const {
     std::vector<bool> result = marked(outputs, "from");
-    for (std::size_t id = 0; id < result.size(); ++id) {
-      for (const Output& input : node(id).inputs()) {
-        if (result[static_cast<std::size_t>(input.node().id())]) result[id] = true;
-      }
-    }
+    for (std::size_t id = 0; id < result.size(); ++id) result[id] = result[id] || uses(id, result);
     return result;
   }
 
@@ -86,26 +82,21 @@ class Selection {
     std::vector<bool> result = marked(outputs, "to");
     for (std::size_t id = result.size(); id-- > 0;) {
       if (!result[id]) continue;
-      for (const Output& input : node(id).inputs()) result[static_cast<std::size_t>(input.node().id())] = true;
+      for (const Output& input : node(id).inputs()) result[index_of(input.node())] = true;
     }
     return result;
   }
 
   // The variables and constants, and what is computed from these alone, that forward nodes on the paths use.
   void add_parameters(const std::vector<NodeRole>& roles) {
-    std::vector<bool> independent(selected_.size(), true);  // of placeholders
-    for (std::size_t id = 0; id < selected_.size(); ++id) {
-      if (node(id).def().kind == OpKind::kVariable) continue;
-      if (node(id).def().kind == OpKind::kPlaceholder) independent[id] = false;
-      for (const Output& input : node(id).inputs()) {
-        if (!independent[static_cast<std::size_t>(input.node().id())]) independent[id] = false;
-      }
-    }
+    const auto kind = [&](std::size_t id) { return node(id).def().kind; };
+    std::vector<bool> fed(selected_.size());  // placeholders, and what is computed from them
+    for (std::size_t id = 0; id < fed.size(); ++id)
+      fed[id] = kind(id) == OpKind::kPlaceholder || (kind(id) != OpKind::kVariable && uses(id, fed));
     for (std::size_t id = selected_.size(); id-- > 0;) {
-      if (!selected_[id] || roles[id] != NodeRole::kForward || node(id).def().kind == OpKind::kVariable) continue;
+      if (!selected_[id] || roles[id] != NodeRole::kForward || kind(id) == OpKind::kVariable) continue;
       for (const Output& input : node(id).inputs()) {
-        const auto from = static_cast<std::size_t>(input.node().id());
-        if (independent[from]) selected_[from] = true;
+        if (!fed[index_of(input.node())]) selected_[index_of(input.node())] = true;
       }
     }
   }
@@ -120,7 +111,7 @@ class Boxes {
       : graph_(graph), options_(options), roles_(roles), selected_(graph, options, roles) {}
 
   DotBoxes run() {
-    for (const std::string& scope : options_.unfold) selected_.require_scope(scope);
+    for (const std::string& scope : options_.unfold) (void)selected_.in_scope(scope);
     if (options_.depth != DotOptions::kAutomatic) return result_with(options_.depth);
     int deepest = 1;
     for (int id = 0; id < graph_.num_nodes(); ++id) deepest = std::max(deepest, count_levels(graph_.node(id).name()));
@@ -165,7 +156,7 @@ class Boxes {
       box.name = "updates";
       box.folded = true;
     } else if (box.order > 0 && options_.gradients == DotPart::kFolded) {
-      box.name = box.order == 1 ? "gradients" : fmt::format("gradients of order {}", box.order);
+      box.name = gradients_title(box.order);
       box.folded = true;
     } else if (every_node) {
       box.name = node.name();
@@ -189,21 +180,28 @@ class Boxes {
       const Node& node = graph_.node(static_cast<int>(id));
       if (!selected_[id] || is_hidden(id, node, result.every_node)) continue;
       DotBox box = box_for(id, node, depth);
-      const auto [entry, is_new] = found.try_emplace(
-          fmt::format("{}{}:{}", box.is_update ? "u" : "", box.order, box.name), static_cast<int>(result.boxes.size()));
-      if (is_new) result.boxes.push_back(std::move(box));
-      result.boxes[static_cast<std::size_t>(entry->second)].nodes.push_back(static_cast<int>(id));
-      result.box_of[id] = entry->second;
+      const std::string key = fmt::format("{}{}:{}", box.is_update ? "u" : "", box.order, box.name);
+      add_to_box(node, found.try_emplace(key, -1).first->second, std::move(box), result);
     }
     for (DotBox& box : result.boxes) {
       if (box.order == 0 || options_.gradients == DotPart::kFolded) continue;
       const Node* forward = graph_.node(box.nodes[0]).forward_node();
       // Once folded, gradients of every order are tied to the forward box.
       const Node& partner = result.every_node ? *forward : base_forward_node(*forward);
-      box.mirrors = result.box_of[static_cast<std::size_t>(partner.id())];
+      box.mirrors = result.box_of[index_of(partner)];
     }
     add_outside(result, depth);
     return result;
+  }
+
+  // The node belongs to the box with this number; -1: to this new one.
+  static void add_to_box(const Node& node, int& number, DotBox&& box, DotBoxes& result) {
+    if (number < 0) {
+      number = static_cast<int>(result.boxes.size());
+      result.boxes.push_back(std::move(box));
+    }
+    result.boxes[static_cast<std::size_t>(number)].nodes.push_back(node.id());
+    result.box_of[index_of(node)] = number;
   }
 
   // What the part uses from outside it.
@@ -215,14 +213,11 @@ class Boxes {
       for (const int id : nodes) {
         for (const Output& input : graph_.node(id).inputs()) {
           const Node& node = input.node();
-          const auto from = static_cast<std::size_t>(node.id());
+          const std::size_t from = index_of(node);
           if (selected_[from] || result.box_of[from] >= 0 || is_hidden(from, node, result.every_node)) continue;
           DotBox box = box_for(from, node, depth);
           box.outside = true;
-          const auto [entry, is_new] = found.try_emplace({box.name, box.order}, static_cast<int>(result.boxes.size()));
-          if (is_new) result.boxes.push_back(std::move(box));
-          result.boxes[static_cast<std::size_t>(entry->second)].nodes.push_back(node.id());
-          result.box_of[from] = entry->second;
+          add_to_box(node, found.try_emplace({box.name, box.order}, -1).first->second, std::move(box), result);
         }
       }
     }
@@ -235,6 +230,10 @@ class Boxes {
 };
 
 }  // namespace
+
+std::string gradients_title(int order) {
+  return order == 1 ? "gradients" : fmt::format("gradients of order {}", order);
+}
 
 DotBoxes dot_boxes(const Graph& graph, const DotOptions& options, const std::vector<NodeRole>& roles) {
   if (options.depth == 0 || options.depth < DotOptions::kAutomatic) {

@@ -25,6 +25,9 @@ struct DotBoxes {
   std::vector<int> box_of;  // by node id; -1: not drawn
 };
 
+// "gradients", "gradients of order 2": the frame, or the box, of an order from 1 on.
+std::string gradients_title(int order);
+
 DotBoxes dot_boxes(const Graph& graph, const DotOptions& options, const std::vector<NodeRole>& roles);
 
 }  // namespace gradus

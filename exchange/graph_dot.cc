@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "gradus/core/tensor_text.h"
 #include "gradus/core/text_table.h"
 #include "gradus/exchange/dot_boxes.h"
 #include "gradus/graph/constant_attrs.h"
@@ -32,24 +33,19 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-std::string info(const TensorInfo& output) {
-  return fmt::format("{} {}", dtype_name(output.dtype), output.shape.to_string());
-}
-
 class Writer {
  public:
-  Writer(const Graph& graph, const DotOptions& options)
-      : graph_(graph), options_(options), boxes_(dot_boxes(graph, options, node_roles(graph))) {
+  Writer(const Graph& graph, const DotOptions& options, const std::vector<NodeRole>& roles)
+      : graph_(graph), options_(options), boxes_(dot_boxes(graph, options, roles)) {
     for (const Output& variable : graph.collection(kTrainableVariables)) trainable_.insert(variable.node().id());
     used_outside_.assign(static_cast<std::size_t>(graph.num_nodes()), false);
     has_users_ = used_outside_;
-    const std::vector<NodeRole> roles = node_roles(graph);
     for (int id = 0; id < graph.num_nodes(); ++id) {
       const Node& node = graph.node(id);
+      // Gradients and updates use all kinds of inner results.
+      if (roles[static_cast<std::size_t>(id)] != NodeRole::kForward) continue;
       for (const Output& input : node.inputs()) {
         const auto from = static_cast<std::size_t>(input.node().id());
-        if (roles[static_cast<std::size_t>(id)] != NodeRole::kForward)
-          continue;  // gradients and updates use all kinds of inner results
         has_users_[from] = true;
         if (box_of(node) != box_of(input.node())) used_outside_[from] = true;
       }
@@ -91,10 +87,7 @@ class Writer {
           fmt::format("    {} [label={}, {}, tooltip={}];\n", id_of(i), quoted(label(b)), style(b), quoted(b.name));
     }
     if (inside.empty() && (order > 0 || updates)) return;
-    const std::string title = updates      ? "updates"
-                              : order == 0 ? "forward"
-                              : order == 1 ? "gradients"
-                                           : fmt::format("gradients of order {}", order);
+    const std::string title = updates ? "updates" : order == 0 ? "forward" : gradients_title(order);
     text_ +=
         fmt::format("  subgraph cluster_{} {{\n    label=\"{}\";\n    style=rounded;\n    color=\"#999999\";\n{}  }}\n",
                     updates ? "updates" : std::to_string(order), title, inside);
@@ -132,7 +125,7 @@ class Writer {
     if (options_.shapes) {
       // Where much is folded, the further results of batch norm and losses with their gradients only take room.
       const int shown = boxes_.every_node ? node.num_outputs() : std::min(node.num_outputs(), 1);
-      for (int i = 0; i < shown; ++i) text += "\n" + info(node.output_info(i));
+      for (int i = 0; i < shown; ++i) text += "\n" + type_text(node.output_info(i));
     }
     if (!node.device().empty()) text += "\n" + node.device();
     return text;
@@ -141,7 +134,8 @@ class Writer {
   // Small numbers say more than a name.
   static std::string constant_label(const Node& node) {
     const Tensor& value = node.attrs_as<ConstantAttrs>().value;
-    if (value.shape().rank() > 1 || value.num_elements() > 8) return node.name() + "\n" + info(node.output_info(0));
+    if (value.shape().rank() > 1 || value.num_elements() > 8)
+      return node.name() + "\n" + type_text(node.output_info(0));
     std::string text;
     for (std::int64_t i = 0; i < value.num_elements(); ++i) text += (i == 0 ? "" : ", ") + value.element_to_string(i);
     return value.shape().rank() == 0 ? text : "[" + text + "]";
@@ -152,7 +146,7 @@ class Writer {
     std::string text = b.name;
     if (const std::string ops = ops_text(b); !ops.empty()) text += "\n" + ops;
     if (b.order == 0 && !b.is_update && options_.shapes) {
-      if (const Node* node = result_of(b)) text += "\n" + info(node->output_info(0));
+      if (const Node* node = result_of(b)) text += "\n" + type_text(node->output_info(0));
     }
     std::int64_t parameters = 0, variables = 0;
     for (const int id : b.nodes) {
@@ -233,14 +227,10 @@ class Writer {
     std::size_t width = 0;
     for (const auto& [op, count] : ops) {
       const std::string word = count == 1 ? op : fmt::format("{} {}", count, op);
-      if (width > 0 && width + word.size() > kLabelWidth) {
-        text += ",\n";
-        width = 0;
-      } else if (width > 0) {
-        text += ", ";
-      }
+      const bool fits = width + word.size() <= kLabelWidth;
+      if (!text.empty()) text += fits ? ", " : ",\n";
       text += word;
-      width += word.size() + 2;
+      width = (fits ? width : 0) + word.size() + 2;
     }
     return text;
   }
@@ -351,6 +341,8 @@ class Writer {
 
 }  // namespace
 
-std::string to_dot(const Graph& graph, const DotOptions& options) { return Writer(graph, options).write(); }
+std::string to_dot(const Graph& graph, const DotOptions& options) {
+  return Writer(graph, options, node_roles(graph)).write();
+}
 
 }  // namespace gradus

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "gradus/core/printable.h"
+#include "gradus/core/tensor_text.h"
 #include "gradus/exchange/base64.h"
 #include "gradus/graph/scopes.h"
 
@@ -21,8 +22,6 @@ using Json = nlohmann::ordered_json;
 
 // ---- Values ----
 
-Json shape_to_json(const Shape& shape) { return shape.dims(); }
-
 Json pair_to_json(const Output& output) { return Json::array({output.node().id(), output.index()}); }
 
 // JSON has no NaN and no infinity; their bits are kept as text.
@@ -34,7 +33,7 @@ Json double_to_json(double value) {
 Json tensor_to_json(const Tensor& tensor) {
   if (!tensor.defined()) return nullptr;
   return {{"dtype", dtype_name(tensor.dtype())},
-          {"shape", shape_to_json(tensor.shape())},
+          {"shape", tensor.shape().dims()},
           {"base64", base64_encode(tensor.raw(), tensor.bytes())}};
 }
 
@@ -47,7 +46,7 @@ class AttrWriter final : public AttrVisitor {
                        [](double* v) { return double_to_json(*v); },
                        [](Number* v) { return v->is_integer() ? Json(v->integer()) : double_to_json(v->real()); },
                        [](DType* v) -> Json { return dtype_name(*v); },
-                       [](Shape* v) { return shape_to_json(*v); },
+                       [](Shape* v) -> Json { return v->dims(); },
                        [](Tensor* v) { return tensor_to_json(*v); },
                        [](EnumValue* v) -> Json { return v->name(); },
                    },
@@ -64,6 +63,15 @@ class Reader {
   [[noreturn]] void fail(const std::string& what) const { throw data_loss(printable(where_ + ": " + what, 400)); }
   const std::string& where() const { return where_; }
 
+  // The function's result; what it throws is said with the place in front.
+  template <class F>
+  auto checked(F function) const {
+    try {
+      return function();
+    } catch (const Error& error) {
+      fail(error.what());
+    }
+  }
   const Json& member(const Json& object, const char* name) const {
     const auto found = object.find(name);
     if (found == object.end()) fail(fmt::format("'{}' is missing", name));
@@ -86,24 +94,19 @@ class Reader {
     return v.get<std::int64_t>();
   }
   std::vector<std::int64_t> integers(const Json& v, const char* name) const {
-    if (!v.is_array()) fail(fmt::format("'{}' must be a list", name));
     std::vector<std::int64_t> result;
-    for (const Json& element : v) result.push_back(integer(element, name));
+    for (const Json& element : list(v, name)) result.push_back(integer(element, name));
     return result;
   }
+  const Json& list(const Json& v, const char* name) const {
+    if (!v.is_array()) fail(fmt::format("'{}' must be a list", name));
+    return v;
+  }
   DType dtype(const Json& v, const char* name) const {
-    try {
-      return dtype_from_name(text(v, name));
-    } catch (const Error& error) {
-      fail(error.what());
-    }
+    return checked([&] { return dtype_from_name(text(v, name)); });
   }
   Shape shape(const Json& v, const char* name) const {
-    try {
-      return Shape(integers(v, name));
-    } catch (const Error& error) {
-      fail(error.what());
-    }
+    return checked([&] { return Shape(integers(v, name)); });
   }
 
  private:
@@ -114,8 +117,9 @@ class AttrReader final : public AttrVisitor {
  public:
   AttrReader(const Json& json, const Reader& read) : json_(json), read_(read) {}
   void field(const AttrField& f, AttrRef value) override {
-    if (absent(f)) return;
-    const Json& json = get(f);
+    if (f.optional && !json_.contains(f.name)) return;
+    seen_.insert(f.name);
+    const Json& json = read_.member(json_, f.name);
     std::visit(Overloaded{
                    [&](bool* v) {
                      if (!json.is_boolean()) read_.fail(fmt::format("'{}' must be true or false", f.name));
@@ -144,11 +148,6 @@ class AttrReader final : public AttrVisitor {
   }
 
  private:
-  const Json& get(const AttrField& f) {
-    seen_.insert(f.name);
-    return read_.member(json_, f.name);
-  }
-  bool absent(const AttrField& f) const { return f.optional && !json_.contains(f.name); }
   double real(const Json& value, const char* name) const {
     if (value.is_number()) return value.get<double>();
     const std::string bits = read_.text(value, name);
@@ -171,15 +170,15 @@ class AttrReader final : public AttrVisitor {
     const std::string text = read_.text(read_.member(json, "base64"), name);
     // The text bounds the size before memory is asked for.
     std::int64_t bytes = 0;
+    const auto count = [&] { return shape.num_elements(); };
     if (!shape.fully_known() ||
-        !checked_multiply(count_of(shape), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
+        !checked_multiply(read_.checked(count), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
         static_cast<std::size_t>(bytes) > text.size()) {
-      read_.fail(fmt::format("'{}' has {} characters of data for {} {}", name, text.size(), dtype_name(dtype),
-                             shape.to_string()));
+      read_.fail(fmt::format("'{}' has {} characters of data for {}", name, text.size(), type_text(dtype, shape)));
     }
     Tensor tensor(dtype, shape);
     if (!base64_decode(text, tensor.raw(), tensor.bytes())) {
-      read_.fail(fmt::format("'{}' does not hold the data of {} {}", name, dtype_name(dtype), shape.to_string()));
+      read_.fail(fmt::format("'{}' does not hold the data of {}", name, type_text(dtype, shape)));
     }
     if (dtype == DType::kBool) {
       const auto* elements = static_cast<const unsigned char*>(tensor.raw());
@@ -187,13 +186,6 @@ class AttrReader final : public AttrVisitor {
         read_.fail(fmt::format("'{}' holds bools other than 0 and 1", name));
     }
     return tensor;
-  }
-  std::int64_t count_of(const Shape& shape) const {
-    try {
-      return shape.num_elements();
-    } catch (const Error& error) {
-      read_.fail(error.what());
-    }
   }
   const Json& json_;
   const Reader& read_;
@@ -216,7 +208,7 @@ Json node_to_json(const Node& node) {
   if (!node.gradient_rule().empty()) json["rule"] = node.gradient_rule();
   for (int i = 0; i < node.num_outputs(); ++i) {
     json["outputs"].push_back(
-        {{"dtype", dtype_name(node.output_info(i).dtype)}, {"shape", shape_to_json(node.output_info(i).shape)}});
+        {{"dtype", dtype_name(node.output_info(i).dtype)}, {"shape", node.output_info(i).shape.dims()}});
   }
   return json;
 }
@@ -235,8 +227,7 @@ Output output_at(const Graph& graph, const Json& pair, const Reader& read) {
 }
 
 void check_outputs(const Node& node, const Json& json, const Reader& read) {
-  static const Json none = Json::array();
-  const Json& outputs = json.contains("outputs") ? json["outputs"] : none;
+  const Json outputs = json.value("outputs", Json::array());
   bool same = outputs.is_array() && outputs.size() == static_cast<std::size_t>(node.num_outputs());
   for (int i = 0; same && i < node.num_outputs(); ++i) {
     const Json& output = outputs[static_cast<std::size_t>(i)];
@@ -245,9 +236,8 @@ void check_outputs(const Node& node, const Json& json, const Reader& read) {
     const DType dtype = read.dtype(read.member(output, "dtype"), "dtype");
     const Shape shape = read.shape(read.member(output, "shape"), "shape");
     if (dtype != info.dtype || shape != info.shape) {
-      throw invalid_argument(fmt::format("{}: output {} is stored as {} {}, but inferred as {} {}", read.where(), i,
-                                         dtype_name(dtype), shape.to_string(), dtype_name(info.dtype),
-                                         info.shape.to_string()));
+      throw invalid_argument(fmt::format("{}: output {} is stored as {}, but inferred as {}", read.where(), i,
+                                         type_text(dtype, shape), type_text(info)));
     }
   }
   if (!same) throw invalid_argument(fmt::format("{}: it has {} outputs here", read.where(), node.num_outputs()));
@@ -263,16 +253,12 @@ void add_node_from_json(const Json& json, Graph& graph) {
   const OpDef& def = graph.ops().get(read.text(read.member(json, "op"), "op"));
 
   std::vector<Output> inputs;
+  const Json pairs = json.value("inputs", Json::array());
+  for (const Json& pair : read.list(pairs, "inputs")) inputs.push_back(output_at(graph, pair, read));
   std::vector<Operation> control;
-  if (json.contains("inputs")) {
-    if (!json["inputs"].is_array()) read.fail("'inputs' must be a list");
-    for (const Json& pair : json["inputs"]) inputs.push_back(output_at(graph, pair, read));
-  }
-  if (json.contains("control")) {
-    for (const std::int64_t id : read.integers(json["control"], "control"))
-      control.emplace_back(&node_at(graph, id, read));
-  }
-  static const Json no_attrs = Json::object();
+  for (const std::int64_t id : read.integers(json.value("control", Json::array()), "control"))
+    control.emplace_back(&node_at(graph, id, read));
+  static const Json no_attrs = Json::object();  // attributes may be large: they are not copied
   const Json& attrs_json = json.contains("attrs") ? json["attrs"] : no_attrs;
   if (!attrs_json.is_object()) read.fail("'attrs' must be an object");
   AttrReader reader(attrs_json, read);
@@ -284,10 +270,10 @@ void add_node_from_json(const Json& json, Graph& graph) {
   if (line < 0 || line > INT32_MAX) read.fail("'line' is out of range");
   std::optional<GradientScope> gradient;
   if (json.contains("forward")) {
-    const std::string rule = json.contains("rule") ? read.text(json["rule"], "rule") : "";
+    const std::string rule = read.text(json.value("rule", Json("")), "rule");
     gradient.emplace(graph, node_at(graph, read.integer(json["forward"], "forward"), read), rule);
   }
-  const DeviceScope device(graph, json.contains("device") ? read.text(json["device"], "device") : "");
+  const DeviceScope device(graph, read.text(json.value("device", Json("")), "device"));
   const ControlScope after(graph, control);
   const Node& node = graph.add_node(def.name, std::move(inputs), attrs, {name, {file.c_str(), static_cast<int>(line)}});
   check_outputs(node, json, read);
@@ -338,7 +324,7 @@ void graph_from_json(std::string_view text, Graph& graph) {
     throw invalid_argument(fmt::format("graph format version {} is not known here; this build reads version {}",
                                        version, kGraphJsonVersion));
   }
-  if (!read.member(document, "nodes").is_array()) read.fail("'nodes' must be a list");
+  read.list(read.member(document, "nodes"), "nodes");
   // Nodes cannot be removed from a graph, so a first pass into a graph of its own finds every mistake.
   Graph trial(graph.ops());
   load(document, trial);
