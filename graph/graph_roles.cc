@@ -46,15 +46,18 @@ class Roles {
     }
   }
 
+  // Whether a forward node is used, and by such nodes only for which is_one(user) holds.
+  template <class IsOne>
+  bool is_only_for(std::size_t id, IsOne is_one) const {
+    const auto& users = consumers_[id];
+    return roles_[id] == NodeRole::kForward && !users.empty() && std::all_of(users.begin(), users.end(), is_one);
+  }
+
   // The allowed nodes that are used, and by updates and nodes like this only.
   std::vector<bool> only_for_updates(const std::vector<bool>& allowed) const {
     std::vector<bool> result(size_, false);
-    for (std::size_t id = size_; id-- > 0;) {
-      const auto& users = consumers_[id];
-      result[id] = allowed[id] && roles_[id] == NodeRole::kForward && !users.empty() &&
-                   std::all_of(users.begin(), users.end(),
-                               [&](std::size_t user) { return result[user] || roles_[user] == NodeRole::kUpdate; });
-    }
+    const auto serves = [&](std::size_t user) { return result[user] || roles_[user] == NodeRole::kUpdate; };
+    for (std::size_t id = size_; id-- > 0;) result[id] = allowed[id] && is_only_for(id, serves);
     return result;
   }
 
@@ -83,22 +86,17 @@ class Roles {
   bool is_overwritten(std::size_t id) const {
     return std::any_of(consumers_[id].begin(), consumers_[id].end(), [&](std::size_t user) {
       const Node& n = node(user);
-      if (n.def().effect != Effect::kMutates) return false;
-      for (int i = 0; i < n.def().mutable_inputs; ++i) {
-        if (n.inputs()[static_cast<std::size_t>(i)].node().id() == static_cast<int>(id)) return true;
-      }
-      return false;
+      const auto begin = n.inputs().begin();
+      return n.def().effect == Effect::kMutates &&
+             std::any_of(begin, begin + n.def().mutable_inputs, [&](const Output& v) { return index(v.node()) == id; });
     });
   }
 
   void mark_initial_values() {
+    const auto is_variable = [&](std::size_t id) { return node(id).def().kind == OpKind::kVariable; };
+    const auto starts = [&](std::size_t user) { return roles_[user] == NodeRole::kInitialValue || is_variable(user); };
     for (std::size_t id = size_; id-- > 0;) {
-      const auto& users = consumers_[id];
-      if (roles_[id] != NodeRole::kForward || users.empty() || node(id).def().kind == OpKind::kVariable) continue;
-      if (std::all_of(users.begin(), users.end(), [&](std::size_t user) {
-            return roles_[user] == NodeRole::kInitialValue || node(user).def().kind == OpKind::kVariable;
-          }))
-        roles_[id] = NodeRole::kInitialValue;
+      if (!is_variable(id) && is_only_for(id, starts)) roles_[id] = NodeRole::kInitialValue;
     }
   }
 

@@ -1,25 +1,22 @@
 #include "gradus/graph/location_scope.h"
 
+#include <optional>
+
 namespace gradus {
 namespace {
 
-thread_local const char* outermost_file = nullptr;  // nullptr: no scope is alive
-thread_local int outermost_line = 0;
+thread_local std::optional<SourceLocation> outermost_location;  // nullopt: no scope is alive
 
 }  // namespace
 
-LocationScope::LocationScope(SourceLocation location) : is_outermost_(outermost_file == nullptr) {
-  if (!is_outermost_) return;
-  outermost_file = location.file;
-  outermost_line = location.line;
+LocationScope::LocationScope(SourceLocation location) : is_outermost_(!outermost_location) {
+  if (is_outermost_) outermost_location = location;
 }
 
 LocationScope::~LocationScope() {
-  if (is_outermost_) outermost_file = nullptr;
+  if (is_outermost_) outermost_location.reset();
 }
 
-SourceLocation LocationScope::outermost(SourceLocation otherwise) {
-  return outermost_file == nullptr ? otherwise : SourceLocation{outermost_file, outermost_line};
-}
+SourceLocation LocationScope::outermost(SourceLocation otherwise) { return outermost_location.value_or(otherwise); }
 
 }  // namespace gradus

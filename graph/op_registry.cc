@@ -9,6 +9,7 @@
 
 #include "gradus/core/caller.h"
 #include "gradus/core/nearest_names.h"
+#include "gradus/core/tensor_text.h"
 
 namespace gradus {
 namespace {
@@ -92,8 +93,8 @@ void ShapeContext::require_rank(int i, int rank, const char* name) const {
 void ShapeContext::require_same_dtype(int first_input, int last_input) const {
   for (int i = first_input + 1; i <= last_input; ++i) {
     if (input_dtype(i) != input_dtype(first_input)) {
-      fail(fmt::format("operands must have the same dtype; got {} {} and {} {}", dtype_name(input_dtype(first_input)),
-                       input_shape(first_input).to_string(), dtype_name(input_dtype(i)), input_shape(i).to_string()));
+      fail(fmt::format("operands must have the same dtype; got {} and {}", type_text(input(first_input)),
+                       type_text(input(i))));
     }
   }
 }
