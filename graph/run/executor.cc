@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <limits>
 
 namespace gradus {
 namespace {
@@ -33,31 +31,14 @@ Tensor window(const void* memory, DType dtype, const Shape& shape) {
 }
 
 std::string range_text(const Tensor& tensor) {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  std::int64_t bad = 0;
-  for (std::int64_t i = 0; i < tensor.num_elements(); ++i) {
-    const double value = tensor.at(i);
-    if (!std::isfinite(value)) {
-      ++bad;
-    } else {
-      low = std::min(low, value);
-      high = std::max(high, value);
-    }
-  }
-  std::string text = low <= high ? fmt::format("in [{:.6g}, {:.6g}]", low, high) : "without a finite element";
+  const FiniteRange range = finite_range(tensor);
+  const std::int64_t bad = tensor.num_elements() - range.count;
+  std::string text =
+      range.count > 0 ? fmt::format("in [{:.6g}, {:.6g}]", range.low, range.high) : "without a finite element";
   return bad == 0 ? text : text + fmt::format(", {} not finite", bad);
 }
 
 }  // namespace
-
-const Tensor& Executor::tensor_of(const Plan& plan, int id) const {
-  const PlanValue& v = plan.value(id);
-  if (v.producer >= 0 && v.output >= 0)
-    return plan.step(v.producer).context.outputs_[static_cast<std::size_t>(v.output)];
-  const VariableState* variable = plan.value(plan.root(id)).variable;
-  return variable != nullptr ? variable->tensor : v.tensor;
-}
 
 void Executor::bind(Plan& plan) {
   for (const auto& [device, bytes] : plan.arena_bytes) {
@@ -81,7 +62,7 @@ void Executor::bind(Plan& plan) {
       if (root.storage == Storage::kFeed) continue;  // bound anew by every run
       const void* memory = nullptr;
       if (root.storage != Storage::kArena) {
-        memory = tensor_of(plan, root_id).raw();
+        memory = plan.tensor(root_id).raw();
       } else if (v.bytes > 0) {
         memory = static_cast<const char*>(arenas_[root.device].get()) + root.offset;
       }
@@ -185,7 +166,7 @@ void Executor::observe(const Plan& plan, const PlanStep& step) const {
   for (const int id : step.outputs) {
     Device* device =
         plan.value(plan.root(id)).device;  // nullptr for views of feeds and constants, which are the host's
-    const Tensor& result = tensor_of(plan, id);
+    const Tensor& result = plan.tensor(id);
     results.push_back(device == nullptr ? result : on_host(*device, result));
   }
   options_.observer({step.node(), results, step.is_copy, step.nodes});
@@ -222,20 +203,18 @@ void Executor::check_numerics(const PlanStep& step, const std::vector<Tensor>& b
         const Tensor input = k < before.size()                  ? before[k]
                              : host != step.host_operands.end() ? *host->source
                                                                 : on_host(*step.device, *step.context.inputs_[k]);
-        inputs +=
-            fmt::format("{} '{}' {} {} {}", k == 0 ? "; inputs:" : ",", step.node().input(static_cast<int>(k)).name(),
-                        dtype_name(input.dtype()), input.shape().to_string(), range_text(input));
+        inputs += fmt::format("{} '{}' {} {}", k == 0 ? "; inputs:" : ",",
+                              step.node().input(static_cast<int>(k)).name(), type_text(input), range_text(input));
       }
-      throw invalid_argument(fmt::format("{} made {} at element {} of its result {} {}{}", step.where,
-                                         std::isnan(value) ? "a NaN" : "an infinity", i, dtype_name(output.dtype()),
-                                         output.shape().to_string(), inputs));
+      throw invalid_argument(fmt::format("{} made {} at element {} of its result {}{}", step.where,
+                                         std::isnan(value) ? "a NaN" : "an infinity", i, type_text(output), inputs));
     }
   }
 }
 
 Tensor Executor::fetch(Plan& plan, int id) const {
   const PlanValue& v = plan.value(id);
-  const Tensor& from = tensor_of(plan, id);
+  const Tensor& from = plan.tensor(id);
   Device* device = plan.value(plan.root(id)).device;
   Tensor result(v.dtype, v.shape);
   if (device == nullptr) {

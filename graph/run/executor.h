@@ -31,7 +31,6 @@ class Executor {
   void run_kernel(PlanStep& step) const;
   void check_numerics(const PlanStep& step, const std::vector<Tensor>& before) const;
   Tensor fetch(Plan& plan, int value) const;
-  const Tensor& tensor_of(const Plan& plan, int value) const;
 
   const SessionOptions& options_;
   std::map<Device*, Buffer> arenas_;

@@ -9,9 +9,15 @@
 namespace gradus {
 
 int Plan::root(int value) const {
-  while (values[static_cast<std::size_t>(value)].alias_of >= 0)
-    value = values[static_cast<std::size_t>(value)].alias_of;
+  while (values[at(value)].alias_of >= 0) value = values[at(value)].alias_of;
   return value;
+}
+
+const Tensor& Plan::tensor(int id) const {
+  const PlanValue& v = value(id);
+  if (v.producer >= 0 && v.output >= 0) return step(v.producer).context.outputs_[at(v.output)];
+  const VariableState* variable = value(root(id)).variable;
+  return variable != nullptr ? variable->tensor : v.tensor;
 }
 
 std::string op_text(const PlanStep& step) {
@@ -44,23 +50,28 @@ namespace {
 
 // Sizes may come from data, so what cannot be is refused before anything is allocated.
 void check_size(const PlanValue& value) {
-  std::int64_t bytes = 0;
-  const bool counts =
-      checked_multiply(value.shape.num_elements(), static_cast<std::int64_t>(dtype_size(value.dtype)), &bytes);
   const std::int64_t memory = value.device == nullptr ? 0 : value.device->memory_bytes();
-  if (counts && (memory == 0 || bytes <= memory)) return;
-  const std::string what =
-      fmt::format("{} the result, {} {}", value.source->where(), dtype_name(value.dtype), value.shape.to_string());
-  if (!counts) throw Error(Code::kResourceExhausted, what + ", has more bytes than 63 bits count");
-  throw Error(Code::kResourceExhausted, fmt::format("{} of {} MiB, does not fit in the memory of {}, {} MiB", what,
-                                                    bytes >> 20, value.device->name().to_string(), memory >> 20));
+  if (memory == 0 || static_cast<std::int64_t>(value.bytes) <= memory) return;
+  throw Error(
+      Code::kResourceExhausted,
+      fmt::format("{} the result, {} of {} MiB, does not fit in the memory of {}, {} MiB", value.source->where(),
+                  type_text(value), value.bytes >> 20, value.device->name().to_string(), memory >> 20));
+}
+
+std::string joint_places(const std::vector<const Node*>& nodes) {
+  constexpr std::size_t kMostShown = 4;
+  const std::size_t shown = nodes.size() > kMostShown ? 1 : nodes.size();
+  std::string text;
+  for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? "" : " ") + nodes[i]->where();
+  return shown == nodes.size() ? text : fmt::format("{} (and {} more)", text, nodes.size() - shown);
 }
 
 }  // namespace
 
 int add_value(Plan& plan, PlanValue value) {
-  check_size(value);
+  // PlanInference has refused what 64 bits do not count.
   value.bytes = static_cast<std::size_t>(value.shape.num_elements()) * dtype_size(value.dtype);
+  check_size(value);
   plan.values.push_back(std::move(value));
   return static_cast<int>(plan.values.size()) - 1;
 }
@@ -78,6 +89,41 @@ int add_copy_step(Plan& plan, int value, Device* device, std::string reason, std
   step.outputs = {copy};
   plan.steps.push_back(std::move(step));
   return copy;
+}
+
+std::vector<std::vector<int>> successors(const Plan& plan) {
+  std::vector<std::vector<int>> result(plan.steps.size());
+  for (int s = 0; s < static_cast<int>(plan.steps.size()); ++s) {
+    if (plan.step(s).needed)
+      for_each_predecessor(plan, plan.step(s), [&](int before) { result[at(before)].push_back(s); });
+  }
+  return result;
+}
+
+PlanStep joined_step(Plan& plan, const std::vector<int>& steps, const KernelDef* kernel) {
+  const PlanStep& last = plan.step(steps.back());
+  PlanStep joined{.nodes = {}, .device = last.device, .reason = last.reason, .kernel = kernel, .needed = true};
+  for (const int s : steps) {
+    PlanStep& step = plan.step(s);
+    step.needed = false;
+    joined.nodes.push_back(&step.node());
+    joined.context.nodes_.push_back({.attrs = &step.node().attrs(), .where = step.where});
+    if (s == steps.back()) continue;
+    plan.notes.push_back({&step.node(), step.outputs.at(0), "fused into '" + last.node().name() + "'"});
+  }
+  joined.where = joint_places(joined.nodes);
+  return joined;
+}
+
+void join_results(Plan& plan, const std::vector<int>& steps, std::size_t k, PlanStep& joined, std::size_t first) {
+  const std::vector<int>& outputs = plan.step(steps[k]).outputs;
+  for (std::size_t i = first; i < outputs.size(); ++i) {
+    PlanValue& value = plan.value(outputs[i]);
+    value.producer = steps.back();
+    value.output = static_cast<int>(joined.outputs.size());
+    joined.context.nodes_[k].results.push_back(value.output);
+    joined.outputs.push_back(outputs[i]);
+  }
 }
 
 Device& DeviceSet::get(const DeviceName& name) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gradus/core/kernel.h"
+#include "gradus/core/tensor_text.h"
 #include "gradus/graph/run/session.h"
 
 namespace gradus {
@@ -45,9 +46,12 @@ enum class Storage {
   kVariable,  // the session's
 };
 
+// Steps, values and positions are numbered by int.
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
 struct PlanValue {
   DType dtype = DType::kFloat32;
-  Shape shape;
+  Shape shape = {};
   std::size_t bytes = 0;
   Storage storage = Storage::kArena;
   Device* device = nullptr;
@@ -128,11 +132,12 @@ struct Plan {
   std::uint64_t runs = 0;
   std::uint64_t generation = 0;  // of the memory that the steps' tensors point into; 0: of none yet
 
-  int root(int value) const;  // follows alias_of
-  PlanStep& step(int i) { return steps[static_cast<std::size_t>(i)]; }
-  const PlanStep& step(int i) const { return steps[static_cast<std::size_t>(i)]; }
-  PlanValue& value(int i) { return values[static_cast<std::size_t>(i)]; }
-  const PlanValue& value(int i) const { return values[static_cast<std::size_t>(i)]; }
+  int root(int value) const;              // follows alias_of
+  const Tensor& tensor(int value) const;  // that the value's users read; it stays where it is
+  PlanStep& step(int i) { return steps[at(i)]; }
+  const PlanStep& step(int i) const { return steps[at(i)]; }
+  PlanValue& value(int i) { return values[at(i)]; }
+  const PlanValue& value(int i) const { return values[at(i)]; }
 };
 
 // True for steps that overwrite variables.
@@ -190,7 +195,7 @@ struct CompileRequest {
 std::unique_ptr<Plan> compile_plan(const CompileRequest& request);
 
 // The phases of compile_plan that have files of their own.
-void check_signature(const CompileRequest& request);  // plan_signature.cc: what is asked for exists, in this graph
+void check_signature(const CompileRequest& request);           // plan_prune.cc: what is asked for exists, in this graph
 void mark_needed_steps(Plan& plan, std::vector<int> roots);    // plan_order.cc: `roots` and what they need
 void fuse_chains(Plan& plan, const std::vector<int>& wanted);  // plan_fuse.cc: `wanted` must keep their results
 void batch_updates(Plan& plan);                                // plan_batch.cc
@@ -203,9 +208,14 @@ void lay_out_memory(Plan& plan, const SessionOptions& options);
 PlanReport report_plan(const Plan& plan, const SessionOptions& options);                // plan_report.cc
 std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);  // plan_explain.cc
 
-// Where errors say that a step of several nodes is (plan_fuse.cc): "[BiasAdd 'b' at a.cc:1] [Relu 'r' at a.cc:2]"; of many nodes the
-// first, and how many more.
-std::string joint_places(const std::vector<const Node*>& nodes);
+// Per step: the needed steps that it must come before (plan.cc).
+std::vector<std::vector<int>> successors(const Plan& plan);
+// One step for the nodes of `steps`, which are no longer needed, to be put where the last of them is (plan.cc). Its operands and results
+// are for the caller to say. Errors say that it is at "[BiasAdd 'b' at a.cc:1] [Relu 'r' at a.cc:2]"; of many nodes at the first, with
+// how many more.
+PlanStep joined_step(Plan& plan, const std::vector<int>& steps, const KernelDef* kernel);
+// Of steps[k], results `first` and later become results of the joined step.
+void join_results(Plan& plan, const std::vector<int>& steps, std::size_t k, PlanStep& joined, std::size_t first = 0);
 
 // Gives the kernel the values of a host operand.
 void set_host_values(KernelContext& context, int operand, const Tensor& tensor);

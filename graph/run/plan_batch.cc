@@ -38,7 +38,6 @@ class UpdateBatcher {
   }
 
  private:
-  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
   int count() const { return static_cast<int>(plan_.steps.size()); }
 
   static DType kernel_dtype(const Plan& plan, const PlanStep& step) {
@@ -49,50 +48,38 @@ class UpdateBatcher {
   // Those that have a kernel for many and whose variables nothing else assigns; false when there are not two.
   bool find_updates() {
     std::unordered_map<int, int> writers;  // per variable
-    std::vector<int> updates;
+    for (const PlanStep& step : plan_.steps) {
+      for (std::size_t i = 0; step.needed && i < step.versions.size(); ++i) ++writers[step.inputs[i]];
+    }
+    int found = 0;
     for (int s = 0; s < count(); ++s) {
       const PlanStep& step = plan_.step(s);
-      if (!step.needed || step.versions.empty()) continue;
-      for (std::size_t i = 0; i < step.versions.size(); ++i) ++writers[step.inputs[i]];
-      if (!step.node().def().host_operands.empty()) continue;
-      kernels_[at(s)] =
-          kernel_registry().find_batched(step.node().op(), step.device->name().type, kernel_dtype(plan_, step));
-      if (kernels_[at(s)] != nullptr) updates.push_back(s);
-    }
-    std::size_t found = updates.size();
-    for (const int s : updates) {
-      const PlanStep& step = plan_.step(s);
+      if (!step.needed || step.versions.empty() || !step.node().def().host_operands.empty()) continue;
       const auto others = step.inputs.begin() + static_cast<std::ptrdiff_t>(step.versions.size());
       const bool is_alone = std::all_of(step.inputs.begin(), others, [&](int variable) {
         return writers.at(variable) == 1 && std::find(others, step.inputs.end(), variable) == step.inputs.end();
       });
-      if (is_alone) continue;
-      kernels_[at(s)] = nullptr;
-      --found;
+      if (!is_alone) continue;
+      kernels_[at(s)] =
+          kernel_registry().find_batched(step.node().op(), step.device->name().type, kernel_dtype(plan_, step));
+      if (kernels_[at(s)] != nullptr) ++found;
     }
     return found >= 2;
   }
 
   // Who reads a variable comes before the update that overwrites it, like everything else that comes before.
   void find_successors() {
-    next_.resize(plan_.steps.size());
-    pending_.assign(plan_.steps.size(), 0);
+    next_ = successors(plan_);
     std::unordered_map<int, int> overwriters;  // variable -> update
     for (int s = 0; s < count(); ++s) {
       for (std::size_t i = 0; kernels_[at(s)] != nullptr && i < plan_.step(s).versions.size(); ++i)
         overwriters[plan_.step(s).inputs[i]] = s;
     }
-    const auto add = [&](int from, int to) {
-      next_[at(from)].push_back(to);
-      ++pending_[at(to)];
-    };
     for (int s = 0; s < count(); ++s) {
-      const PlanStep& step = plan_.step(s);
-      if (!step.needed) continue;
-      for_each_predecessor(plan_, step, [&](int before) { add(before, s); });
-      for (const int input : step.inputs) {
+      if (!plan_.step(s).needed) continue;
+      for (const int input : plan_.step(s).inputs) {
         if (const auto found = overwriters.find(input); found != overwriters.end() && found->second != s)
-          add(s, found->second);
+          next_[at(s)].push_back(found->second);
       }
     }
   }
@@ -101,9 +88,12 @@ class UpdateBatcher {
   void find_ranks() {
     rank_.assign(plan_.steps.size(), 0);
     is_ranked_.assign(plan_.steps.size(), false);
-    std::vector<int> ready;
+    std::vector<int> pending(plan_.steps.size(), 0), ready;
+    for (const std::vector<int>& after : next_) {
+      for (const int s : after) ++pending[at(s)];
+    }
     for (int s = 0; s < count(); ++s) {
-      if (plan_.step(s).needed && pending_[at(s)] == 0) ready.push_back(s);
+      if (plan_.step(s).needed && pending[at(s)] == 0) ready.push_back(s);
     }
     while (!ready.empty()) {
       const int s = ready.back();
@@ -112,60 +102,45 @@ class UpdateBatcher {
       const int after = rank_[at(s)] + (kernels_[at(s)] != nullptr ? 1 : 0);
       for (const int next : next_[at(s)]) {
         rank_[at(next)] = std::max(rank_[at(next)], after);
-        if (--pending_[at(next)] == 0) ready.push_back(next);
+        if (--pending[at(next)] == 0) ready.push_back(next);
       }
     }
   }
 
   void add_to_batch(int s, std::vector<std::vector<int>>& batches) {
     const PlanStep& step = plan_.step(s);
-    for (std::size_t& batch : batch_of_[{kernels_[at(s)], step.device, rank_[at(s)], step.node().attrs().hash()}]) {
+    std::vector<std::size_t>& alike =
+        batch_of_[{kernels_[at(s)], step.device, rank_[at(s)], step.node().attrs().hash()}];
+    for (const std::size_t batch : alike) {
       if (!(plan_.step(batches[batch][0]).node().attrs() == step.node().attrs())) continue;
       batches[batch].push_back(s);
       return;
     }
-    batch_of_[{kernels_[at(s)], step.device, rank_[at(s)], step.node().attrs().hash()}].push_back(batches.size());
+    alike.push_back(batches.size());
     batches.push_back({s});
   }
 
   // The inputs are the variables of all, then the other operands of all.
   void join(const std::vector<int>& batch) {
-    const int index = batch.back();
-    PlanStep joined{.nodes = {}, .device = plan_.step(index).device, .reason = plan_.step(index).reason};
-    joined.kernel = kernels_[at(index)];
-    joined.needed = true;
-    std::vector<KernelNode>& nodes = joined.context.nodes_;
-    const auto add_operands = [&](std::size_t member, std::size_t begin, std::size_t end) {
-      const std::vector<int>& inputs = plan_.step(batch[member]).inputs;
+    PlanStep joined = joined_step(plan_, batch, kernels_[at(batch.back())]);
+    const auto add_operands = [&](std::size_t k, std::size_t begin, std::size_t end) {
+      const std::vector<int>& inputs = plan_.step(batch[k]).inputs;
       for (std::size_t i = begin; i < end; ++i) {
-        nodes[member].operands.push_back(static_cast<int>(joined.inputs.size()));
+        joined.context.nodes_[k].operands.push_back(static_cast<int>(joined.inputs.size()));
         joined.inputs.push_back(inputs[i]);
       }
     };
     for (std::size_t k = 0; k < batch.size(); ++k) {
-      PlanStep& step = plan_.step(batch[k]);
-      step.needed = false;
-      joined.nodes.push_back(&step.node());
-      nodes.push_back({.attrs = &step.node().attrs(), .where = step.where});
+      const PlanStep& step = plan_.step(batch[k]);
       add_operands(k, 0, step.versions.size());
-      for (const int version : step.versions) {
-        plan_.value(version).producer = index;
-        joined.versions.push_back(version);
-      }
-      for (const int output : step.outputs) {
-        plan_.value(output).output = static_cast<int>(joined.outputs.size());
-        plan_.value(output).producer = index;
-        nodes[k].results.push_back(plan_.value(output).output);
-        joined.outputs.push_back(output);
-      }
+      for (const int version : step.versions) plan_.value(version).producer = batch.back();
+      joined.versions.insert(joined.versions.end(), step.versions.begin(), step.versions.end());
+      join_results(plan_, batch, k, joined);
       joined.after.insert(joined.after.end(), step.after.begin(), step.after.end());
-      if (batch[k] == index) continue;
-      plan_.notes.push_back({&step.node(), step.outputs.at(0), "fused into '" + plan_.step(index).node().name() + "'"});
     }
     for (std::size_t k = 0; k < batch.size(); ++k)
       add_operands(k, plan_.step(batch[k]).versions.size(), plan_.step(batch[k]).inputs.size());
-    joined.where = joint_places(joined.nodes);
-    plan_.step(index) = std::move(joined);
+    plan_.step(batch.back()) = std::move(joined);
   }
 
   static void replace(std::vector<int>& steps, const std::map<int, int>& joined) {
@@ -184,7 +159,7 @@ class UpdateBatcher {
   Plan& plan_;
   std::vector<const KernelDef*> kernels_;  // per step: of many such updates; nullptr for all other steps
   std::vector<std::vector<int>> next_;
-  std::vector<int> pending_, rank_;
+  std::vector<int> rank_;
   std::vector<bool> is_ranked_;
   std::map<std::tuple<const KernelDef*, Device*, int, std::size_t>, std::vector<std::size_t>> batch_of_;
 };

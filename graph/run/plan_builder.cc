@@ -8,11 +8,9 @@
 #include "gradus/graph/constant_attrs.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/run/plan.h"
-#include "gradus/graph/run/plan_copies.h"
 #include "gradus/graph/run/plan_fold.h"
 #include "gradus/graph/run/plan_infer.h"
 #include "gradus/graph/run/plan_nodes.h"
-#include "gradus/graph/run/plan_sharing.h"
 #include "gradus/graph/run/plan_steps.h"
 
 namespace gradus {
@@ -21,11 +19,7 @@ namespace {
 class PlanBuilder {
  public:
   explicit PlanBuilder(const CompileRequest& request)
-      : r_(request),
-        plan_(std::make_unique<Plan>()),
-        inference_(request.feeds),
-        steps_(*plan_),
-        copies_(*plan_, steps_, request.devices) {}
+      : r_(request), plan_(std::make_unique<Plan>()), inference_(request.feeds), steps_(*plan_, request.devices) {}
 
   std::unique_ptr<Plan> build() {
     const std::shared_lock lock(r_.graph.mutex());
@@ -66,8 +60,7 @@ class PlanBuilder {
   void add(const Node& node) {
     const OpKind kind = node.def().kind;
     if (kind == OpKind::kPlaceholder) {
-      throw invalid_argument(fmt::format("{} must be fed: {} {}", node.where(), dtype_name(node.output_info(0).dtype),
-                                         node.output_info(0).shape.to_string()));
+      throw invalid_argument(fmt::format("{} must be fed: {}", node.where(), type_text(node.output_info(0))));
     }
     inference_.infer(node);
     if (kind == OpKind::kConstant) {
@@ -124,8 +117,7 @@ class PlanBuilder {
                            std::move(state));  // only now: none of this leaves half a variable behind when it throws
     }
     VariableState* state = r_.variables.at(&node).get();
-    PlanValue value{.dtype = info.dtype, .shape = info.shape, .storage = Storage::kVariable};
-    value.device = state->device;
+    PlanValue value{.dtype = info.dtype, .shape = info.shape, .storage = Storage::kVariable, .device = state->device};
     value.source = &node;
     value.variable = state;
     nodes_.value(node, 0) = add_value(*plan_, std::move(value));
@@ -135,12 +127,11 @@ class PlanBuilder {
   int value_for(const Output& output) {
     const int feed = inference_.feed_index(output);
     if (feed < 0) return nodes_.value(output.node(), output.index());
-    int& value = plan_->feed_values[static_cast<std::size_t>(feed)];
+    int& value = plan_->feed_values[at(feed)];
     if (value < 0) {
       const TensorInfo info = inference_.info(output);
-      PlanValue fed{.dtype = info.dtype, .shape = info.shape, .storage = Storage::kFeed};
-      fed.source = &output.node();
-      value = add_value(*plan_, std::move(fed));
+      value = add_value(
+          *plan_, {.dtype = info.dtype, .shape = info.shape, .storage = Storage::kFeed, .source = &output.node()});
     }
     return value;
   }
@@ -154,14 +145,13 @@ class PlanBuilder {
     const Placement placement = place(node, r_.options, r_.devices, changed_device(*plan_, node, inputs));
     steps_.add_ready_steps(inputs, after);
     PlanStep step{.nodes = {&node}, .device = placement.device, .reason = placement.reason, .kernel = placement.kernel};
-    step.inputs = copies_.on_device(node.def(), inputs, placement.device);
+    step.inputs = steps_.on_device(node.def(), inputs, placement.device);
     step.after = std::move(after);
     if (share(node, step.inputs, placement.device)) return;
     if (fold_kernel(node, step.inputs, placement)) return;
 
     const int index = steps_.add(std::move(step), inference_.results_of(node));
-    for (int i = 0; i < node.num_outputs(); ++i)
-      nodes_.value(node, i) = plan_->step(index).outputs[static_cast<std::size_t>(i)];
+    for (int i = 0; i < node.num_outputs(); ++i) nodes_.value(node, i) = plan_->step(index).outputs[at(i)];
     nodes_.step(node) = index;
     if (is_pure(node)) shared_.add(node, plan_->step(index).inputs, placement.device, index);
   }
@@ -217,7 +207,7 @@ class PlanBuilder {
     const auto folded = fold_by_kernel(node, placement, inference_.results_of(node), constants);
     if (!folded) return false;
     for (int i = 0; i < node.num_outputs(); ++i) {
-      nodes_.value(node, i) = steps_.add_constant(node, (*folded)[static_cast<std::size_t>(i)],
+      nodes_.value(node, i) = steps_.add_constant(node, (*folded)[at(i)],
                                                   placement.device->uses_host_memory() ? nullptr : placement.device);
     }
     add_note(node, nodes_.value(node, 0), "folded: computed once from constants");
@@ -228,7 +218,7 @@ class PlanBuilder {
     const int index = is_pure(node) ? shared_.find(*plan_, node, inputs, device) : -1;
     if (index < 0) return false;
     const PlanStep& step = plan_->step(index);
-    for (int i = 0; i < node.num_outputs(); ++i) nodes_.value(node, i) = step.outputs[static_cast<std::size_t>(i)];
+    for (int i = 0; i < node.num_outputs(); ++i) nodes_.value(node, i) = step.outputs[at(i)];
     nodes_.step(node) = index;
     add_note(node, step.outputs[0], "shared: same as '" + step.node().name() + "'");
     return true;
@@ -256,13 +246,12 @@ class PlanBuilder {
     return steps;
   }
 
-  PlanValue& value(int id) { return plan_->values[static_cast<std::size_t>(id)]; }
+  PlanValue& value(int id) { return plan_->value(id); }
 
   const CompileRequest& r_;
   std::unique_ptr<Plan> plan_;
   PlanInference inference_;
   StepList steps_;
-  OperandCopies copies_;
   NodeTable nodes_{{}};
   PlanSharing shared_;
 };

@@ -9,6 +9,8 @@ namespace {
 
 // Larger results are computed in every step instead.
 constexpr std::size_t kMaxFoldedBytes = 256 * 1024;
+// Larger constants are kept as often as they are made.
+constexpr std::size_t kMaxComparedBytes = 4096;
 
 }  // namespace
 
@@ -16,12 +18,12 @@ std::optional<Tensor> fold_by_value(const Node& node, const TensorInfo& result, 
                                     const std::vector<const Tensor*>& constants) {
   const auto known =
       infer_value(node.def(), node.attrs(), std::move(inputs), result, [&](int i) -> std::optional<IntValues> {
-        const Tensor* constant = constants[static_cast<std::size_t>(i)];
+        const Tensor* constant = constants[at(i)];
         if (constant == nullptr || constant->num_elements() > kMaxTrackedValues) return std::nullopt;
         return integers_of(*constant);
       });
   if (!known || std::find(known->begin(), known->end(), kUnknownValue) != known->end()) return std::nullopt;
-  return tensor_of(*known, result.dtype, result.shape);
+  return Tensor::from(result.shape, *known).cast(result.dtype);
 }
 
 std::optional<std::vector<Tensor>> fold_by_kernel(const Node& node, const Placement& placement,
@@ -57,6 +59,26 @@ std::optional<std::vector<Tensor>> fold_by_kernel(const Node& node, const Placem
   call_kernel(placement.kernel->compute, context);
   device.synchronize();
   return context.outputs_;
+}
+
+int PlanSharing::find(const Plan& plan, const Node& node, const std::vector<int>& inputs, Device* device) const {
+  const auto [begin, end] = steps_.equal_range({&node.def(), node.attrs().hash(), inputs, device});
+  for (auto it = begin; it != end; ++it) {
+    const Node& other = plan.step(it->second).node();
+    if (other.attrs() == node.attrs() && other.num_outputs() == node.num_outputs()) return it->second;
+  }
+  return -1;
+}
+
+void PlanSharing::add(const Node& node, const std::vector<int>& inputs, Device* device, int step) {
+  steps_.emplace(Key{&node.def(), node.attrs().hash(), inputs, device}, step);
+}
+
+int* PlanSharing::constant(const Tensor& tensor) {
+  if (tensor.bytes() > kMaxComparedBytes) return nullptr;
+  std::string key(static_cast<const char*>(tensor.raw()), tensor.bytes());
+  key += dtype_name(tensor.dtype()) + tensor.shape().to_string();
+  return &constants_.try_emplace(std::move(key), -1).first->second;
 }
 
 }  // namespace gradus

@@ -1,8 +1,6 @@
 // Fusion of chains: a step and the only step that uses its first result become one, where the device has a kernel for both, or for
 // more of the like, in one pass. What can be fused is what is registered (KernelRegistry::add_fused), and of overlapping chains the
 // longest is taken. The user's graph stays as it is.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 
@@ -26,10 +24,10 @@ class ChainFuser {
       : plan_(plan), uses_(plan.values.size(), 0), waited_for_(plan.steps.size(), false) {
     for (const PlanStep& step : plan.steps) {
       if (!step.needed) continue;
-      for (const int input : step.inputs) ++uses_[static_cast<std::size_t>(input)];
-      for (const int before : step.after) waited_for_[static_cast<std::size_t>(before)] = true;
+      for (const int input : step.inputs) ++uses_[at(input)];
+      for (const int before : step.after) waited_for_[at(before)] = true;
     }
-    for (const int step : wanted) waited_for_[static_cast<std::size_t>(step)] = true;
+    for (const int step : wanted) waited_for_[at(step)] = true;
     for (const auto& kernel : kernel_registry().fused()) by_last_op_[kernel->chain.back().op].push_back(kernel.get());
   }
 
@@ -42,9 +40,9 @@ class ChainFuser {
     std::map<int, Chain> by_last;
     std::vector<bool> taken(plan_.steps.size(), false);
     for (Chain& chain : found) {
-      const auto is_taken = [&](int s) { return taken[static_cast<std::size_t>(s)]; };
+      const auto is_taken = [&](int s) { return taken[at(s)]; };
       if (std::any_of(chain.steps.begin(), chain.steps.end(), is_taken) || waits_for_itself(chain)) continue;
-      for (const int s : chain.steps) taken[static_cast<std::size_t>(s)] = true;
+      for (const int s : chain.steps) taken[at(s)] = true;
       by_last.emplace(chain.last(), std::move(chain));
     }
     for (const auto& [last, chain] : by_last) {
@@ -96,10 +94,9 @@ class ChainFuser {
   // The step that makes the value, where nobody but `user` would miss it; -1 otherwise.
   int producer_inside(int value, const PlanStep& user, DTypeSet dtypes) const {
     const PlanValue& v = plan_.value(value);
-    if (v.producer < 0 || v.output != 0 || uses_[static_cast<std::size_t>(value)] != 1 || !dtypes.contains(v.dtype))
-      return -1;
+    if (v.producer < 0 || v.output != 0 || uses_[at(value)] != 1 || !dtypes.contains(v.dtype)) return -1;
     const PlanStep& step = plan_.step(v.producer);
-    const bool hidden = !waited_for_[static_cast<std::size_t>(v.producer)];
+    const bool hidden = !waited_for_[at(v.producer)];
     return hidden && computes(step) && step.device == user.device ? v.producer : -1;
   }
 
@@ -112,8 +109,7 @@ class ChainFuser {
     };
     const auto has_more = [&](int s) {
       const std::vector<int>& outputs = plan_.step(s).outputs;
-      return std::any_of(outputs.begin() + 1, outputs.end(),
-                         [&](int v) { return uses_[static_cast<std::size_t>(v)] > 0; });
+      return std::any_of(outputs.begin() + 1, outputs.end(), [&](int v) { return uses_[at(v)] > 0; });
     };
     if (std::none_of(chain.steps.begin(), chain.steps.end() - 1, has_more)) return false;
     for (std::size_t k = 1; k < chain.steps.size(); ++k) {
@@ -122,11 +118,14 @@ class ChainFuser {
         if (i != chain.joints[k - 1] && in_chain(plan_.value(inputs[i]).producer)) return true;
       }
     }
-    find_successors();
+    if (next_.empty()) {
+      next_ = successors(plan_);
+      visited_.assign(plan_.steps.size(), 0);
+    }
     ++search_;
     std::vector<int> stack;
     const auto push_successors = [&](int s) {
-      for (const int next : next_[static_cast<std::size_t>(s)]) {
+      for (const int next : next_[at(s)]) {
         if (next <= chain.last()) stack.push_back(next);
       }
     };
@@ -136,89 +135,48 @@ class ChainFuser {
       const int s = stack.back();
       stack.pop_back();
       if (in_chain(s)) return true;
-      if (visited_[static_cast<std::size_t>(s)] == search_) continue;
+      if (visited_[at(s)] == search_) continue;
       const auto group = groups_.find(s);
       for (const int member : group != groups_.end() ? *group->second : std::vector<int>{s}) {
-        visited_[static_cast<std::size_t>(member)] = search_;
+        visited_[at(member)] = search_;
         push_successors(member);
       }
     }
     return false;
   }
 
-  // Of the steps as they were before the first was fused.
-  void find_successors() {
-    if (!next_.empty()) return;
-    next_.resize(plan_.steps.size());
-    visited_.assign(plan_.steps.size(), 0);
-    for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
-      if (!plan_.step(s).needed) continue;
-      for_each_predecessor(plan_, plan_.step(s),
-                           [&](int before) { next_[static_cast<std::size_t>(before)].push_back(s); });
-    }
-  }
-
   void fuse(const Chain& chain) {
-    PlanStep fused{.nodes = {}, .device = plan_.step(chain.last()).device, .reason = plan_.step(chain.last()).reason};
-    fused.kernel = chain.kernel;
+    PlanStep fused = joined_step(plan_, chain.steps, chain.kernel);
     fused.after = plan_.step(chain.steps[0]).after;
-    fused.needed = true;
     std::vector<KernelNode>& nodes = fused.context.nodes_;
     for (std::size_t k = 0; k < chain.steps.size(); ++k) {
-      PlanStep& step = plan_.step(chain.steps[k]);
-      step.needed = false;
       groups_[chain.steps[k]] = &chain.steps;
-      fused.nodes.push_back(&step.node());
-      nodes.push_back({.attrs = &step.node().attrs(), .where = step.where});
-      for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+      const std::vector<int>& inputs = plan_.step(chain.steps[k]).inputs;
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
         const bool is_passed_on = k > 0 && chain.joints[k - 1] == i;
         nodes[k].operands.push_back(is_passed_on ? kPassedOn : static_cast<int>(fused.inputs.size()));
-        if (!is_passed_on) fused.inputs.push_back(step.inputs[i]);
+        if (!is_passed_on) fused.inputs.push_back(inputs[i]);
       }
-      if (chain.steps[k] == chain.last()) continue;
-      plan_.notes.push_back(
-          {&step.node(), step.outputs[0], "fused into '" + plan_.step(chain.last()).node().name() + "'"});
     }
-    add_results(fused, nodes.back(), chain.last(), chain.last(), 0);
+    join_results(plan_, chain.steps, chain.steps.size() - 1, fused);
     for (std::size_t k = 0; k + 1 < chain.steps.size(); ++k) {
       nodes[k].results.push_back(kPassedOn);
-      add_results(fused, nodes[k], chain.steps[k], chain.last(), 1);
+      join_results(plan_, chain.steps, k, fused, 1);
     }
-    fused.where = joint_places(fused.nodes);
     plan_.step(chain.last()) = std::move(fused);
-  }
-
-  // Results `first` and later of a step become results of the fused one, which will be step `index`.
-  void add_results(PlanStep& fused, KernelNode& node, int step, int index, std::size_t first) {
-    const std::vector<int>& outputs = plan_.step(step).outputs;
-    for (std::size_t i = first; i < outputs.size(); ++i) {
-      PlanValue& value = plan_.value(outputs[i]);
-      value.producer = index;
-      value.output = static_cast<int>(fused.outputs.size());
-      node.results.push_back(value.output);
-      fused.outputs.push_back(outputs[i]);
-    }
   }
 
   Plan& plan_;
   std::vector<int> uses_;         // per value: by needed steps
   std::vector<bool> waited_for_;  // per step: by control dependencies, fetches or targets
   std::map<std::string_view, std::vector<const KernelDef*>> by_last_op_;
-  std::vector<std::vector<int>> next_;             // per step: those that need it; only where it is asked for
+  std::vector<std::vector<int>> next_;  // successors before the first was fused; only where they are asked for
   std::map<int, const std::vector<int>*> groups_;  // the chain of each step that has been fused
   std::vector<int> visited_;
   int search_ = 0;
 };
 
 }  // namespace
-
-std::string joint_places(const std::vector<const Node*>& nodes) {
-  constexpr std::size_t kMostShown = 4;
-  const std::size_t shown = nodes.size() > kMostShown ? 1 : nodes.size();
-  std::string text;
-  for (std::size_t i = 0; i < shown; ++i) text += (i == 0 ? "" : " ") + nodes[i]->where();
-  return shown == nodes.size() ? text : fmt::format("{} (and {} more)", text, nodes.size() - shown);
-}
 
 void fuse_chains(Plan& plan, const std::vector<int>& wanted) {
   if (plan.steps.size() > 1 && !kernel_registry().fused().empty()) ChainFuser(plan, wanted).run();

@@ -13,8 +13,7 @@ void check_size(const TensorInfo& info) {
   std::int64_t bytes = 0;
   const auto element = static_cast<std::int64_t>(dtype_size(info.dtype));
   if (!checked_multiply(info.shape.num_elements(), element, &bytes) || bytes > kMaxTensorBytes) {
-    throw Error(Code::kResourceExhausted, fmt::format("a result of {} {} does not fit in any memory",
-                                                      dtype_name(info.dtype), info.shape.to_string()));
+    throw Error(Code::kResourceExhausted, fmt::format("a result of {} does not fit in any memory", type_text(info)));
   }
 }
 
@@ -30,26 +29,14 @@ IntValues integers_of(const Tensor& tensor) {
   return values;
 }
 
-Tensor tensor_of(const IntValues& values, DType dtype, const Shape& shape) {
-  Tensor tensor(dtype, shape);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (dtype == DType::kInt32)
-      tensor.data<std::int32_t>()[i] = static_cast<std::int32_t>(values[i]);
-    else
-      tensor.data<std::int64_t>()[i] = values[i];
-  }
-  return tensor;
-}
-
 PlanInference::PlanInference(const Feeds& feeds) : feeds_(feeds) {
   for (std::size_t i = 0; i < feeds.size(); ++i) {
     const auto& [output, tensor] = feeds[i];
     if (!feed_index_.emplace(output, i).second) throw invalid_argument("'" + output.name() + "' is fed twice");
     if (!tensor.defined()) throw invalid_argument("the tensor fed for '" + output.name() + "' has no value");
     if (tensor.dtype() != output.dtype() || !tensor.shape().compatible_with(output.shape())) {
-      throw invalid_argument(fmt::format("{} cannot be fed with {} {}; it takes {} {}", output.node().where(),
-                                         dtype_name(tensor.dtype()), tensor.shape().to_string(),
-                                         dtype_name(output.dtype()), output.shape().to_string()));
+      throw invalid_argument(fmt::format("{} cannot be fed with {}; it takes {}", output.node().where(),
+                                         type_text(tensor), type_text(output)));
     }
   }
 }
@@ -75,7 +62,7 @@ void PlanInference::infer(const Node& node) {
     }
     for (int i = 0; i < static_cast<int>(outputs.size()); ++i) {
       // What the graph knew already (from a builder's stricter knowledge) still holds.
-      TensorInfo& out = outputs[static_cast<std::size_t>(i)];
+      TensorInfo& out = outputs[at(i)];
       out.shape = out.shape.merged_with(node.output_info(i).shape);
       if (!out.shape.fully_known()) {
         throw invalid_argument("the result's shape " + out.shape.to_string() +
@@ -95,31 +82,28 @@ void PlanInference::infer(const Node& node) {
 
 TensorInfo PlanInference::info(const Output& output) const {
   if (const int i = feed_index(output); i >= 0) {
-    const Tensor& tensor = feeds_[static_cast<std::size_t>(i)].second;
+    const Tensor& tensor = feeds_[at(i)].second;
     return {tensor.dtype(), tensor.shape()};
   }
   return info_of_node(output);
 }
 
 std::optional<IntValues> PlanInference::value(const Output& output) {
-  const auto known = values_.find(output);
-  if (known != values_.end()) return known->second;
+  if (const auto known = values_.find(output); known != values_.end()) return known->second;
+  if (value_depth_ == kMaxValueDepth) return std::nullopt;
   std::optional<IntValues> result;
-  if (value_depth_ == kMaxValueDepth) return result;
   ++value_depth_;
   if (const int i = feed_index(output); i >= 0) {
-    const Tensor& tensor = feeds_[static_cast<std::size_t>(i)].second;
+    const Tensor& tensor = feeds_[at(i)].second;
     if (tensor.num_elements() <= kMaxTrackedValues &&
         (tensor.dtype() == DType::kInt32 || tensor.dtype() == DType::kInt64)) {
       value_feeds_.insert(static_cast<std::size_t>(i));
       result = integers_of(tensor);
     }
-  } else if (output.index() == 0 && is_inferred(output.node())) {
-    const Node& node = output.node();
-    if (node.def().kind != OpKind::kVariable) {
-      result = infer_value(node.def(), node.attrs(), inputs_of(node), info(output),
-                           [&](int k) { return value(node.input(k)); });
-    }
+  } else if (const Node& node = output.node();
+             output.index() == 0 && is_inferred(node) && node.def().kind != OpKind::kVariable) {
+    result = infer_value(node.def(), node.attrs(), inputs_of(node), info(output),
+                         [&](int k) { return value(node.input(k)); });
   }
   --value_depth_;
   values_[output] = result;

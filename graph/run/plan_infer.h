@@ -10,10 +10,9 @@
 
 namespace gradus {
 
-// The elements of an int32 or int64 tensor, and back, without a detour over floating point.
+// The elements of an int32 or int64 tensor, without a detour over floating point.
 std::int64_t integer_at(const Tensor& tensor, std::int64_t i);
 IntValues integers_of(const Tensor& tensor);
-Tensor tensor_of(const IntValues& values, DType dtype, const Shape& shape);
 
 class PlanInference {
  public:
@@ -24,11 +23,9 @@ class PlanInference {
   // What arrives where the output is used: the fed tensor's shape where it is fed.
   TensorInfo info(const Output& output) const;
   // What the node itself computes.
-  const std::vector<TensorInfo>& results_of(const Node& node) const {
-    return infos_.at(static_cast<std::size_t>(node.id() - first_id_));
-  }
+  const std::vector<TensorInfo>& results_of(const Node& node) const { return infos_.at(at(node.id() - first_id_)); }
   const TensorInfo& info_of_node(const Output& output) const {
-    return results_of(output.node()).at(static_cast<std::size_t>(output.index()));
+    return results_of(output.node()).at(at(output.index()));
   }
   // The output's integer values, where they follow from constants, shapes and feeds (over kMaxValueDepth nodes at most).
   std::optional<IntValues> value(const Output& output);

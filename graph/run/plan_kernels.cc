@@ -34,16 +34,6 @@ namespace {
 
 const Buffer kNothing;  // of tensors of the right shape, which the executor gives memory
 
-// The tensor that a step reads for the value `id`; it stays where it is.
-const Tensor* source_of(Plan& plan, int id) {
-  PlanValue& v = plan.value(id);
-  if (v.producer >= 0 && v.output >= 0)
-    return &plan.step(v.producer).context.outputs_[static_cast<std::size_t>(v.output)];
-  if (v.storage == Storage::kFeed) v.tensor = Tensor(kNothing, 0, v.dtype, v.shape);
-  const VariableState* variable = plan.value(plan.root(id)).variable;
-  return variable != nullptr ? &variable->tensor : &v.tensor;
-}
-
 // Splits the operands into those that the kernel reads and those that the host reads for it.
 void connect_inputs(Plan& plan, PlanStep& step) {
   KernelContext& c = step.context;
@@ -52,13 +42,14 @@ void connect_inputs(Plan& plan, PlanStep& step) {
   if (has_host_operands) step.host_operands.reserve(step.inputs.size());
   c.knows_host_values_ = true;
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-    const Tensor* source = source_of(plan, step.inputs[i]);
+    PlanValue& v = plan.value(step.inputs[i]);
+    if (v.storage == Storage::kFeed) v.tensor = Tensor(kNothing, 0, v.dtype, v.shape);
+    const Tensor* source = &plan.tensor(step.inputs[i]);
     // Of several nodes, the first has the first inputs, and only it may have host operands.
     if (!has_host_operands || i >= step.first_node().inputs().size() || !def.is_host_operand(i)) {
       c.inputs_.push_back(source);
       continue;
     }
-    const PlanValue& v = plan.value(step.inputs[i]);
     step.host_operands.push_back({static_cast<int>(i), source, Tensor(kNothing, 0, v.dtype, v.shape)});
     c.inputs_.push_back(&step.host_operands.back().shape_only);
     c.knows_host_values_ = c.knows_host_values_ && v.storage == Storage::kConstant;
@@ -75,12 +66,7 @@ void add_scratch(Plan& plan) {
   for (const int s : plan.order) {
     PlanStep& step = plan.step(s);
     if (step.kernel == nullptr || step.kernel->prepare == nullptr || step.aliased) continue;
-    PlanValue scratch;
-    scratch.device = step.device;
-    scratch.producer = s;
-    scratch.output = -1;
-    scratch.source = &step.node();
-    step.scratch = add_value(plan, std::move(scratch));
+    step.scratch = add_value(plan, {.device = step.device, .producer = s, .output = -1, .source = &step.node()});
   }
 }
 
@@ -112,7 +98,7 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
       c.outputs_.emplace_back(kNothing, 0, plan.value(output).dtype, plan.value(output).shape);
     }
     connect_inputs(plan, step);
-    if (step.kernel != nullptr && step.kernel->prepare != nullptr && !step.aliased) {
+    if (step.scratch >= 0) {
       call_kernel(step.kernel->prepare, c);
       take_scratch(plan, step);
     }

@@ -11,23 +11,21 @@ StepOrder::StepOrder(const Plan& plan) {
   clocks_.assign(static_cast<std::size_t>(count * streams_), -1);
   std::vector<int> positions(plan.steps.size(), -1);
   std::vector<int> newest(static_cast<std::size_t>(streams_), -1);  // per stream
-  const auto entry = [&](int position, int stream) -> int& {
-    return clocks_[static_cast<std::size_t>(position * streams_ + stream)];
-  };
+  const auto entry = [&](int position, int stream) -> int& { return clocks_[at(position * streams_ + stream)]; };
   for (int position = 0; position < count; ++position) {
-    const int s = plan.order[static_cast<std::size_t>(position)];
+    const int s = plan.order[at(position)];
     const PlanStep& step = plan.step(s);
-    positions[static_cast<std::size_t>(s)] = position;
+    positions[at(s)] = position;
     stream_of_.push_back(step.stream);
     const auto comes_after = [&](int before) {
       if (before < 0) return;
       for (int k = 0; k < streams_; ++k) entry(position, k) = std::max(entry(position, k), entry(before, k));
-      int& own = entry(position, stream_of_[static_cast<std::size_t>(before)]);
+      int& own = entry(position, stream_of_[at(before)]);
       own = std::max(own, before);
     };
-    comes_after(newest[static_cast<std::size_t>(step.stream)]);
-    for_each_predecessor(plan, step, [&](int before) { comes_after(positions[static_cast<std::size_t>(before)]); });
-    newest[static_cast<std::size_t>(step.stream)] = position;
+    comes_after(newest[at(step.stream)]);
+    for_each_predecessor(plan, step, [&](int before) { comes_after(positions[at(before)]); });
+    newest[at(step.stream)] = position;
   }
 }
 
@@ -36,7 +34,7 @@ Lifetimes::Lifetimes(const Plan& plan, const StepOrder& order)
       first_(plan.values.size(), -1),
       last_(plan.values.size() * static_cast<std::size_t>(order.num_streams()), -1) {
   for (int position = 0; position < static_cast<int>(plan.order.size()); ++position) {
-    const PlanStep& step = plan.step(plan.order[static_cast<std::size_t>(position)]);
+    const PlanStep& step = plan.step(plan.order[at(position)]);
     for (const int id : step.outputs) use(plan.root(id), position);
     for (const int id : step.inputs) use(plan.root(id), position);
     if (step.scratch >= 0) use(step.scratch, position);
@@ -45,7 +43,7 @@ Lifetimes::Lifetimes(const Plan& plan, const StepOrder& order)
 }
 
 void Lifetimes::use(int value, int position) {
-  int& first = first_[static_cast<std::size_t>(value)];
+  int& first = first_[at(value)];
   if (first < 0) first = position;
   int& newest = last(value, order_.stream(position));
   newest = std::max(newest, position);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <limits>
-#include <span>
 #include <vector>
 
 #include "gradus/graph/run/plan.h"
@@ -18,18 +17,13 @@ class StepOrder {
   explicit StepOrder(const Plan& plan);
 
   int num_streams() const { return streams_; }
-  int stream(int position) const { return streams_ == 1 ? 0 : stream_of_[static_cast<std::size_t>(position)]; }
+  int stream(int position) const { return streams_ == 1 ? 0 : stream_of_[at(position)]; }
   // Whether the step at position a has finished when the one at b begins; kForever never has.
   bool before(int a, int b) const {
-    return streams_ == 1 ? a < b : a < b && a != kForever && a <= clock(b)[static_cast<std::size_t>(stream(a))];
+    return streams_ == 1 ? a < b : a < b && a != kForever && a <= clocks_[at(b * streams_ + stream(a))];
   }
 
  private:
-  std::span<const int> clock(int position) const {
-    return std::span(clocks_).subspan(static_cast<std::size_t>(position * streams_),
-                                      static_cast<std::size_t>(streams_));
-  }
-
   int streams_ = 1;
   std::vector<int> stream_of_;  // per position
   std::vector<int>
@@ -47,13 +41,13 @@ class Lifetimes {
   void add_uses(int memory, int value);
 
   int num_streams() const { return order_.num_streams(); }
-  int first(int value) const { return first_[static_cast<std::size_t>(value)]; }
+  int first(int value) const { return first_[at(value)]; }
   // In the plan's order, kForever included.
   int last(int value) const;
   // Whether the value has been used for the last time when the step at `position` begins, but for that step itself where it may use it.
   bool ends_before(int value, int position, bool may_use = false) const {
     for (int k = 0; k < order_.num_streams(); ++k) {
-      const int used = last_[static_cast<std::size_t>(value * order_.num_streams() + k)];
+      const int used = last_[at(value * order_.num_streams() + k)];
       if (used >= 0 && !order_.before(used, position) && !(may_use && used == position)) return false;
     }
     return true;
@@ -64,7 +58,7 @@ class Lifetimes {
   }
 
  private:
-  int& last(int value, int stream) { return last_[static_cast<std::size_t>(value * order_.num_streams() + stream)]; }
+  int& last(int value, int stream) { return last_[at(value * order_.num_streams() + stream)]; }
 
   const StepOrder& order_;
   std::vector<int> first_, last_;

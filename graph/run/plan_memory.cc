@@ -12,7 +12,7 @@ namespace {
 std::unordered_map<int, std::vector<int>> change_positions(const Plan& plan) {
   std::unordered_map<int, std::vector<int>> changes;
   for (int position = 0; position < static_cast<int>(plan.order.size()); ++position) {
-    const PlanStep& step = plan.step(plan.order[static_cast<std::size_t>(position)]);
+    const PlanStep& step = plan.step(plan.order[at(position)]);
     for (std::size_t i = 0; i < step.versions.size(); ++i) changes[step.inputs[i]].push_back(position);
   }
   return changes;
@@ -24,12 +24,10 @@ bool is_view(const PlanStep& step) { return !step.is_copy && step.node().def().k
 std::vector<int> last_reads(const Plan& plan, const StepOrder& order) {
   const int streams = order.num_streams();
   std::vector<int> reads(plan.values.size() * static_cast<std::size_t>(streams), -1);
-  const auto last = [&](int value, int stream) -> int& {
-    return reads[static_cast<std::size_t>(value * streams + stream)];
-  };
+  const auto last = [&](int value, int stream) -> int& { return reads[at(value * streams + stream)]; };
   for (const int id : plan.fetch_values) last(id, 0) = kForever;
   for (int position = static_cast<int>(plan.order.size()) - 1; position >= 0; --position) {
-    const PlanStep& step = plan.step(plan.order[static_cast<std::size_t>(position)]);
+    const PlanStep& step = plan.step(plan.order[at(position)]);
     for (std::size_t i = 0; i < step.inputs.size(); ++i) {
       int& read = last(step.inputs[i], order.stream(position));
       read = std::max(read, position);
@@ -52,15 +50,15 @@ void share_views(Plan& plan, const StepOrder& order) {
     if (found == changes.end()) return false;
     const auto next = std::upper_bound(found->second.begin(), found->second.end(), position);
     if (next == found->second.end()) return false;
-    const bool may_read = plan.step(plan.order[static_cast<std::size_t>(*next)]).versions.size() == 1;
+    const bool may_read = plan.step(plan.order[at(*next)]).versions.size() == 1;
     for (int k = 0; k < order.num_streams(); ++k) {
-      const int read = last[static_cast<std::size_t>(output * order.num_streams() + k)];
+      const int read = last[at(output * order.num_streams() + k)];
       if (read >= 0 && !order.before(read, *next) && !(may_read && read == *next)) return true;
     }
     return false;
   };
   for (int position = 0; position < static_cast<int>(plan.order.size()); ++position) {
-    PlanStep& step = plan.step(plan.order[static_cast<std::size_t>(position)]);
+    PlanStep& step = plan.step(plan.order[at(position)]);
     if (!is_view(step)) continue;
     const int input = step.inputs.at(0);
     PlanValue& output = plan.value(step.outputs.at(0));
@@ -76,7 +74,7 @@ void share_views(Plan& plan, const StepOrder& order) {
 
 void share_in_place(Plan& plan, Lifetimes& lifetimes) {
   for (int position = 0; position < static_cast<int>(plan.order.size()); ++position) {
-    const PlanStep& step = plan.step(plan.order[static_cast<std::size_t>(position)]);
+    const PlanStep& step = plan.step(plan.order[at(position)]);
     if (step.is_copy || step.aliased || step.outputs.empty()) continue;
     PlanValue& output = plan.value(step.outputs[0]);
     if (output.alias_of >= 0) continue;
@@ -86,7 +84,7 @@ void share_in_place(Plan& plan, Lifetimes& lifetimes) {
     };
     for (const int i : step.first_node().def().inplace_inputs) {
       if (i >= static_cast<int>(step.inputs.size())) continue;
-      const int root_id = plan.root(step.inputs[static_cast<std::size_t>(i)]);
+      const int root_id = plan.root(step.inputs[at(i)]);
       if (step.nodes.size() > 1 && reads(root_id) > 1) continue;
       const PlanValue& root = plan.value(root_id);
       if (root.storage != Storage::kArena || root.bytes != output.bytes) continue;

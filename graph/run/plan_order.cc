@@ -15,15 +15,14 @@ namespace {
 
 class Scheduler {
  public:
-  explicit Scheduler(Plan& plan)
-      : plan_(plan), count_(plan.steps.size()), next_(count_), pending_(count_, 0), done_(count_, false) {}
+  explicit Scheduler(Plan& plan) : plan_(plan) {}
 
   void run() {
     find_overwritten();
     keep_fetched_versions();
     find_readers();
     add_edges();
-    for (int s = 0; s < static_cast<int>(count_); ++s) {
+    for (int s = 0; s < count(); ++s) {
       if (plan_.step(s).needed && pending_[at(s)] == 0) make_ready(s);
     }
     while (!ready_.empty() || !held_.empty()) {
@@ -39,7 +38,7 @@ class Scheduler {
   }
 
  private:
-  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+  int count() const { return static_cast<int>(plan_.steps.size()); }
 
   struct Version {
     int overwriter = -1;            // the step that changes the variable next
@@ -50,7 +49,7 @@ class Scheduler {
   // Assignments to one variable come in the order of their steps, so each overwrites what the one before made.
   void find_overwritten() {
     std::unordered_map<int, int> newest;  // variable -> value that holds what it contains now
-    for (int s = 0; s < static_cast<int>(count_); ++s) {
+    for (int s = 0; s < count(); ++s) {
       const PlanStep& step = plan_.step(s);
       if (!step.needed) continue;
       for (std::size_t i = 0; i < step.versions.size(); ++i) {
@@ -79,18 +78,10 @@ class Scheduler {
       if (is_new) found->second = copy_of(fetch, "kept for the fetch, before later assignments");
       fetch = found->second;
     }
-    grow();
-  }
-
-  void grow() {
-    count_ = plan_.steps.size();
-    next_.resize(count_);
-    pending_.resize(count_, 0);
-    done_.resize(count_, false);
   }
 
   void find_readers() {
-    for (int s = 0; s < static_cast<int>(count_); ++s) {  // count_ grows
+    for (int s = 0; s < count(); ++s) {  // the copies as well
       if (!plan_.step(s).needed) continue;
       for (std::size_t i = plan_.step(s).versions.size(); i < plan_.step(s).inputs.size(); ++i) {
         const auto found = versions_.find(plan_.step(s).inputs[i]);
@@ -102,22 +93,19 @@ class Scheduler {
           // v += v, element by element, may read what it overwrites; an update of several variables has no such promise.
           const int copy = copy_of(found->first, "kept for '" + plan_.step(s).node().name() + "', which overwrites it");
           plan_.step(s).inputs[i] = copy;
-          grow();
         }
       }
     }
   }
 
-  void add_edge(int from, int to) {
-    next_[at(from)].push_back(to);
-    ++pending_[at(to)];
-  }
-
   void add_edges() {
-    for (int s = 0; s < static_cast<int>(count_); ++s) {
-      if (plan_.step(s).needed) for_each_predecessor(plan_, plan_.step(s), [&](int before) { add_edge(before, s); });
+    next_ = successors(plan_);
+    for (const auto& [before, after] : writers_) next_[at(before)].push_back(after);
+    pending_.assign(plan_.steps.size(), 0);
+    done_.assign(plan_.steps.size(), false);
+    for (const std::vector<int>& after : next_) {
+      for (const int s : after) ++pending_[at(s)];
     }
-    for (const auto& [before, after] : writers_) add_edge(before, after);
   }
 
   // What has only been kept here so far: an assignment waits for the one before, and for the readers of what it overwrites.
@@ -187,7 +175,6 @@ class Scheduler {
   }
 
   Plan& plan_;
-  std::size_t count_;
   std::vector<std::vector<int>> next_;  // step -> steps that come after it
   std::vector<int> pending_;            // per step: those before it that have not run
   std::vector<bool> done_;

@@ -1,9 +1,27 @@
-// What a run needs of a graph: backwards from the fetches and targets, cut off where something is fed.
+// What is asked of a run, and what it needs of the graph for that: backwards from the fetches and targets, cut off where something is fed.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "gradus/graph/run/plan_infer.h"
 
 namespace gradus {
+
+void check_signature(const CompileRequest& r) {
+  const auto check = [&](const char* what, std::size_t i, std::size_t count, const auto& item) {
+    if (!item.valid())
+      throw invalid_argument(fmt::format("{} {} of {} refers to nothing: {}", what, i + 1, count, item.absence()));
+    if (&item.node().graph() != &r.graph)
+      throw invalid_argument(item.node().where() + " belongs to another graph than this session's");
+  };
+  const auto check_output = [&](const char* what, std::size_t i, std::size_t count, const Output& output) {
+    check(what, i, count, output);
+    (void)output.dtype();  // throws when the node has no such output
+  };
+  for (std::size_t i = 0; i < r.feeds.size(); ++i) check_output("feed", i, r.feeds.size(), r.feeds[i].first);
+  for (std::size_t i = 0; i < r.fetches.size(); ++i) check_output("fetch", i, r.fetches.size(), r.fetches[i]);
+  for (std::size_t i = 0; i < r.targets.size(); ++i) check("target", i, r.targets.size(), r.targets[i]);
+}
 
 bool waits_for(const CompileRequest& request, const PlanInference& inference, Node& control) {
   return request.follow_control && (control.num_outputs() == 0 || !inference.is_fed(control.output(0)));
@@ -14,8 +32,8 @@ std::vector<const Node*> needed_nodes(const CompileRequest& request, const PlanI
   std::vector<bool> seen(static_cast<std::size_t>(request.graph.num_nodes()), false);
   const auto visit = [&](Node& node) {
     if (node.def().kind == OpKind::kPlaceholder && inference.is_fed(node.output(0))) return;
-    if (!seen[static_cast<std::size_t>(node.id())]) stack.push_back(&node);
-    seen[static_cast<std::size_t>(node.id())] = true;
+    if (!seen[at(node.id())]) stack.push_back(&node);
+    seen[at(node.id())] = true;
   };
   for (const Output& fetch : request.fetches) {
     if (!inference.is_fed(fetch)) visit(fetch.node());

@@ -19,16 +19,14 @@ int StepList::add(PlanStep&& step, const std::vector<TensorInfo>& results) {
 // What each changed variable holds from this step on.
 void StepList::add_versions(PlanStep& step, int index) {
   for (int i = 0; i < mutated_inputs(step); ++i) {
-    const int variable = step.inputs[static_cast<std::size_t>(i)];
+    const int variable = step.inputs[at(i)];
     if (i == 0) {
       plan_.value(step.outputs.at(0)).alias_of = variable;
       step.versions.push_back(step.outputs[0]);
       continue;
     }
     const PlanValue& old = plan_.value(variable);
-    PlanValue version{.dtype = old.dtype, .shape = old.shape, .device = old.device};
-    version.producer = index;
-    version.output = -1;
+    PlanValue version{.dtype = old.dtype, .shape = old.shape, .device = old.device, .producer = index, .output = -1};
     version.alias_of = variable;
     version.source = old.source;
     step.versions.push_back(add_value(plan_, std::move(version)));
@@ -39,16 +37,6 @@ int StepList::append(PlanStep&& step) {
   plan_.steps.push_back(std::move(step));
   versions_.add_step();
   return static_cast<int>(plan_.steps.size()) - 1;
-}
-
-int StepList::add_copy(int value, Device* device) {
-  const Device* from = plan_.value(value).device;
-  std::vector<int> after;
-  add_ready_steps({value}, after);
-  const int copy = add_copy_step(
-      plan_, value, device, "copy from " + (from != nullptr ? from->name().to_string() : "the host"), std::move(after));
-  versions_.add_step();
-  return copy;
 }
 
 int StepList::add_constant(const Node& node, const Tensor& tensor, Device* device) {
@@ -70,10 +58,6 @@ int StepList::wait_for(const Node& node, int value, const std::vector<int>& step
   return last;
 }
 
-void StepList::wait_like(int copy, int value) {
-  if (const auto ready = ready_after_.find(value); ready != ready_after_.end()) ready_after_[copy] = ready->second;
-}
-
 void StepList::add_ready_steps(const std::vector<int>& values, std::vector<int>& steps) const {
   for (const int id : values) {
     if (const auto found = ready_after_.find(id); found != ready_after_.end()) steps.push_back(found->second);
@@ -86,6 +70,45 @@ void StepList::read_versions(const Node& node, const std::vector<int>& after, st
   for (std::size_t i = changed; i < inputs.size() && !after.empty(); ++i) {
     if (plan_.value(inputs[i]).storage == Storage::kVariable) inputs[i] = versions_.seen_after(inputs[i], after);
   }
+}
+
+// Feeds and constants of the graph are host memory, which the device nullptr stands for.
+std::vector<int> StepList::on_device(const OpDef& def, const std::vector<int>& inputs, Device* device) {
+  std::vector<int> result;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Device* const from = plan_.value(inputs[i]).device;
+    const bool on_host = from == nullptr || from->uses_host_memory();
+    if (def.is_host_operand(i)) {
+      result.push_back(on_host ? inputs[i] : copy_to(inputs[i], &devices_.host()));
+    } else {
+      const bool here = from == device || (from == nullptr && device->uses_host_memory());
+      result.push_back(here ? inputs[i] : copy_to(inputs[i], device));
+    }
+  }
+  return result;
+}
+
+int StepList::copy_to(int value, Device* device) {
+  const auto [found, is_new] = copies_.try_emplace({value, device}, -1);
+  if (!is_new) return found->second;
+  const PlanValue& v = plan_.value(value);
+  if (v.storage == Storage::kConstant && v.device == nullptr) return found->second = uploaded(value, device);
+  std::vector<int> after;
+  add_ready_steps({value}, after);
+  const std::string from = v.device != nullptr ? v.device->name().to_string() : "the host";
+  found->second = add_copy_step(plan_, value, device, "copy from " + from, std::move(after));
+  versions_.add_step();
+  return found->second;
+}
+
+// A constant goes up once, when the plan is made, and counts as there when the one on the host does.
+int StepList::uploaded(int constant, Device* device) {
+  const Tensor tensor = plan_.value(constant).tensor;
+  Tensor there(device->allocate(tensor.bytes()), 0, tensor.dtype(), tensor.shape());
+  if (tensor.bytes() > 0) device->copy_from_host(there.raw(), tensor.raw(), tensor.bytes());
+  const int copy = add_constant(*plan_.value(constant).source, there, device);
+  if (const auto ready = ready_after_.find(constant); ready != ready_after_.end()) ready_after_[copy] = ready->second;
+  return copy;
 }
 
 }  // namespace gradus

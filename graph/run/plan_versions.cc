@@ -12,7 +12,7 @@ void VariableVersions::add_step() {
   int last = -1;
   for_each_predecessor(plan_, step, [&](int before) {
     effect = effect || has_effect(before);
-    last = std::max(last, last_writer_[static_cast<std::size_t>(before)]);
+    last = std::max(last, last_writer_[at(before)]);
   });
   for (std::size_t i = 0; i < step.versions.size(); ++i) {
     writers_[step.inputs[i]].push_back({index, step.versions[i]});
@@ -36,9 +36,9 @@ int VariableVersions::seen_after(int variable, const std::vector<int>& after) {
   while (!stack.empty()) {
     const int s = stack.back();
     stack.pop_back();
-    const int newest = last_writer_[static_cast<std::size_t>(s)];
-    if (newest <= best || newest < writers.front().step || visited_[static_cast<std::size_t>(s)] == search_) continue;
-    visited_[static_cast<std::size_t>(s)] = search_;
+    const int newest = last_writer_[at(s)];
+    if (newest <= best || newest < writers.front().step || visited_[at(s)] == search_) continue;
+    visited_[at(s)] = search_;
     const auto writer = std::lower_bound(writers.begin(), writers.end(), s, by_step);
     if (writer != writers.end() && writer->step == s) {
       best = s;  // all that it depends on is earlier

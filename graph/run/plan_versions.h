@@ -20,7 +20,7 @@ class VariableVersions {
   // To be called for every step that is added to the plan, in order.
   void add_step();
   // True when the step, or one that it depends on, changes a variable, prints or checks: it must not be dropped.
-  bool has_effect(int step) const { return effects_[static_cast<std::size_t>(step)]; }
+  bool has_effect(int step) const { return effects_[at(step)]; }
   // The value that holds the version of `variable` (its value before the run) seen after the steps `after`.
   int seen_after(int variable, const std::vector<int>& after);
 
