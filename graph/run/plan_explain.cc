@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string_view>
 
 #include "gradus/core/text_table.h"
@@ -25,10 +26,6 @@ const char* role_name(NodeRole role) {
   return "?";
 }
 
-std::string type_text(const PlanReport::Value& v) {
-  return fmt::format("{} {}", dtype_name(v.dtype), v.shape.to_string());
-}
-
 // The sums of the steps that have something in common.
 struct Group {
   std::string name;
@@ -41,6 +38,12 @@ struct Group {
     if (step.role == NodeRole::kGradient) gradient_ms += step.mean_ms;
     // A view has no bytes of its own.
     if (!step.view) bytes += step.bytes();
+  }
+  void add(const Group& other) {
+    steps += other.steps;
+    bytes += other.bytes;
+    ms += other.ms;
+    gradient_ms += other.gradient_ms;
   }
 };
 
@@ -118,11 +121,11 @@ class Printer {
   std::vector<Group> by_scope() const {
     int depth = 1;
     for (const PlanReport::Step& step : report_.steps) depth = std::max(depth, count_levels(step.scope));
-    const auto at = [&](const PlanReport::Step& step) {
+    const auto scope = [&](const PlanReport::Step& step) {
       return step.scope.empty() ? std::string("(none)") : std::string(name_levels(step.scope, depth));
     };
-    std::vector<Group> result = groups(at);
-    for (; result.size() > kMaxGroups && depth > 1; result = groups(at)) --depth;
+    std::vector<Group> result = groups(scope);
+    for (; result.size() > kMaxGroups && depth > 1; result = groups(scope)) --depth;
     return result;
   }
 
@@ -133,17 +136,8 @@ class Printer {
     TextTable table({title, ">steps", ">ms", ">share", ">of it gradients", ">result bytes"});
     const std::size_t count = title == "part" || options_.top == 0 ? rows.size() : std::min(rows.size(), kMaxGroups);
     Group rest{.name = fmt::format("{} others", rows.size() - count)};
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const Group& g = rows[i];
-      if (i < count) {
-        add_group(table, g, has_gradients);
-        continue;
-      }
-      rest.steps += g.steps;
-      rest.bytes += g.bytes;
-      rest.ms += g.ms;
-      rest.gradient_ms += g.gradient_ms;
-    }
+    for (std::size_t i = 0; i < count; ++i) add_group(table, rows[i], has_gradients);
+    for (std::size_t i = count; i < rows.size(); ++i) rest.add(rows[i]);
     if (rest.steps > 0) add_group(table, rest, has_gradients);
     text_ += "\n" + table.to_string();
   }
@@ -157,7 +151,7 @@ class Printer {
   void steps() {
     const std::size_t all = report_.steps.size(), count = shown(all);
     std::vector<std::size_t> order(all);
-    for (std::size_t i = 0; i < all; ++i) order[i] = i;
+    std::iota(order.begin(), order.end(), 0);
     ExplainOrder by = options_.sort_by;
     if (by == ExplainOrder::kAutomatic) {
       by = count == all ? ExplainOrder::kRun : report_.profiled ? ExplainOrder::kTime : ExplainOrder::kBytes;
@@ -207,7 +201,6 @@ class Printer {
                has_result ? std::to_string(step.results[0].bytes) : "", rest});
   }
 
-  // The largest first, where not all are shown.
   void sources() {
     using Kind = PlanReport::Source::Kind;
     for (const auto& [kind, title] : {std::pair{Kind::kFed, "fed"}, std::pair{Kind::kVariable, "variable"},
@@ -216,44 +209,41 @@ class Printer {
       for (const PlanReport::Source& source : report_.sources) {
         if (source.kind == kind) rows.push_back(&source);
       }
-      if (rows.empty()) continue;
-      const std::size_t count = shown_beside(rows.size());
-      if (count < rows.size()) {
-        std::stable_sort(rows.begin(), rows.end(),
-                         [](const auto* a, const auto* b) { return a->value.bytes > b->value.bytes; });
-      }
-      TextTable table({title, "value", ">bytes", ""});
-      for (std::size_t i = 0; i < count; ++i) {
-        const PlanReport::Source& source = *rows[i];
-        table.add({source.name, type_text(source.value), std::to_string(source.value.bytes),
-                   kind != Kind::kConstant ? placement(source)
-                   : source.device.empty() ? "in host memory"
-                                           : "on " + source.device + ", copied once"});
-      }
-      text_ += "\n" + table.to_string();
-      if (count < rows.size()) text_ += fmt::format("... and {} more\n", rows.size() - count);
+      list({title, "value", ">bytes", ""}, rows,
+           [](const PlanReport::Source& source, const std::string& type, const std::string& bytes) {
+             return std::vector{source.name, type, bytes, placement(source)};
+           });
     }
   }
 
   static std::string placement(const PlanReport::Source& source) {
+    if (source.kind == PlanReport::Source::Kind::kConstant)
+      return source.device.empty() ? "in host memory" : "on " + source.device + ", copied once";
     if (source.device.empty()) return "";
     return "on " + source.device + (source.reason == kDefault ? "" : " | placed: " + source.reason);
   }
 
   void notes() {
-    if (report_.notes.empty()) return;
     std::vector<const PlanReport::Note*> rows;
     for (const PlanReport::Note& note : report_.notes) rows.push_back(&note);
+    list({"without a step", "op", "value", ">bytes", ""}, rows,
+         [](const PlanReport::Note& note, const std::string& type, const std::string& bytes) {
+           return std::vector{note.name, note.op, type, bytes, "| " + note.text};
+         });
+  }
+
+  // The table of a list beside the steps, the largest first where not all are shown: cells(row, type, bytes) of each row's value.
+  template <class Row, class Cells>
+  void list(std::vector<std::string> titles, std::vector<const Row*> rows, Cells cells) {
+    if (rows.empty()) return;
     const std::size_t count = shown_beside(rows.size());
     if (count < rows.size()) {
       std::stable_sort(rows.begin(), rows.end(),
-                       [](const auto* a, const auto* b) { return a->value.bytes > b->value.bytes; });
+                       [](const Row* a, const Row* b) { return a->value.bytes > b->value.bytes; });
     }
-    TextTable table({"without a step", "op", "value", ">bytes", ""});
-    for (std::size_t i = 0; i < count; ++i) {
-      const PlanReport::Note& note = *rows[i];
-      table.add({note.name, note.op, type_text(note.value), std::to_string(note.value.bytes), "| " + note.text});
-    }
+    TextTable table(std::move(titles));
+    for (std::size_t i = 0; i < count; ++i)
+      table.add(cells(*rows[i], type_text(rows[i]->value), std::to_string(rows[i]->value.bytes)));
     text_ += "\n" + table.to_string();
     if (count < rows.size()) text_ += fmt::format("... and {} more\n", rows.size() - count);
   }

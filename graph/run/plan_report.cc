@@ -12,24 +12,20 @@
 namespace gradus {
 namespace {
 
-std::string place_of(const Plan& plan, int id) {
-  const int root_id = plan.root(id);
-  const PlanValue& root = plan.value(root_id);
-  if (root_id == id) return root.storage == Storage::kArena ? fmt::format("@{}", root.offset) : "";
-  const char* what = root.storage == Storage::kVariable ? "in variable"
-                     : root.storage == Storage::kFeed   ? "in feed"
-                                                        : "in memory of";
-  return fmt::format("{} '{}'{}", what, root.source->name(),
-                     root.storage == Storage::kArena ? fmt::format(" @{}", root.offset) : "");
-}
-
 PlanReport::Value value_of(const PlanValue& v) { return {.dtype = v.dtype, .shape = v.shape, .bytes = v.bytes}; }
 
 PlanReport::Value result_of(const Plan& plan, int id) {
   PlanReport::Value result = value_of(plan.value(id));
-  result.place = place_of(plan, id);
   const PlanValue& root = plan.value(plan.root(id));
-  if (root.storage == Storage::kArena) result.offset = static_cast<std::int64_t>(root.offset);
+  if (root.storage == Storage::kArena) {
+    result.offset = static_cast<std::int64_t>(root.offset);
+    result.place = fmt::format("@{}", root.offset);
+  }
+  if (plan.root(id) == id) return result;
+  const char* what = root.storage == Storage::kVariable ? "in variable"
+                     : root.storage == Storage::kFeed   ? "in feed"
+                                                        : "in memory of";
+  result.place = fmt::format("{} '{}'{}{}", what, root.source->name(), result.place.empty() ? "" : " ", result.place);
   return result;
 }
 
@@ -51,7 +47,7 @@ PlanReport::Step report_step(const Plan& plan, const PlanStep& step, const std::
   result.name = step.node().name();
   result.op = op_text(step);
   result.scope = scope_of(base_forward_node(step.first_node()).name());
-  result.role = roles[static_cast<std::size_t>(step.node().id())];
+  result.role = roles[at(step.node().id())];
   result.device = step.device->name().to_string();
   result.reason = step.reason;
   if (!step.aliased && step.kernel != nullptr)

@@ -89,17 +89,6 @@ class Session::Impl {
     return results;
   }
 
-  Tensor value(const Output& variable) {
-    const Alone alone(*this);
-    return copy_of(variable);
-  }
-
-  void set_value(const Output& variable, const Tensor& value) {
-    const Alone alone(*this);
-    check_fits(variable, value);
-    store(variable, value);
-  }
-
   std::vector<Tensor> values(const std::vector<Output>& variables) {
     const Alone alone(*this);  // one moment for all, whatever other threads run
     std::vector<Tensor> values;
@@ -109,11 +98,7 @@ class Session::Impl {
 
   void set_values(const std::vector<std::pair<Output, Tensor>>& values) {
     const Alone alone(*this);
-    for (const auto& [variable, value] : values) {
-      state_of(variable);  // a device that is not there throws now
-      check_fits(variable, value);
-    }
-    for (const auto& [variable, value] : values) store(variable, value);
+    store_all(values);
   }
 
   std::map<std::string, Tensor> state() {
@@ -127,12 +112,9 @@ class Session::Impl {
     const Alone alone(*this);
     const std::vector<Output> variables = all_variables();
     check_names(variables, state);
-    for (const Output& variable : variables) {
-      const auto found = state.find(variable.node().name());
-      check_fits(variable, found->second);
-      state_of(variable);  // a device that is not there throws now
-    }
-    for (const Output& variable : variables) store(variable, state.at(variable.node().name()));
+    std::vector<std::pair<Output, Tensor>> values;
+    for (const Output& variable : variables) values.emplace_back(variable, state.at(variable.node().name()));
+    store_all(values);
   }
 
   PlanReport report(const Feeds& feeds, const std::vector<Output>& fetches, const std::vector<Operation>& targets) {
@@ -140,18 +122,13 @@ class Session::Impl {
     return report_plan(plan_for(*lanes_[0], feeds, fetches, targets), options_);
   }
 
-  int num_plans() const {
+  // The sum of amount(lane) over all lanes.
+  template <class Amount>
+  std::size_t sum(Amount amount) const {
     const Alone alone(*this);
-    std::size_t count = 0;
-    for (const auto& lane : lanes_) count += lane->plans.size();
-    return static_cast<int>(count);
-  }
-
-  std::size_t arena_bytes() const {
-    const Alone alone(*this);
-    std::size_t bytes = 0;
-    for (const auto& lane : lanes_) bytes += lane->executor.arena_bytes();
-    return bytes;
+    std::size_t result = 0;
+    for (const auto& lane : lanes_) result += amount(*lane);
+    return result;
   }
 
   void write_trace(const std::string& path) const {
@@ -315,11 +292,18 @@ class Session::Impl {
     const bool fits = value.defined() && (value.dtype() == variable.dtype() || is_widened(variable, value)) &&
                       value.shape() == variable.shape();
     if (!fits) {
-      throw invalid_argument(fmt::format(
-          "{} holds {} {}; got {}", variable.node().where(), dtype_name(variable.dtype()), variable.shape().to_string(),
-          value.defined() ? fmt::format("{} {}", dtype_name(value.dtype()), value.shape().to_string())
-                          : "a tensor without value"));
+      throw invalid_argument(fmt::format("{} holds {}; got {}", variable.node().where(), type_text(variable),
+                                         value.defined() ? type_text(value) : "a tensor without value"));
     }
+  }
+
+  // All, or when it throws none.
+  void store_all(const std::vector<std::pair<Output, Tensor>>& values) {
+    for (const auto& [variable, value] : values) {
+      state_of(variable);  // a device that is not there throws now
+      check_fits(variable, value);
+    }
+    for (const auto& [variable, value] : values) store(variable, value);
   }
 
   void store(const Output& variable, const Tensor& given) {
@@ -352,8 +336,8 @@ std::vector<Tensor> Session::run(const Feeds& feeds, const std::vector<Output>& 
                                  const std::vector<Operation>& targets) {
   return impl_->run(feeds, fetches, targets);
 }
-Tensor Session::value(const Output& variable) { return impl_->value(variable); }
-void Session::set_value(const Output& variable, const Tensor& value) { impl_->set_value(variable, value); }
+Tensor Session::value(const Output& variable) { return values({variable})[0]; }
+void Session::set_value(const Output& variable, const Tensor& value) { set_values({{variable, value}}); }
 std::vector<Tensor> Session::values(const std::vector<Output>& variables) { return impl_->values(variables); }
 void Session::set_values(const std::vector<std::pair<Output, Tensor>>& values) { impl_->set_values(values); }
 std::map<std::string, Tensor> Session::state() { return impl_->state(); }
@@ -378,8 +362,12 @@ PlanReport Session::report(const Feeds& feeds, const std::vector<Output>& fetche
   return impl_->report(feeds, fetches, targets);
 }
 void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }
-int Session::num_plans() const { return impl_->num_plans(); }
-std::size_t Session::arena_bytes() const { return impl_->arena_bytes(); }
+int Session::num_plans() const {
+  return static_cast<int>(impl_->sum([](const Lane& lane) { return lane.plans.size(); }));
+}
+std::size_t Session::arena_bytes() const {
+  return impl_->sum([](const Lane& lane) { return lane.executor.arena_bytes(); });
+}
 const SessionOptions& Session::options() const { return impl_->options_; }
 const Graph& Session::graph() const { return impl_->graph_; }
 
