@@ -6,31 +6,24 @@
 
 namespace gradus {
 
-NameScope::NameScope(Graph& graph, std::string_view name)
-    : graph_(graph), saved_prefix_(graph.name_prefix_), saved_path_(graph.scope_path_) {
+NameScope::NameScope(Graph& graph, std::string_view name) : prefix_(graph.name_prefix_), path_(graph.scope_path_) {
   if (name.empty()) throw invalid_argument("a name scope needs a name");
   // The count for "block1/" makes a second scope of that name "block1_1/", or the next that the user has not opened.
-  const std::string wanted = saved_prefix_ + std::string(name);
+  const std::string wanted = graph.name_prefix_ + std::string(name);
   std::string prefix = wanted + "/";
   while (graph.name_counts_.contains(prefix)) {
     prefix = wanted + "_" + std::to_string(++graph.name_counts_[wanted + "/"]) + "/";
   }
   graph.name_counts_[prefix] = 0;
   graph.name_prefix_ = prefix;
-  graph.scope_path_ = saved_path_ + std::string(name) + "/";
+  graph.scope_path_ += std::string(name) + "/";
 }
 
-NameScope::~NameScope() {
-  graph_.name_prefix_ = saved_prefix_;
-  graph_.scope_path_ = saved_path_;
-}
-
-DeviceScope::DeviceScope(Graph& graph, std::string_view device) : graph_(graph), saved_(graph.device_) {
+DeviceScope::DeviceScope(Graph& graph, std::string_view device) : device_(graph.device_) {
   graph.device_ = device.empty() ? "" : DeviceName::parse(device).to_string();
 }
 
-ControlScope::ControlScope(Graph& graph, const std::vector<Operation>& operations)
-    : graph_(graph), saved_(graph.control_) {
+ControlScope::ControlScope(Graph& graph, const std::vector<Operation>& operations) : control_(graph.control_) {
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (!operations[i].valid()) {
       throw invalid_argument(fmt::format("ControlScope: operation {} of {} refers to nothing: {}", i + 1,
@@ -43,19 +36,10 @@ ControlScope::ControlScope(Graph& graph, const std::vector<Operation>& operation
 }
 
 GradientScope::GradientScope(Graph& graph, const Node& forward, std::string_view rule)
-    : graph_(graph),
-      saved_forward_(graph.forward_node_),
-      saved_rule_(graph.gradient_rule_),
-      saved_device_(graph.device_) {
+    : forward_(graph.forward_node_), rule_(graph.gradient_rule_), device_(graph.device_) {
   graph.forward_node_ = &forward;
   graph.gradient_rule_ = rule;
   graph.device_ = forward.device();
-}
-
-GradientScope::~GradientScope() {
-  graph_.forward_node_ = saved_forward_;
-  graph_.gradient_rule_ = saved_rule_;
-  graph_.device_ = saved_device_;
 }
 
 }  // namespace gradus
