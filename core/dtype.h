@@ -31,33 +31,19 @@ inline constexpr bool is_integer(DType d) { return d == DType::kInt32 || d == DT
 template <class T>
 struct DTypeOf;  // DTypeOf<float>::value == DType::kFloat32
 template <>
-struct DTypeOf<Float16> {
-  static constexpr DType value = DType::kFloat16;
-};
+struct DTypeOf<Float16> : std::integral_constant<DType, DType::kFloat16> {};
 template <>
-struct DTypeOf<float> {
-  static constexpr DType value = DType::kFloat32;
-};
+struct DTypeOf<float> : std::integral_constant<DType, DType::kFloat32> {};
 template <>
-struct DTypeOf<double> {
-  static constexpr DType value = DType::kFloat64;
-};
+struct DTypeOf<double> : std::integral_constant<DType, DType::kFloat64> {};
 template <>
-struct DTypeOf<std::int32_t> {
-  static constexpr DType value = DType::kInt32;
-};
+struct DTypeOf<std::int32_t> : std::integral_constant<DType, DType::kInt32> {};
 template <>
-struct DTypeOf<std::int64_t> {
-  static constexpr DType value = DType::kInt64;
-};
+struct DTypeOf<std::int64_t> : std::integral_constant<DType, DType::kInt64> {};
 template <>
-struct DTypeOf<std::uint8_t> {
-  static constexpr DType value = DType::kUInt8;
-};
+struct DTypeOf<std::uint8_t> : std::integral_constant<DType, DType::kUInt8> {};
 template <>
-struct DTypeOf<bool> {
-  static constexpr DType value = DType::kBool;
-};
+struct DTypeOf<bool> : std::integral_constant<DType, DType::kBool> {};
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<std::remove_cv_t<T>>::value;
 // The C++ types that are elements of tensors.
