@@ -23,12 +23,8 @@ constexpr std::size_t kLabelWidth = 32;  // characters, of the ops in a folded b
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
-    if (c == '\n') {
-      result += "\\n";
-      continue;
-    }
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
+    if (c == '"' || c == '\\' || c == '\n') result += '\\';
+    result += c == '\n' ? 'n' : c;
   }
   return result + "\"";
 }
@@ -216,12 +212,9 @@ class Writer {
   std::string ops_text(const DotBox& b) const {
     std::vector<std::pair<std::string, int>> ops;
     for (const Node* node : telling_nodes(b)) {
-      const auto found = std::find_if(ops.begin(), ops.end(), [&](const auto& op) { return op.first == node->op(); });
-      if (found == ops.end()) {
-        ops.emplace_back(node->op(), 1);
-      } else {
-        ++found->second;
-      }
+      auto found = std::find_if(ops.begin(), ops.end(), [&](const auto& op) { return op.first == node->op(); });
+      if (found == ops.end()) found = ops.insert(found, {node->op(), 0});
+      ++found->second;
     }
     std::string text;
     std::size_t width = 0;
