@@ -19,10 +19,9 @@ elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(gradus_precompiled INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
 endif()
 
-# The library: warnings, optimisation, and this machine's instructions unless portable code is asked for.
+# The library: warnings, and this machine's instructions unless portable code is asked for.
 add_library(gradus_library_flags INTERFACE)
 target_link_libraries(gradus_library_flags INTERFACE gradus_warnings gradus_precompiled)
-target_compile_options(gradus_library_flags INTERFACE "$<${optimised}:${GRADUS_OPTIMIZATION}>")
 if(GRADUS_NATIVE AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(gradus_library_flags INTERFACE -march=native)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -30,6 +29,10 @@ if(GRADUS_NATIVE AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     target_compile_options(gradus_library_flags INTERFACE -mtune=skylake-avx512)
   endif()
 endif()
+
+# The library but for its kernels.
+add_library(gradus_room_flags INTERFACE)
+target_compile_options(gradus_room_flags INTERFACE "$<${optimised}:${GRADUS_OPTIMIZATION}>")
 
 # Kernels: -O3, and no errno or trap bookkeeping. Not -ffast-math: NaN, Inf and the order of sums keep their meaning.
 add_library(gradus_kernel_flags INTERFACE)
@@ -45,16 +48,16 @@ add_library(gradus_eigen_flags INTERFACE)
 target_compile_definitions(gradus_eigen_flags INTERFACE Eigen=gradus_eigen EIGEN_MPL2_ONLY EIGEN_MAX_ALIGN_BYTES=64
                                                         EIGEN_STACK_ALLOCATION_LIMIT=1048576)
 
-# Tests and programs: -O1 compiles quickest, and their own code is never what takes the time.
+# Programs: their own code is never what takes the time. Tests are not optimised at all, for a quarter of their compile time.
 add_library(gradus_program_flags INTERFACE)
 target_link_libraries(gradus_program_flags INTERFACE gradus_warnings gradus_precompiled)
 target_compile_options(gradus_program_flags INTERFACE "$<${optimised}:-O1>")
+add_library(gradus_test_flags INTERFACE)
+target_link_libraries(gradus_test_flags INTERFACE gradus_warnings gradus_precompiled)
+target_compile_options(gradus_test_flags INTERFACE "$<${optimised}:-O0>")
 
-# Under a sanitizer the library is optimised a little, or its tests take longer than that; tests and programs are not: it is what
-# takes most of their compile time.
-if(GRADUS_SANITIZE)
-  target_compile_options(gradus_library_flags INTERFACE -O1)
-endif()
+# Under a sanitizer the rooms that compute are optimised a little (gradus_room), or tests take longer than that would; nothing else is:
+# it is what takes most of the compile time.
 if(GRADUS_SANITIZE STREQUAL "address")
   add_compile_options(-g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)

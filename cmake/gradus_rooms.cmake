@@ -8,7 +8,7 @@ function(gradus_library name)
   target_compile_definitions(${name} PRIVATE ${library_DEFINITIONS})
   target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
                                             "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
-  target_link_libraries(${name} PRIVATE "$<BUILD_INTERFACE:gradus_library_flags>" fmt::fmt spdlog::spdlog ZLIB::ZLIB
+  target_link_libraries(${name} PRIVATE "$<BUILD_INTERFACE:gradus_library_flags;gradus_room_flags>" fmt::fmt spdlog::spdlog ZLIB::ZLIB
                                         Threads::Threads)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
@@ -31,31 +31,74 @@ function(gradus_glob result)
   set(${result} ${found} PARENT_SCOPE)
 endfunction()
 
+# gradus_join(result name prefix batch sources...): files that include `batch` of the sources each (0: all). They name them by `prefix` and
+# the path from our root, where CMake's own UNITY_BUILD writes whole paths: thus ccache knows them again in another checkout.
+function(gradus_join result name prefix batch)
+  set(files)
+  set(text)
+  set(count 0)
+  list(LENGTH ARGN left)
+  foreach(source IN LISTS ARGN)
+    cmake_path(RELATIVE_PATH source BASE_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    string(APPEND text "#include \"${prefix}${source}\"\n")
+    math(EXPR count "${count} + 1")
+    math(EXPR left "${left} - 1")
+    if(left EQUAL 0 OR count EQUAL batch)
+      list(LENGTH files number)
+      set(file "${CMAKE_CURRENT_BINARY_DIR}/joined/${name}_${number}.cc")
+      file(CONFIGURE OUTPUT "${file}" CONTENT "${text}" @ONLY)
+      list(APPEND files "${file}")
+      set(text)
+      set(count 0)
+    endif()
+  endforeach()
+  set(${result} ${files} PARENT_SCOPE)
+endfunction()
+
 # What nearly every file of the library includes: a quarter of its compile time is reading these.
 set(GRADUS_STANDARD_HEADERS
     <algorithm> <array> <cmath> <cstdint> <cstring> <functional> <limits> <map> <memory> <mutex> <optional> <set> <span>
     <string> <string_view> <unordered_map> <utility> <vector> <fmt/format.h>)
 
-# gradus_room(name patterns... [LIBRARIES targets...] [SEPARATE] [PRECOMPILE headers...]) adds the object library gradus_<name>. With
-# GRADUS_UNITY its files are compiled as one, unless they are SEPARATE: kernels, whose compile time is their own and whose inlining
-# stays as it is. Rooms share the precompiled headers of the first one, unless they name further ones, or compile otherwise.
+# gradus_room(name patterns... [LIBRARIES targets...] [COMPUTES] [KERNELS] [PRECOMPILE headers...]) adds the object library
+# gradus_<name>. With GRADUS_UNITY its files are compiled as one, unless they are KERNELS, whose compile time is their own and whose
+# inlining stays as it is. A room that COMPUTES is optimised under sanitizers too. Rooms that compile alike share the precompiled
+# headers of the first of them, unless they name further ones.
 function(gradus_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 room "SEPARATE" "" "LIBRARIES;PRECOMPILE")
+  cmake_parse_arguments(PARSE_ARGV 1 room "COMPUTES;KERNELS" "" "LIBRARIES;PRECOMPILE")
   gradus_glob(sources ${room_UNPARSED_ARGUMENTS})
   if(NOT sources)
     return()
+  endif()
+  set(joined ${GRADUS_UNITY})
+  if(room_KERNELS)
+    set(joined OFF)
+  endif()
+  if(joined)
+    gradus_join(sources ${name} gradus/ 0 ${sources})
   endif()
   add_library(gradus_${name} OBJECT ${sources})
   target_include_directories(gradus_${name} PRIVATE "${PROJECT_BINARY_DIR}/include")
   target_link_libraries(gradus_${name} PRIVATE gradus_library_flags fmt::fmt spdlog::spdlog Threads::Threads
                                                nlohmann_json::nlohmann_json ${room_LIBRARIES})
+  if(room_KERNELS)
+    target_link_libraries(gradus_${name} PRIVATE gradus_kernel_flags gradus_eigen_flags)
+  else()
+    target_link_libraries(gradus_${name} PRIVATE gradus_room_flags)
+  endif()
+  set(owner core)
+  if(GRADUS_SANITIZE AND (room_KERNELS OR room_COMPUTES))
+    target_compile_options(gradus_${name} PRIVATE -O1)
+  elseif(GRADUS_SANITIZE)
+    set(owner graph)
+  endif()
   set_target_properties(gradus_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  if(GRADUS_UNITY AND NOT room_SEPARATE)
-    set_target_properties(gradus_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
-  elseif(GRADUS_PRECOMPILE AND (name STREQUAL core OR room_PRECOMPILE))
+  if(joined)
+    # One file has nothing to share.
+  elseif(GRADUS_PRECOMPILE AND (name STREQUAL owner OR room_PRECOMPILE))
     target_precompile_headers(gradus_${name} PRIVATE ${GRADUS_STANDARD_HEADERS} ${room_PRECOMPILE})
   elseif(GRADUS_PRECOMPILE)
-    target_precompile_headers(gradus_${name} REUSE_FROM gradus_core)
+    target_precompile_headers(gradus_${name} REUSE_FROM gradus_${owner})
   endif()
   set(GRADUS_OBJECTS ${GRADUS_OBJECTS} "$<TARGET_OBJECTS:gradus_${name}>" PARENT_SCOPE)
   if(name MATCHES "^(reference|cpu)$")

@@ -28,7 +28,6 @@ class Selection {
 
   // By node id: those in the scope, or of that name, and their gradients. Throws NotFound when there are none.
   std::vector<bool> in_scope(std::string_view scope) const {
-    if (scope.ends_with('/')) scope.remove_suffix(1);
     std::vector<bool> result(selected_.size());
     for (std::size_t id = 0; id < result.size(); ++id)
       result[id] = is_in_scope(node(id).name(), scope) || is_in_scope(base_forward_node(node(id)).name(), scope);

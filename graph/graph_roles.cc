@@ -150,6 +150,7 @@ std::string_view scope_of(std::string_view name) {
 }
 
 bool is_in_scope(std::string_view name, std::string_view scope) {
+  if (scope.ends_with('/')) scope.remove_suffix(1);
   return name.starts_with(scope) && (name.size() == scope.size() || name[scope.size()] == '/');
 }
 

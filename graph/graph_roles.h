@@ -35,7 +35,7 @@ std::string_view name_levels(std::string_view name, int levels);
 int count_levels(std::string_view name);
 // "a/b" for "a/b/c", "" for "c".
 std::string_view scope_of(std::string_view name);
-// True for "a/b" and "a/b/c" in "a/b".
+// True for "a/b" and "a/b/c" in "a/b", which may be written "a/b/".
 bool is_in_scope(std::string_view name, std::string_view scope);
 
 }  // namespace gradus

@@ -24,5 +24,14 @@ echo '#include "gradus/graph/graph.h"' >"$tree/ops/relu.h"
 found=$("$tree/scripts/rooms" --check) && fail "a kernel that sees the graph passes"
 expected='backends/cpu/conv2d.cc: kernels must not see graph/graph.h (by ops/relu.h)'
 [[ "$found" == "$expected" ]] || fail "expected '$expected'; got '$found'"
+# A weekend path that has become too long.
+for room in core graph ops autodiff backends; do
+  rm -rf -- "${tree:?}/$room"
+  cp -r -- "$GRADUS_SOURCE/$room" "$tree/"
+done
+
+seq -f '// %g' 1200 >>"$tree/core/tensor.h"
+found=$("$tree/scripts/rooms" --check) && fail "a weekend path of over 12,000 lines passes"
+[[ "$found" == "the weekend path has 12"*" lines; README promises at most 12000" ]] || fail "of a long path it says: $found"
 "$tree/scripts/rooms" --sizes 2>/dev/null && fail "takes an option that it does not have"
 exit 0

@@ -151,6 +151,7 @@ TEST(GraphDotFold, UnfoldDrawsOneScopeByItsNodes) {
   EXPECT_EQ(p.gradients.count("resnet20/stage2_block1/a/conv/conv|Conv2DBackpropInput,|Conv2DBackpropFilter"), 1u)
       << p.text;
   EXPECT_TRUE(p.edges.contains("resnet20/stage1_block3 -> resnet20/stage2_block1/shortcut/conv/conv")) << p.text;
+  EXPECT_EQ(picture(resnet.graph, {.depth = 2, .unfold = {"resnet20/stage2_block1/"}}).text, p.text);
   expect_error(Code::kNotFound, "no name scope 'resnet20/stage2_blck1'; did you mean resnet20/stage2_block1",
                [&] { to_dot(resnet.graph, {.unfold = {"resnet20/stage2_blck1"}}); });
 }

@@ -10,6 +10,7 @@
 #include "gradus/ops/fill.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/accuracy_table.h"
+#include "tests/support/paths.h"
 #include "tests/support/values.h"
 #include "tests/support/wide.h"
 
@@ -109,7 +110,7 @@ TEST(BinaryAccuracy, PowIsWithinTheBoundsOfThePage) {
       }
     }
   }
-  table.expect_within_bounds_of(GRADUS_SOURCE_DIR "/docs/ops/binary.md");
+  table.expect_within_bounds_of(std::string(kSourceFolder) + "/docs/ops/binary.md");
 }
 
 // Every pair of them, so that each meets each other at many places of a vector. NaN where the formulas have NaN.

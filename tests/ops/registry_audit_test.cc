@@ -10,6 +10,7 @@
 #include "cases/case_runner.h"
 #include "gradus/autodiff/gradient_registry.h"
 #include "gradus/core/kernel.h"
+#include "tests/support/paths.h"
 
 namespace gradus::cases {
 namespace {
@@ -111,7 +112,7 @@ TEST(RegistryAudit, EveryGradientIsCheckedToTheSecondOrderOrSaysWhyNot) {
 
 TEST(RegistryAudit, EveryOpHasASectionInTheDocs) {
   std::set<std::string> headings;
-  const std::filesystem::path folder = std::filesystem::path(GRADUS_SOURCE_DIR) / "docs" / "ops";
+  const std::filesystem::path folder = std::filesystem::path(kSourceFolder) / "docs" / "ops";
   ASSERT_TRUE(std::filesystem::is_directory(folder)) << folder;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     std::ifstream page(entry.path());

@@ -12,6 +12,7 @@
 #include "gradus/ops/softmax.h"
 #include "gradus/ops/source_ops.h"
 #include "tests/support/accuracy_table.h"
+#include "tests/support/paths.h"
 #include "tests/support/wide.h"
 
 namespace gradus {
@@ -138,7 +139,7 @@ TEST(SoftmaxTable, IsWithinTheBoundsOfThePage) {
       }
     }
   }
-  table.expect_within_bounds_of(GRADUS_SOURCE_DIR "/docs/ops/softmax.md");
+  table.expect_within_bounds_of(std::string(kSourceFolder) + "/docs/ops/softmax.md");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "gradus/ops/source_ops.h"
 #include "gradus/ops/unary.h"
 #include "tests/support/accuracy_table.h"
+#include "tests/support/paths.h"
 #include "tests/support/values.h"
 #include "tests/support/wide.h"
 
@@ -163,7 +164,7 @@ TEST(UnaryAccuracy, IsWithinTheBoundsOfThePage) {
       }
     }
   }
-  table.expect_within_bounds_of(GRADUS_SOURCE_DIR "/docs/ops/unary.md");
+  table.expect_within_bounds_of(std::string(kSourceFolder) + "/docs/ops/unary.md");
 }
 
 // The reference backend computes everything in float64.

@@ -129,7 +129,7 @@ TEST_F(Listing, EveryOpOffersAnOptionPerOperandAndAttribute) {
 }
 
 TEST_F(Listing, AFullStandardOutputIsAnError) {
-  const int status = std::system((std::string("'") + GRADUS_TOOL + "' ops >/dev/full 2>/dev/null").c_str());
+  const int status = std::system((std::string("'") + kProgramFolder + "/gradus' ops >/dev/full 2>/dev/null").c_str());
   EXPECT_EQ(WEXITSTATUS(status), 2);
 }
 

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/paths.h"
+
 namespace gradus {
 
 struct ToolResult {
@@ -37,7 +39,7 @@ class ToolTest : public testing::Test {
   // Relative paths in `words` are below the test's folder, which is the program's working directory. `output` is where the
   // shell sends standard output.
   ToolResult run(const std::vector<std::string>& words, const std::string& output = ">stdout.txt") const {
-    std::string command = "cd " + quoted(folder_.string()) + " && " + quoted(GRADUS_TOOL);
+    std::string command = "cd " + quoted(folder_.string()) + " && " + quoted(kProgramFolder + std::string("/gradus"));
     for (const std::string& word : words) command += " " + quoted(word);
     command += " 2>stderr.txt " + output;
     const int status = std::system(command.c_str());
