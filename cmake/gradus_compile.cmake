@@ -30,9 +30,11 @@ if(GRADUS_NATIVE AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   endif()
 endif()
 
-# The library but for its kernels.
+# The library but for its kernels; and its rooms that only build graphs.
 add_library(gradus_room_flags INTERFACE)
 target_compile_options(gradus_room_flags INTERFACE "$<${optimised}:${GRADUS_OPTIMIZATION}>")
+add_library(gradus_building_flags INTERFACE)
+target_compile_options(gradus_building_flags INTERFACE "$<${optimised}:-O1>")
 
 # Kernels: -O3, and no errno or trap bookkeeping. Not -ffast-math: NaN, Inf and the order of sums keep their meaning.
 add_library(gradus_kernel_flags INTERFACE)

@@ -60,18 +60,19 @@ set(GRADUS_STANDARD_HEADERS
     <algorithm> <array> <cmath> <cstdint> <cstring> <functional> <limits> <map> <memory> <mutex> <optional> <set> <span>
     <string> <string_view> <unordered_map> <utility> <vector> <fmt/format.h>)
 
-# gradus_room(name patterns... [LIBRARIES targets...] [COMPUTES] [KERNELS] [PRECOMPILE headers...]) adds the object library
-# gradus_<name>. With GRADUS_UNITY its files are compiled as one, unless they are KERNELS, whose compile time is their own and whose
-# inlining stays as it is. A room that COMPUTES is optimised under sanitizers too. Rooms that compile alike share the precompiled
-# headers of the first of them, unless they name further ones.
+# gradus_room(name patterns... SPEED kernels|loops|runs|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds the object library
+# gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and whose inlining
+# stays as it is. SPEED says what is worth optimising: kernels most, then loops over elements (under sanitizers too), then what runs
+# with every step, and least what only builds graphs. Rooms that compile alike share the precompiled headers of the first of them,
+# unless they name further ones.
 function(gradus_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 room "COMPUTES;KERNELS" "" "LIBRARIES;PRECOMPILE")
+  cmake_parse_arguments(PARSE_ARGV 1 room "" "SPEED" "LIBRARIES;PRECOMPILE")
   gradus_glob(sources ${room_UNPARSED_ARGUMENTS})
   if(NOT sources)
     return()
   endif()
   set(joined ${GRADUS_UNITY})
-  if(room_KERNELS)
+  if(room_SPEED STREQUAL "kernels")
     set(joined OFF)
   endif()
   if(joined)
@@ -81,13 +82,16 @@ function(gradus_room name)
   target_include_directories(gradus_${name} PRIVATE "${PROJECT_BINARY_DIR}/include")
   target_link_libraries(gradus_${name} PRIVATE gradus_library_flags fmt::fmt spdlog::spdlog Threads::Threads
                                                nlohmann_json::nlohmann_json ${room_LIBRARIES})
-  if(room_KERNELS)
+  set(owner core)
+  if(room_SPEED STREQUAL "kernels")
     target_link_libraries(gradus_${name} PRIVATE gradus_kernel_flags gradus_eigen_flags)
+  elseif(room_SPEED STREQUAL "builds")
+    target_link_libraries(gradus_${name} PRIVATE gradus_building_flags)
+    set(owner autodiff)
   else()
     target_link_libraries(gradus_${name} PRIVATE gradus_room_flags)
   endif()
-  set(owner core)
-  if(GRADUS_SANITIZE AND (room_KERNELS OR room_COMPUTES))
+  if(GRADUS_SANITIZE AND room_SPEED MATCHES "kernels|loops")
     target_compile_options(gradus_${name} PRIVATE -O1)
   elseif(GRADUS_SANITIZE)
     set(owner graph)

@@ -107,10 +107,11 @@ case "$1" in
     check_programs "$GRADUS_WORK/consumer"
     ;;
   add_subdirectory | fetch_content)
-    # Unoptimised, because that compiles in half the time; both in one folder with the library at the same place, so that the second
-    # finds all of it built.
+    # Unoptimised and without debug information, because that compiles in less than half the time; both in one folder with the
+    # library at the same place, so that the second finds all of it built.
     launcher=$(command -v ccache || true)
-    keep=yes source="$here/consumer" build embedded -DCONSUMER_MODE="$1" -DCMAKE_BUILD_TYPE=Debug \
+    export CCACHE_BASEDIR="$GRADUS_SOURCE" CCACHE_NOHASHDIR=1
+    keep=yes source="$here/consumer" build embedded -DCONSUMER_MODE="$1" -DCMAKE_BUILD_TYPE= \
       -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"
     check_programs "$GRADUS_WORK/embedded"
     ;;
@@ -122,7 +123,7 @@ case "$1" in
     mkdir -p "$out"
     # pkg-config escapes spaces for a shell to read, hence eval. Its flags are all that a program needs.
     for program in chain_rule conv_gradient train_mnist_small; do
-      eval "'$CXX' -O1 '$prefix/share/doc/gradus/examples/$program.cc' -o '$out/$program' $(pkg-config --cflags --libs gradus)"
+      eval "'$CXX' '$prefix/share/doc/gradus/examples/$program.cc' -o '$out/$program' $(pkg-config --cflags --libs gradus)"
     done
     check_programs "$out"
     # A later standard that the user asks for counts.
@@ -156,15 +157,15 @@ case "$1" in
     ;;
   compile_time)
     echo '#include <gradus/gradus.h>' >"$GRADUS_WORK/include_only.cc"
-    # Processor time rather than wall time, and the best of five, so that a busy machine changes little.
+    # Processor time rather than wall time, and the best of up to five, so that a busy machine changes little.
     TIMEFORMAT='%U %S'
     best=1000000
-    for _ in 1 2 3 4 5; do
+    for ((run = 0; run < 5 && best >= 2000; ++run)); do
       took=$({ time "$CXX" -std=c++20 -fsyntax-only -I "$prefix/include" "$GRADUS_WORK/include_only.cc"; } 2>&1 |
         awk '{ print int(1000 * ($1 + $2)) }')
       ((took < best)) && best=$took
     done
-    echo "gradus/gradus.h compiles in $best ms (best of 5)"
+    echo "gradus/gradus.h compiles in $best ms (best of $run)"
     ((best < 2000)) || fail "that is 2 s or more"
     ;;
   program_size)
