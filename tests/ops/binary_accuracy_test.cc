@@ -105,7 +105,7 @@ TEST(BinaryAccuracy, PowIsWithinTheBoundsOfThePage) {
         for (std::size_t k = 0; k < 6; ++k) {
           const double z = got[k].at(static_cast<std::int64_t>(i));
           table.record(rows[k], column, dtype, wide::ulps(z, exact[k], dtype, scale[k]),
-                       fmt::format("{:.9g} ^ {:.9g} giving {:.9g}", x[i], y[i], z));
+                       [&] { return fmt::format("{:.9g} ^ {:.9g} giving {:.9g}", x[i], y[i], z); });
         }
       }
     }

@@ -110,7 +110,7 @@ TEST(SoftmaxTable, IsWithinTheBoundsOfThePage) {
                                     Wide scale) {
               const double y = got[3 * op + order].at(per_row ? r : r * kClasses + static_cast<std::int64_t>(k));
               table.record(rows[op] + std::string(order, '\''), column, dtype, wide::ulps(y, exact, dtype, scale),
-                           fmt::format("row {} class {} of {}, {}: {:.9g}", r, k, j, l, y));
+                           [&] { return fmt::format("row {} class {} of {}, {}: {:.9g}", r, k, j, l, y); });
             };
             Wide loss = 0, label_sum = 0;
             for (std::size_t k = 0; k < kClasses; ++k) {

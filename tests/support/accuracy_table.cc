@@ -46,14 +46,14 @@ AccuracyTable::AccuracyTable(std::string title, std::vector<std::string> columns
     : title_(std::move(title)), columns_(std::move(columns)) {}
 
 void AccuracyTable::record(const std::string& row, std::size_t column, DType dtype, double ulps,
-                           const std::string& where) {
+                           const std::function<std::string()>& where) {
   auto [found, is_new] = rows_.try_emplace(row, columns_.size());
   if (is_new) row_order_.push_back(row);
   Cell& cell = found->second[column];
   const std::size_t i = dtype == DType::kFloat32 ? 0 : 1;
   if (!(ulps > cell.worst[i])) return;
   cell.worst[i] = ulps;
-  cell.where[i] = where;
+  cell.where[i] = where();
 }
 
 void AccuracyTable::print() const {

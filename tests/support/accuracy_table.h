@@ -2,6 +2,7 @@
 // printed as the table of a page under docs/ops, and compared with the bounds that the page prints.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,7 +15,9 @@ class AccuracyTable {
  public:
   AccuracyTable(std::string title, std::vector<std::string> columns);
 
-  void record(const std::string& row, std::size_t column, DType dtype, double ulps, const std::string& where);
+  // `where` makes the text that says which point this is; it is called only for the worst so far.
+  void record(const std::string& row, std::size_t column, DType dtype, double ulps,
+              const std::function<std::string()>& where);
 
   // Every cell against the table of the page's Markdown that has this title as its first heading; GRADUS_ACCURACY_TABLE=1 in the
   // environment prints what was measured.
