@@ -58,8 +58,6 @@ add_library(gradus_test_flags INTERFACE)
 target_link_libraries(gradus_test_flags INTERFACE gradus_warnings gradus_precompiled)
 target_compile_options(gradus_test_flags INTERFACE "$<${optimised}:-O0>")
 
-# Under a sanitizer the rooms that compute are optimised a little (gradus_room), or tests take longer than that would; nothing else is:
-# it is what takes most of the compile time.
 if(GRADUS_SANITIZE STREQUAL "address")
   add_compile_options(-g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)

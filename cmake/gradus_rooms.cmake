@@ -60,10 +60,10 @@ set(GRADUS_STANDARD_HEADERS
     <algorithm> <array> <cmath> <cstdint> <cstring> <functional> <limits> <map> <memory> <mutex> <optional> <set> <span>
     <string> <string_view> <unordered_map> <utility> <vector> <fmt/format.h>)
 
-# gradus_room(name patterns... SPEED kernels|loops|runs|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds the object library
+# gradus_room(name patterns... SPEED kernels|runs|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds the object library
 # gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and whose inlining
-# stays as it is. SPEED says what is worth optimising: kernels most, then loops over elements (under sanitizers too), then what runs
-# with every step, and least what only builds graphs. Rooms that compile alike share the precompiled headers of the first of them,
+# stays as it is. SPEED says what is worth optimising: kernels most, then what runs with every plan or step, and least what only builds
+# graphs: nothing else is compiled without optimisation under sanitizers, where plans would take most of the tests' time. Rooms that compile alike share the precompiled headers of the first of them,
 # unless they name further ones.
 function(gradus_room name)
   cmake_parse_arguments(PARSE_ARGV 1 room "" "SPEED" "LIBRARIES;PRECOMPILE")
@@ -91,10 +91,8 @@ function(gradus_room name)
   else()
     target_link_libraries(gradus_${name} PRIVATE gradus_room_flags)
   endif()
-  if(GRADUS_SANITIZE AND room_SPEED MATCHES "kernels|loops")
+  if(GRADUS_SANITIZE AND NOT room_SPEED STREQUAL "builds")
     target_compile_options(gradus_${name} PRIVATE -O1)
-  elseif(GRADUS_SANITIZE)
-    set(owner graph)
   endif()
   set_target_properties(gradus_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   if(joined)
