@@ -63,8 +63,8 @@ set(GRADUS_STANDARD_HEADERS
 # gradus_room(name patterns... SPEED kernels|runs|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds the object library
 # gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and whose inlining
 # stays as it is. SPEED says what is worth optimising: kernels most, then what runs with every plan or step, and least what only builds
-# graphs: nothing else is compiled without optimisation under sanitizers, where plans would take most of the tests' time. Rooms that compile alike share the precompiled headers of the first of them,
-# unless they name further ones.
+# graphs, which is not optimised at all under sanitizers (plans would take most of the tests' time there). Rooms that compile alike share
+# the precompiled headers of the first of them, unless they name further ones.
 function(gradus_room name)
   cmake_parse_arguments(PARSE_ARGV 1 room "" "SPEED" "LIBRARIES;PRECOMPILE")
   gradus_glob(sources ${room_UNPARSED_ARGUMENTS})

@@ -43,7 +43,7 @@ std::string follow_links(const std::string& path) {
     std::error_code error;
     const std::string target = std::filesystem::read_symlink(at, error).string();
     if (error) return at;  // no link
-    at = target.starts_with('/') ? target : directory_of(at) + "/" + target;
+    at = target.starts_with('/') ? target : fmt::format("{}/{}", directory_of(at), target);
   }
   throw invalid_argument(fmt::format("{}: its symbolic links lead in a circle", path));
 }

@@ -58,7 +58,7 @@ std::string print(const Attrs& attrs, bool exact) {
 std::string readable(const std::type_info& type) {
   int status = 0;
   char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
-  const std::string result = status == 0 ? text : type.name();
+  std::string result = status == 0 ? text : type.name();
   std::free(text);
   return result;
 }

@@ -95,7 +95,7 @@ std::string save_checkpoint(const std::string& directory, const Checkpoint& chec
                                                  {"position", std::to_string(checkpoint.position)},
                                                  {"seed", std::to_string(checkpoint.seed)}};
   for (const auto& [key, value] : checkpoint.notes) metadata[kNotePrefix + key] = value;
-  const std::string path = join_path(directory, fmt::format("{}{:010}{}", kPrefix, checkpoint.step, kSuffix));
+  std::string path = join_path(directory, fmt::format("{}{:010}{}", kPrefix, checkpoint.step, kSuffix));
   // Leftovers first: they may be what fills the disk.
   for (const std::string& name : listing.leftovers) fs::remove(join_path(directory, name), error);
   save_safetensors(path, checkpoint.tensors, metadata);

@@ -148,7 +148,11 @@ Output step_counter(Graph& graph, At at) {
 
 Optimizer::Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update, StepOptions step,
                      SourceLocation location)
-    : name_(std::move(name)), rate_(std::move(rate)), clipping_(clipping), update_(std::move(update)), step_(step) {
+    : name_(std::move(name)),
+      rate_(std::move(rate)),
+      clipping_(clipping),
+      update_(std::move(update)),
+      step_(std::move(step)) {
   const Place place(name_, location);
   check_bound(place, "clipping.by_value", clipping.by_value);
   check_bound(place, "clipping.by_global_norm", clipping.by_global_norm);

@@ -65,7 +65,7 @@ class Summary {
     }
     const int levels = count_levels(name);
     for (int level = 1; level < levels; ++level) {
-      const std::string scope(name_levels(name, level));
+      std::string scope(name_levels(name, level));
       const auto inside = layer_scopes_.lower_bound(scope + "/");
       if (inside == layer_scopes_.end() || !is_in_scope(*inside, scope)) return scope;
     }

@@ -6,7 +6,6 @@
 
 #include "gradus/graph/graph.h"
 #include "gradus/ops/register_all.h"
-#include "gradus/ops/reshape.h"
 #include "gradus/ops/shape_operand.h"
 #include "gradus/ops/shape_ops.h"
 

@@ -13,7 +13,7 @@ namespace {
 
 // multiples, checked against the rank of operand 0.
 IntValues multiples_operand(ShapeContext& c) {
-  const IntValues multiples = vector_operand(c, 1, "multiples");
+  IntValues multiples = vector_operand(c, 1, "multiples");
   const bool negative =
       std::any_of(multiples.begin(), multiples.end(), [](auto m) { return m < 0 && m != kUnknownValue; });
   if (negative || multiples.size() != static_cast<std::size_t>(c.input_shape(0).rank())) {

@@ -11,7 +11,7 @@ std::int64_t checked_index(const KernelContext& c, const Tensor& indices, std::i
   std::string position;
   std::int64_t rest = k;
   for (int d = indices.shape().rank() - 1; d >= 0; --d) {
-    position = std::to_string(rest % indices.shape()[d]) + (position.empty() ? "" : ",") + position;
+    position.insert(0, fmt::format("{}{}", rest % indices.shape()[d], position.empty() ? "" : ","));
     rest /= indices.shape()[d];
   }
   c.fail(Code::kOutOfRange, fmt::format("indices[{}] is {}, outside [0, {})", position, value, size));

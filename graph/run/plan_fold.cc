@@ -8,7 +8,7 @@ namespace gradus {
 namespace {
 
 // Larger results are computed in every step instead.
-constexpr std::size_t kMaxFoldedBytes = 256 * 1024;
+constexpr std::size_t kMaxFoldedBytes = std::size_t{256} << 10;
 // Larger constants are kept as often as they are made.
 constexpr std::size_t kMaxComparedBytes = 4096;
 

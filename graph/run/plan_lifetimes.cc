@@ -8,7 +8,7 @@ StepOrder::StepOrder(const Plan& plan) {
   for (const int s : plan.order) streams_ = std::max(streams_, plan.step(s).stream + 1);
   if (streams_ == 1) return;
   const int count = static_cast<int>(plan.order.size());
-  clocks_.assign(static_cast<std::size_t>(count * streams_), -1);
+  clocks_.assign(at(count) * at(streams_), -1);
   std::vector<int> positions(plan.steps.size(), -1);
   std::vector<int> newest(static_cast<std::size_t>(streams_), -1);  // per stream
   const auto entry = [&](int position, int stream) -> int& { return clocks_[at(position * streams_ + stream)]; };
@@ -54,7 +54,7 @@ void Lifetimes::add_uses(int memory, int value) {
 }
 
 int Lifetimes::last(int value) const {
-  const auto begin = last_.begin() + static_cast<std::ptrdiff_t>(value * order_.num_streams());
+  const auto begin = last_.begin() + std::ptrdiff_t{value} * order_.num_streams();
   return *std::max_element(begin, begin + order_.num_streams());
 }
 

@@ -11,7 +11,7 @@ constexpr int kClasses = 10;
 
 std::string find_idx(const std::string& directory, const std::string& name) {
   for (const char* suffix : {"", ".gz"}) {
-    const std::string path = join_path(directory, name + suffix);
+    std::string path = join_path(directory, name + suffix);
     if (file_exists(path)) return path;
   }
   throw not_found(

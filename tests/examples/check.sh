@@ -41,7 +41,7 @@ case "$1" in
     accuracy_at_least 0.9 "$work/out"
     ;;
   train_cifar10)
-    "$BIN/train_cifar10" --limit 256 --epochs 1 --batch 64 --quiet | tee "$work/out"
+    "$BIN/train_cifar10" --limit 128 --epochs 1 --batch 32 --quiet | tee "$work/out"
     accuracy_at_least 0 "$work/out"
     ;;
   train_mnist_small)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # A training run that is killed (SIGKILL) in the middle and resumed ends with the same losses, to the bit, as one that was not.
-# resume.sh TRAIN_MNIST [ARGUMENT...]
+# resume.sh TRAIN_MNIST [ARGUMENT...]; LIMIT in the environment: how many images.
 set -euo pipefail
 train=$1
 shift
 dir=$(mktemp -d)
 trap 'rm -rf -- "$dir"' EXIT
-options=(--limit 1500 --epochs 3 --batch 50 --seed 5 --quiet --checkpoint-every 4 "$@")
+options=(--limit "${LIMIT:-1500}" --epochs 3 --batch 50 --seed 5 --quiet --checkpoint-every 4 "$@")
 
 # Each run has another number of threads, which must not matter either.
 "$train" "${options[@]}" --threads 1 --json "$dir/whole.json" >"$dir/whole.txt"

@@ -60,7 +60,8 @@ void expect_training_like_the_references(const std::string& model, const Shape& 
 }
 
 TEST(FarTraining, Lenet5) { expect_training_like_the_references("lenet5", {28, 28, 1}, 4); }
-TEST(FarTraining, DeepMnistDrawsTheSameDropout) { expect_training_like_the_references("deep_mnist", {28, 28, 1}, 2); }
+// Of smaller images, which leaves a fifth of its three million weights.
+TEST(FarTraining, DeepMnistDrawsTheSameDropout) { expect_training_like_the_references("deep_mnist", {12, 12, 1}, 2); }
 TEST(FarTraining, Resnet20) { expect_training_like_the_references("resnet20", {32, 32, 3}, 2); }
 
 }  // namespace
