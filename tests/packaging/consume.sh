@@ -109,7 +109,9 @@ case "$1" in
   add_subdirectory | fetch_content)
     # Unoptimised and without debug information, because that compiles in less than half the time; both in one folder with the
     # library at the same place, so that the second finds all of it built.
+    # By a user of another compiler, where it is there: it is quicker, too.
     launcher=$(command -v ccache || true)
+    CXX=$(command -v clang++ || echo "$CXX")
     export CCACHE_BASEDIR="$GRADUS_SOURCE" CCACHE_NOHASHDIR=1
     keep=yes source="$here/consumer" build embedded -DCONSUMER_MODE="$1" -DCMAKE_BUILD_TYPE= \
       -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"
