@@ -65,14 +65,24 @@ Tensor operand_value(const Operand& operand, std::uint64_t seed) {
   return value;
 }
 
-std::vector<Tensor> operand_values(const OpCase& op_case, DType dtype, std::uint64_t seed) {
+std::vector<Tensor> drawn_operands(const OpCase& op_case, std::uint64_t seed) {
+  std::vector<Tensor> drawn;
+  for (const Operand& operand : op_case.operands) drawn.push_back(operand_value(operand, mix64(seed + drawn.size())));
+  return drawn;
+}
+
+std::vector<Tensor> operands_in(const OpCase& op_case, const std::vector<Tensor>& drawn, DType dtype) {
   std::vector<Tensor> values;
   for (const Operand& operand : op_case.operands) {
-    const Tensor value = operand_value(operand, mix64(seed + values.size()));
+    const Tensor& value = drawn[values.size()];
     const DType own = operand.accumulated ? accumulation_dtype(dtype) : dtype;
-    values.push_back(operand.kind == Operand::Kind::kFixed ? value : value.cast(own));
+    values.push_back(operand.kind == Operand::Kind::kFixed ? value.clone() : value.cast(own));
   }
   return values;
+}
+
+std::vector<Tensor> operand_values(const OpCase& op_case, DType dtype, std::uint64_t seed) {
+  return operands_in(op_case, drawn_operands(op_case, seed), dtype);
 }
 
 CaseGraph::CaseGraph(const OpCase& op_case, const std::vector<Tensor>& values, const BuildOptions& options) {

@@ -14,8 +14,17 @@ namespace gradus::cases {
 
 // The value of an operand, in float64 where it is real. The same seed gives the same values.
 Tensor operand_value(const Operand& operand, std::uint64_t seed);
+std::vector<Tensor> drawn_operands(const OpCase& op_case, std::uint64_t seed);
+// Real ones rounded to `dtype` and kept in it.
+std::vector<Tensor> operands_in(const OpCase& op_case, const std::vector<Tensor>& drawn, DType dtype);
 // Of all operands; real ones are rounded to `dtype` and kept in it.
 std::vector<Tensor> operand_values(const OpCase& op_case, DType dtype, std::uint64_t seed);
+// Calls use(dtype, values) for each dtype of the case: the same numbers, drawn once.
+template <class Use>
+void for_each_dtype(const OpCase& op_case, std::uint64_t seed, Use use) {
+  const std::vector<Tensor> drawn = drawn_operands(op_case, seed);
+  for (const DType dtype : op_case.dtypes) use(dtype, operands_in(op_case, drawn, dtype));
+}
 
 struct BuildOptions {
   // Every operand becomes a placeholder, and every dimension of it unknown, so that shapes are found when the plan is

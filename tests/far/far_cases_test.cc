@@ -23,8 +23,7 @@ void expect_same_bits(const std::vector<Tensor>& far, const std::vector<Tensor>&
 
 TEST(FarCases, EveryCaseHasTheReferencesBits) {
   for (const OpCase& c : cases::all_op_cases()) {
-    for (const DType dtype : c.dtypes) {
-      const std::vector<Tensor> values = cases::operand_values(c, dtype, 3);
+    cases::for_each_dtype(c, 3, [&](DType dtype, const std::vector<Tensor>& values) {
       const std::vector<Tensor> reference = cases::run_case(c, values, {.device = "ref:0", .seed = 5});
       for (const bool optimize : {true, false}) {
         for (const bool unknown_shapes : {false, true}) {
@@ -38,7 +37,7 @@ TEST(FarCases, EveryCaseHasTheReferencesBits) {
           }
         }
       }
-    }
+    });
   }
 }
 

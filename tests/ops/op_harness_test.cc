@@ -53,14 +53,14 @@ class OpHarness : public ::testing::TestWithParam<std::string> {};
 template <class Test>
 void for_each_run(const std::string& op, Test test) {
   for (const OpCase* c : cases_of(op)) {
-    for (const DType dtype : c->dtypes) {
+    for_each_dtype(*c, kSeed, [&](DType dtype, const std::vector<Tensor>& values) {
       SCOPED_TRACE(op + " " + c->name + " " + dtype_name(dtype));
       try {
-        test(*c, dtype, operand_values(*c, dtype, kSeed));
+        test(*c, dtype, values);
       } catch (const Error& error) {
         ADD_FAILURE() << error.full_text();
       }
-    }
+    });
   }
 }
 

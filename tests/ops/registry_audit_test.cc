@@ -80,9 +80,9 @@ TEST(RegistryAudit, EveryCaseHasKernelsOnBothBackends) {
             << c.op << " " << c.name << " does not run in " << dtype_name(dtype);
       }
     }
-    for (const DType dtype : c.dtypes) {
+    for_each_dtype(c, 1, [&](DType, const std::vector<Tensor>& values) {
       try {
-        const CaseGraph built(c, operand_values(c, dtype, 1));
+        const CaseGraph built(c, values);
         const DType selects = def.kernel_dtype == kDTypeOfOutput
                                   ? built.outputs.at(0).dtype()
                                   : built.operands.at(static_cast<std::size_t>(def.kernel_dtype)).dtype();
@@ -94,7 +94,7 @@ TEST(RegistryAudit, EveryCaseHasKernelsOnBothBackends) {
       } catch (const Error& error) {
         ADD_FAILURE() << c.op << " " << c.name << ": " << error.full_text();
       }
-    }
+    });
   }
 }
 
