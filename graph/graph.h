@@ -38,6 +38,11 @@ class Graph {
   Output add(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at = {}) {
     return add_node(op, std::move(inputs), std::move(attrs), at).output(0);
   }
+  // For builders that take name and line apart.
+  Output add(std::string_view op, std::vector<Output> inputs, Attrs attrs, std::string_view name,
+             SourceLocation location) {
+    return add(op, std::move(inputs), std::move(attrs), At{name, location});
+  }
 
   int num_nodes() const { return static_cast<int>(nodes_.size()); }
   // Throws InvalidArgument unless 0 <= id < num_nodes().

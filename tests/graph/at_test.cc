@@ -53,6 +53,7 @@ TEST_F(AtTest, MayNameAnyPlace) {
 
 TEST_F(AtTest, IsTwoArgumentsForOwnBuildersThatTakeThemApart) {
   EXPECT_EQ(add_op("Relu", {x}, {}, "y", {"train.cc", 31}).node().where(), "[Relu 'y' at train.cc:31]");
+  EXPECT_EQ(graph.add("Relu", {x}, {}, "z", {"train.cc", 32}).node().where(), "[Relu 'z' at train.cc:32]");
 }
 
 }  // namespace
