@@ -276,6 +276,8 @@ std::string npy_header_of(const Tensor& tensor, const std::string& what) {
   const auto* type = std::ranges::find_if(kNpyTypes, [&](const NpyType& known) {
     return known.dtype == tensor.dtype() && known.name[1] == static_cast<char>('0' + size);  // not one that is widened
   });
+  if (type == std::end(kNpyTypes))
+    throw internal_error("npy_header_of: no type of the file for " + std::string(dtype_name(tensor.dtype())));
   // A tuple of one needs a comma: (3,)
   std::string dict =
       fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}", size == 1 ? '|' : '<', type->name,

@@ -29,7 +29,6 @@ for room in core graph ops autodiff backends; do
   rm -rf -- "${tree:?}/$room"
   cp -r -- "$GRADUS_SOURCE/$room" "$tree/"
 done
-
 seq -f '// %g' 1200 >>"$tree/core/tensor.h"
 found=$("$tree/scripts/rooms" --check) && fail "a weekend path of over 12,000 lines passes"
 [[ "$found" == "the weekend path has 12"*" lines; README promises at most 12000" ]] || fail "of a long path it says: $found"
