@@ -58,9 +58,10 @@ Tensor operand_value(const Operand& operand, std::uint64_t seed) {
     fill_distinct(value, stream);
     return value;
   }
-  for (std::int64_t i = 0; i < value.num_elements(); ++i) {
+  double* const elements = value.data<double>();
+  for (std::int64_t i = 0, count = value.num_elements(); i < count; ++i) {
     const double u = stream.uniform(static_cast<std::uint64_t>(i));
-    value.set(i, away_from_kinks(operand.low + (operand.high - operand.low) * u, operand));
+    elements[i] = away_from_kinks(operand.low + (operand.high - operand.low) * u, operand);
   }
   return value;
 }

@@ -18,6 +18,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(gradus_precompiled INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
 endif()
+if(GRADUS_SYNTAX_ONLY)
+  list(APPEND CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -fsyntax-only)  # not where they are made
+  set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_COMMAND> -E true")
+  set(CMAKE_CXX_ARCHIVE_FINISH "<CMAKE_COMMAND> -E true")
+endif()
 
 # The library: warnings, and this machine's instructions unless portable code is asked for.
 add_library(gradus_library_flags INTERFACE)

@@ -3,6 +3,12 @@
 # gradus_library(name OBJECTS objects... DEFINITIONS definitions...): the rooms' objects as one library, joined by gradus.cc.
 function(gradus_library name)
   cmake_parse_arguments(PARSE_ARGV 1 library "" "" "OBJECTS;DEFINITIONS")
+  if(GRADUS_SYNTAX_ONLY)
+    add_library(${name} INTERFACE)
+    target_compile_features(${name} INTERFACE cxx_std_20)
+    target_include_directories(${name} INTERFACE "${PROJECT_BINARY_DIR}/include")
+    return()
+  endif()
   add_library(${name} STATIC "${PROJECT_SOURCE_DIR}/gradus.cc" ${library_OBJECTS})
   target_compile_features(${name} PUBLIC cxx_std_20)
   target_compile_definitions(${name} PRIVATE ${library_DEFINITIONS})
@@ -60,14 +66,16 @@ set(GRADUS_STANDARD_HEADERS
     <algorithm> <array> <cmath> <cstdint> <cstring> <functional> <limits> <map> <memory> <mutex> <optional> <set> <span>
     <string> <string_view> <unordered_map> <utility> <vector> <fmt/format.h>)
 
-# gradus_room(name patterns... SPEED kernels|runs|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds the object library
-# gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and whose inlining
-# stays as it is. SPEED says what is worth optimising: kernels most, then what runs with every plan or step, and least what only builds
-# graphs, which is not optimised at all under sanitizers (plans would take most of the tests' time there). Rooms that compile alike share
-# the precompiled headers of the first of them, unless they name further ones.
+# gradus_room(name patterns... [WITHOUT files...] SPEED kernels|runs|reads|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds
+# the object library gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and whose inlining
+# stays as it is. SPEED says what is worth optimising: kernels most, then what runs with every plan or step, what reads files or
+# graphs, and least what only builds graphs. The last two are not optimised at all under sanitizers; plans would take most of the
+# tests' time there. Rooms that compile alike share the precompiled headers of the first of them, unless they name further ones.
 function(gradus_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 room "" "SPEED" "LIBRARIES;PRECOMPILE")
+  cmake_parse_arguments(PARSE_ARGV 1 room "" "SPEED" "WITHOUT;LIBRARIES;PRECOMPILE")
   gradus_glob(sources ${room_UNPARSED_ARGUMENTS})
+  list(TRANSFORM room_WITHOUT PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+  list(REMOVE_ITEM sources ${room_WITHOUT})
   if(NOT sources)
     return()
   endif()
@@ -91,7 +99,7 @@ function(gradus_room name)
   else()
     target_link_libraries(gradus_${name} PRIVATE gradus_room_flags)
   endif()
-  if(GRADUS_SANITIZE AND NOT room_SPEED STREQUAL "builds")
+  if(GRADUS_SANITIZE AND room_SPEED MATCHES "^(kernels|runs)$")
     target_compile_options(gradus_${name} PRIVATE -O1)
   endif()
   set_target_properties(gradus_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
@@ -103,6 +111,9 @@ function(gradus_room name)
     target_precompile_headers(gradus_${name} REUSE_FROM gradus_${owner})
   endif()
   set(GRADUS_OBJECTS ${GRADUS_OBJECTS} "$<TARGET_OBJECTS:gradus_${name}>" PARENT_SCOPE)
+  if(room_SPEED STREQUAL "runs")
+    set_property(GLOBAL APPEND PROPERTY GRADUS_OPTIMISED_OBJECTS "$<TARGET_OBJECTS:gradus_${name}>")
+  endif()
   if(name MATCHES "^(reference|cpu)$")
     string(TOUPPER "GRADUS_HAS_${name}" definition)
     set(GRADUS_BACKEND_DEFINITIONS ${GRADUS_BACKEND_DEFINITIONS} ${definition} PARENT_SCOPE)

@@ -18,19 +18,19 @@ static_assert(std::endian::native == std::endian::little, "tensor data in graph 
 namespace gradus {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // ---- Values ----
 
-Json pair_to_json(const Output& output) { return Json::array({output.node().id(), output.index()}); }
+OrderedJson pair_to_json(const Output& output) { return OrderedJson::array({output.node().id(), output.index()}); }
 
 // JSON has no NaN and no infinity; their bits are kept as text.
-Json double_to_json(double value) {
+OrderedJson double_to_json(double value) {
   if (std::isfinite(value)) return value;
   return fmt::format("0x{:016x}", std::bit_cast<std::uint64_t>(value));
 }
 
-Json tensor_to_json(const Tensor& tensor) {
+OrderedJson tensor_to_json(const Tensor& tensor) {
   if (!tensor.defined()) return nullptr;
   return {{"dtype", dtype_name(tensor.dtype())},
           {"shape", tensor.shape().dims()},
@@ -40,19 +40,19 @@ Json tensor_to_json(const Tensor& tensor) {
 class AttrWriter final : public AttrVisitor {
  public:
   void field(const AttrField& f, AttrRef value) override {
-    json[f.name] =
-        std::visit(Overloaded{
-                       [](auto* v) -> Json { return *v; },
-                       [](double* v) { return double_to_json(*v); },
-                       [](Number* v) { return v->is_integer() ? Json(v->integer()) : double_to_json(v->real()); },
-                       [](DType* v) -> Json { return dtype_name(*v); },
-                       [](Shape* v) -> Json { return v->dims(); },
-                       [](Tensor* v) { return tensor_to_json(*v); },
-                       [](EnumValue* v) -> Json { return v->name(); },
-                   },
-                   value);
+    json[f.name] = std::visit(
+        Overloaded{
+            [](auto* v) -> OrderedJson { return *v; },
+            [](double* v) { return double_to_json(*v); },
+            [](Number* v) { return v->is_integer() ? OrderedJson(v->integer()) : double_to_json(v->real()); },
+            [](DType* v) -> OrderedJson { return dtype_name(*v); },
+            [](Shape* v) -> OrderedJson { return v->dims(); },
+            [](Tensor* v) { return tensor_to_json(*v); },
+            [](EnumValue* v) -> OrderedJson { return v->name(); },
+        },
+        value);
   }
-  Json json = Json::object();
+  OrderedJson json = OrderedJson::object();
 };
 
 // What a field must be; every getter throws DataLoss with the place in front.
@@ -72,40 +72,40 @@ class Reader {
       fail(error.what());
     }
   }
-  const Json& member(const Json& object, const char* name) const {
+  const OrderedJson& member(const OrderedJson& object, const char* name) const {
     const auto found = object.find(name);
     if (found == object.end()) fail(fmt::format("'{}' is missing", name));
     return *found;
   }
-  void allow_only(const Json& object, std::initializer_list<const char*> names) const {
+  void allow_only(const OrderedJson& object, std::initializer_list<const char*> names) const {
     if (!object.is_object()) fail("must be an object");
     for (const auto& [key, value] : object.items()) {
       if (std::find(names.begin(), names.end(), key) == names.end()) fail(fmt::format("unknown field '{}'", key));
     }
   }
-  std::string text(const Json& v, const char* name) const {
+  std::string text(const OrderedJson& v, const char* name) const {
     if (!v.is_string()) fail(fmt::format("'{}' must be a string", name));
     return v.get<std::string>();
   }
-  std::int64_t integer(const Json& v, const char* name) const {
+  std::int64_t integer(const OrderedJson& v, const char* name) const {
     if (!v.is_number_integer() || (v.is_number_unsigned() && v.get<std::uint64_t>() > INT64_MAX)) {
       fail(fmt::format("'{}' must be a 64-bit integer", name));
     }
     return v.get<std::int64_t>();
   }
-  std::vector<std::int64_t> integers(const Json& v, const char* name) const {
+  std::vector<std::int64_t> integers(const OrderedJson& v, const char* name) const {
     std::vector<std::int64_t> result;
-    for (const Json& element : list(v, name)) result.push_back(integer(element, name));
+    for (const OrderedJson& element : list(v, name)) result.push_back(integer(element, name));
     return result;
   }
-  const Json& list(const Json& v, const char* name) const {
+  const OrderedJson& list(const OrderedJson& v, const char* name) const {
     if (!v.is_array()) fail(fmt::format("'{}' must be a list", name));
     return v;
   }
-  DType dtype(const Json& v, const char* name) const {
+  DType dtype(const OrderedJson& v, const char* name) const {
     return checked([&] { return dtype_from_name(text(v, name)); });
   }
-  Shape shape(const Json& v, const char* name) const {
+  Shape shape(const OrderedJson& v, const char* name) const {
     return checked([&] { return Shape(integers(v, name)); });
   }
 
@@ -115,11 +115,11 @@ class Reader {
 
 class AttrReader final : public AttrVisitor {
  public:
-  AttrReader(const Json& json, const Reader& read) : json_(json), read_(read) {}
+  AttrReader(const OrderedJson& json, const Reader& read) : json_(json), read_(read) {}
   void field(const AttrField& f, AttrRef value) override {
     if (f.optional && !json_.contains(f.name)) return;
     seen_.insert(f.name);
-    const Json& json = read_.member(json_, f.name);
+    const OrderedJson& json = read_.member(json_, f.name);
     std::visit(Overloaded{
                    [&](bool* v) {
                      if (!json.is_boolean()) read_.fail(fmt::format("'{}' must be true or false", f.name));
@@ -148,7 +148,7 @@ class AttrReader final : public AttrVisitor {
   }
 
  private:
-  double real(const Json& value, const char* name) const {
+  double real(const OrderedJson& value, const char* name) const {
     if (value.is_number()) return value.get<double>();
     const std::string bits = read_.text(value, name);
     if (bits.size() != 18 || bits.rfind("0x", 0) != 0 ||
@@ -157,13 +157,13 @@ class AttrReader final : public AttrVisitor {
     }
     return std::bit_cast<double>(static_cast<std::uint64_t>(std::stoull(bits, nullptr, 16)));
   }
-  int enumerator(const EnumValue& e, const Json& json, const char* name) const {
+  int enumerator(const EnumValue& e, const OrderedJson& json, const char* name) const {
     const std::string wanted = read_.text(json, name);
     const auto found = std::find(e.names.begin(), e.names.end(), wanted);
     if (found == e.names.end()) read_.fail(fmt::format("'{}' has no value '{}'", name, wanted));
     return static_cast<int>(found - e.names.begin());
   }
-  Tensor tensor(const Json& json, const char* name) const {
+  Tensor tensor(const OrderedJson& json, const char* name) const {
     read_.allow_only(json, {"dtype", "shape", "base64"});
     const DType dtype = read_.dtype(read_.member(json, "dtype"), name);
     const Shape shape = read_.shape(read_.member(json, "shape"), name);
@@ -187,15 +187,15 @@ class AttrReader final : public AttrVisitor {
     }
     return tensor;
   }
-  const Json& json_;
+  const OrderedJson& json_;
   const Reader& read_;
   std::set<std::string> seen_;
 };
 
 // ---- Graphs ----
 
-Json node_to_json(const Node& node) {
-  Json json = {{"name", node.name()}, {"op", node.op()}};
+OrderedJson node_to_json(const Node& node) {
+  OrderedJson json = {{"name", node.name()}, {"op", node.op()}};
   for (const Output& input : node.inputs()) json["inputs"].push_back(pair_to_json(input));
   for (const Node* control : node.control_inputs()) json["control"].push_back(control->id());
   AttrWriter writer;
@@ -218,7 +218,7 @@ Node& node_at(const Graph& graph, std::int64_t id, const Reader& read) {
   return graph.node(static_cast<int>(id));
 }
 
-Output output_at(const Graph& graph, const Json& pair, const Reader& read) {
+Output output_at(const Graph& graph, const OrderedJson& pair, const Reader& read) {
   const std::vector<std::int64_t> ids = read.integers(pair, "inputs");
   if (ids.size() != 2) read.fail("an output is a pair [node, index]");
   Node& node = node_at(graph, ids[0], read);
@@ -226,11 +226,11 @@ Output output_at(const Graph& graph, const Json& pair, const Reader& read) {
   return node.output(static_cast<int>(ids[1]));
 }
 
-void check_outputs(const Node& node, const Json& json, const Reader& read) {
-  const Json outputs = json.value("outputs", Json::array());
+void check_outputs(const Node& node, const OrderedJson& json, const Reader& read) {
+  const OrderedJson outputs = json.value("outputs", OrderedJson::array());
   bool same = outputs.is_array() && outputs.size() == static_cast<std::size_t>(node.num_outputs());
   for (int i = 0; same && i < node.num_outputs(); ++i) {
-    const Json& output = outputs[static_cast<std::size_t>(i)];
+    const OrderedJson& output = outputs[static_cast<std::size_t>(i)];
     read.allow_only(output, {"dtype", "shape"});
     const TensorInfo& info = node.output_info(i);
     const DType dtype = read.dtype(read.member(output, "dtype"), "dtype");
@@ -243,7 +243,7 @@ void check_outputs(const Node& node, const Json& json, const Reader& read) {
   if (!same) throw invalid_argument(fmt::format("{}: it has {} outputs here", read.where(), node.num_outputs()));
 }
 
-void add_node_from_json(const Json& json, Graph& graph) {
+void add_node_from_json(const OrderedJson& json, Graph& graph) {
   Reader place(fmt::format("node {}", graph.num_nodes()));
   place.allow_only(
       json, {"name", "op", "inputs", "control", "attrs", "device", "file", "line", "forward", "rule", "outputs"});
@@ -253,13 +253,13 @@ void add_node_from_json(const Json& json, Graph& graph) {
   const OpDef& def = graph.ops().get(read.text(read.member(json, "op"), "op"));
 
   std::vector<Output> inputs;
-  const Json pairs = json.value("inputs", Json::array());
-  for (const Json& pair : read.list(pairs, "inputs")) inputs.push_back(output_at(graph, pair, read));
+  const OrderedJson pairs = json.value("inputs", OrderedJson::array());
+  for (const OrderedJson& pair : read.list(pairs, "inputs")) inputs.push_back(output_at(graph, pair, read));
   std::vector<Operation> control;
-  for (const std::int64_t id : read.integers(json.value("control", Json::array()), "control"))
+  for (const std::int64_t id : read.integers(json.value("control", OrderedJson::array()), "control"))
     control.emplace_back(&node_at(graph, id, read));
-  static const Json no_attrs = Json::object();  // attributes may be large: they are not copied
-  const Json& attrs_json = json.contains("attrs") ? json["attrs"] : no_attrs;
+  static const OrderedJson no_attrs = OrderedJson::object();  // attributes may be large: they are not copied
+  const OrderedJson& attrs_json = json.contains("attrs") ? json["attrs"] : no_attrs;
   if (!attrs_json.is_object()) read.fail("'attrs' must be an object");
   AttrReader reader(attrs_json, read);
   const Attrs attrs = def.attrs.edited(reader);
@@ -270,31 +270,31 @@ void add_node_from_json(const Json& json, Graph& graph) {
   if (line < 0 || line > INT32_MAX) read.fail("'line' is out of range");
   std::optional<GradientScope> gradient;
   if (json.contains("forward")) {
-    const std::string rule = read.text(json.value("rule", Json("")), "rule");
+    const std::string rule = read.text(json.value("rule", OrderedJson("")), "rule");
     gradient.emplace(graph, node_at(graph, read.integer(json["forward"], "forward"), read), rule);
   }
-  const DeviceScope device(graph, read.text(json.value("device", Json("")), "device"));
+  const DeviceScope device(graph, read.text(json.value("device", OrderedJson("")), "device"));
   const ControlScope after(graph, control);
   const Node& node = graph.add_node(def.name, std::move(inputs), attrs, {name, {file.c_str(), static_cast<int>(line)}});
   check_outputs(node, json, read);
 }
 
-void load(const Json& document, Graph& graph) {
+void load(const OrderedJson& document, Graph& graph) {
   const Reader read("graph");
-  for (const Json& node : document["nodes"]) add_node_from_json(node, graph);
+  for (const OrderedJson& node : document["nodes"]) add_node_from_json(node, graph);
   if (!document.contains("collections")) return;
   if (!document["collections"].is_object()) read.fail("'collections' must be an object");
   for (const auto& [name, items] : document["collections"].items()) {
     const Reader place(fmt::format("collection '{}'", name));
     if (!items.is_array()) place.fail("must be a list");
-    for (const Json& item : items) graph.add_to_collection(name, output_at(graph, item, place));
+    for (const OrderedJson& item : items) graph.add_to_collection(name, output_at(graph, item, place));
   }
 }
 
 }  // namespace
 
 std::string to_json(const Graph& graph) {
-  Json document = {{"format", "gradus-graph"}, {"version", kGraphJsonVersion}, {"nodes", Json::array()}};
+  OrderedJson document = {{"format", "gradus-graph"}, {"version", kGraphJsonVersion}, {"nodes", OrderedJson::array()}};
   for (int id = 0; id < graph.num_nodes(); ++id) document["nodes"].push_back(node_to_json(graph.node(id)));
   for (const auto& [name, outputs] : graph.collections()) {
     for (const Output& output : outputs) document["collections"][name].push_back(pair_to_json(output));
@@ -309,9 +309,9 @@ std::string to_json(const Graph& graph) {
 void graph_from_json(std::string_view text, Graph& graph) {
   if (graph.num_nodes() != 0 || !graph.collections().empty())
     throw invalid_argument("graph_from_json needs an empty graph");
-  Json document;
+  OrderedJson document;
   try {
-    document = Json::parse(text);
+    document = OrderedJson::parse(text);
   } catch (const nlohmann::json::exception& error) {
     throw data_loss(fmt::format("not JSON: {}", printable(error.what(), 300)));
   }

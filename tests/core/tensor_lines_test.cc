@@ -114,7 +114,7 @@ TEST(Lines, OfALargeTensorShowItsEdges) {
   EXPECT_LT(streamed(Tensor::zeros(DType::kUInt8, {100, 100, 100})).size(), 2000u);
 }
 
-TEST(Lines, LongRowsGoOn) {
+TEST(Lines, WideRowsGoOn) {
   EXPECT_EQ(counted(DType::kInt32, {1, 5}).to_lines({.line_width = 10}), "int32 [1,5]:\n[[0, 1, 2,\n  3, 4]]");
   EXPECT_EQ(counted(DType::kInt32, {5}).to_lines({.line_width = 8}), "int32 [5]:\n[0, 1,\n 2, 3,\n 4]");
   EXPECT_EQ(counted(DType::kInt32, {5}).to_lines(), "int32 [5]: [0, 1, 2, 3, 4]");

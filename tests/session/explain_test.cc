@@ -135,7 +135,7 @@ TEST(Explain, ALargePlanIsShortUnlessAskedFor) {
                [&] { session.explain(t.feeds, {}, {t.train}, {.top = -1}); });
 }
 
-TEST(Explain, LongNamesDoNotBreakColumns) {
+TEST(Explain, WideNamesDoNotBreakColumns) {
   Graph graph;
   const Output x = placeholder(graph, DType::kFloat32, {2}, "x");
   const std::string much = std::string(90, 'n');

@@ -188,7 +188,7 @@ TEST_F(FusedBlocks, NeverWaitForEachOther) {
   expect_fused({"a a_sum a_act"}, feeds(), {y, z});
 }
 
-TEST_F(FusedChains, OfOverlappingOnesTheLongestIsTaken) {
+TEST_F(FusedChains, OfOverlappingOnesThatOfMostNodesIsTaken) {
   const auto input = [&](const char* name) { return placeholder(graph, DType::kFloat64, {3}, name); };
   const Output x = input("x"), y = input("y");
   // Add+Neg, Add+Sub+Neg, Sub+Add and Neg+Relu are registered.

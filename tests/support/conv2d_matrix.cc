@@ -197,6 +197,11 @@ ConvResults naive_convolutions(const ConvCase& c, const ConvOperands& operands) 
   const std::int64_t channels = c.input[axes.channels], depth = c.filter[2], outs = c.filter[3];
   ConvResults r{Tensor::zeros(DType::kFloat64, c.output), Tensor::zeros(DType::kFloat64, c.input),
                 Tensor::zeros(DType::kFloat64, c.filter)};
+  const Tensor exact_x = operands.x.cast(DType::kFloat64), exact_w = operands.w.cast(DType::kFloat64);
+  const Tensor exact_dy = operands.dy.cast(DType::kFloat64);
+  const double *const x_at = exact_x.data<double>(), *const w_at = exact_w.data<double>(),
+                      *const dy_at = exact_dy.data<double>();
+  double *const y_at = r.y.data<double>(), *const dx_at = r.dx.data<double>(), *const dw_at = r.dw.data<double>();
   const auto index = [&](const Shape& shape, std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t k) {
     return format == DataFormat::kNHWC ? ((n * shape[1] + i) * shape[2] + j) * shape[3] + k
                                        : ((n * shape[1] + k) * shape[2] + i) * shape[3] + j;
@@ -213,11 +218,10 @@ ConvResults naive_convolutions(const ConvCase& c, const ConvOperands& operands) 
                 const std::int64_t channel = k / (outs / (channels / depth)) * depth + q;
                 const std::int64_t at_y = index(c.output, n, i, j, k), at_x = index(c.input, n, y, x, channel);
                 const std::int64_t at_w = ((a * c.filter[1] + b) * depth + q) * outs + k;
-                const double vx = padding ? 0.0 : operands.x.at(at_x);
-                const double vw = operands.w.at(at_w), vdy = operands.dy.at(at_y);
-                r.y.data<double>()[at_y] += vx * vw;
-                if (!padding) r.dx.data<double>()[at_x] += vdy * vw;
-                r.dw.data<double>()[at_w] += vx * vdy;
+                const double vx = padding ? 0.0 : x_at[at_x], vw = w_at[at_w], vdy = dy_at[at_y];
+                y_at[at_y] += vx * vw;
+                if (!padding) dx_at[at_x] += vdy * vw;
+                dw_at[at_w] += vx * vdy;
               }
           }
   return r;
