@@ -30,7 +30,7 @@ int KernelContext::num_workers() const {
   return pool != nullptr ? pool->num_threads() : 1;
 }
 
-// Outside of runs, while constants are folded, the run counts as number 0.
+// Outside of runs, in a kernel that a test calls by itself, the run counts as number 0.
 PhiloxStream KernelContext::random() const { return {random_seed_, run_number_ == nullptr ? 0 : *run_number_}; }
 
 std::span<const std::int64_t> KernelContext::host_values(int i) const {

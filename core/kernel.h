@@ -4,7 +4,7 @@
 //   - Operands that the op declares as host operands (OpDef::host_operands: sizes, axes, begins) have no memory that a kernel could
 //     read, wherever it runs: prepare() gets their values by host_values().
 //   - An output may share memory with an input only where the op's definition declares it (OpDef::inplace_inputs).
-//   - prepare() runs once per plan (choose an algorithm, ask for scratch); compute() runs once per step and allocates nothing. Where
+//   - prepare() runs once per plan (choose an algorithm, ask for scratch); compute() runs once per step and allocates no tensors. Where
 //     host operands are only known while the plan runs, prepare() is called again, with them, before every compute().
 //   - Results do not depend on the number of threads: split work by shape (see ThreadPool), add partial sums in a fixed order.
 //
@@ -54,7 +54,7 @@ class KernelContext {
   const Tensor& input(int i) const { return *inputs_[checked(i, inputs_.size(), "input")]; }
   Tensor& output(int i) { return outputs_[checked(i, outputs_.size(), "output")]; }
   const Tensor& output(int i) const { return outputs_[checked(i, outputs_.size(), "output")]; }
-  // The variable's memory behind input 0 of ops that are declared to mutate it (assign, optimiser updates).
+  // The variable's memory behind input i, of ops that are declared to mutate it (assign: 0; Adam: 0 to 2).
   Tensor& mutable_input(int i) { return const_cast<Tensor&>(input(i)); }
 
   // The attributes of the kernel's only node, or of one of several, counted from 0. Throws as input() does.
@@ -95,7 +95,6 @@ class KernelContext {
   T* scratch() {
     return static_cast<T*>(scratch_);
   }
-  std::size_t scratch_bytes() const { return scratch_bytes_; }
 
   // prepare() only: what was chosen, for explain ("depthwise, 8 channels at a time"), in place of KernelDef::description.
   void chose(std::string text) { choice_ = std::move(text); }
@@ -204,7 +203,8 @@ class KernelRegistry {
   // not depend on each other. Inputs are the variables of all nodes, then their other operands; outputs are the nodes' results.
   const KernelDef& add_batched(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute,
                                KernelFn prepare = nullptr, SourceLocation location = SourceLocation::current());
-  // Says why an op never gets a kernel on a device type; the session then places it on the CPU and shows the reason.
+  // Says why an op never gets a kernel on a device type; the session then places it on the best of the other devices
+  // that has a kernel and shows the reason; one that changes a variable, which cannot move, is an error.
   void add_cpu_only(const std::string& op, const std::string& device_type, const std::string& reason);
 
   // nullptr when there is none.

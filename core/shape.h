@@ -61,7 +61,7 @@ bool checked_multiply(std::int64_t a, std::int64_t b, std::int64_t* product);
 // -rank..rank-1 to 0..rank-1; throws InvalidArgument otherwise.
 int normalize_axis(std::int64_t axis, int rank);
 
-// NumPy's broadcasting rule (trailing dimensions equal, 1 or missing; unknown stays unknown unless the other side is > 1).
+// NumPy's broadcasting rule (trailing dimensions equal, 1 or missing; unknown stays unknown unless the other side is 0 or > 1).
 // Throws InvalidArgument naming both shapes.
 Shape broadcast_shapes(const Shape& a, const Shape& b);
 

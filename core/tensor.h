@@ -124,7 +124,8 @@ bool bit_equal(const Tensor& a, const Tensor& b);
 // and for a tensor without value.
 double max_abs_difference(const Tensor& a, const Tensor& b);
 
-// Reproducible random tensors for tests, examples and feeds (Philox; the same seed gives the same values on every machine).
+// Reproducible random tensors for tests, examples and feeds (Philox). The same seed gives the same values
+// in every run and for any number of threads; other compilers or processors may round the last bit in another way.
 Tensor random_normal_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double mean = 0.0,
                             double stddev = 1.0);
 Tensor random_uniform_tensor(DType dtype, const Shape& shape, std::uint64_t seed, double low = 0.0, double high = 1.0);

@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
                        .stddev = {0.2470F, 0.2435F, 0.2616F}},
       .load = [](const train_program::Options& options) {
         if (!options.data.empty()) return gd::io::load_cifar10(options.data);
-        const gd::io::ImageDataset digits = gd::io::synthetic_digits({.seed = 1, .train = 2000, .test = 500});
+        const gd::io::ImageDataset digits =
+            train_program::drawn_digits({.seed = 1, .train = 2000, .test = 500}, options);
         return gd::io::ImageDataset{coloured(digits.train), coloured(digits.test)};
       }};
   return train_program::run(argc, argv, setup);

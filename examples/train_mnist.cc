@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
                    .description = "Trains a small CNN on MNIST, or on digits that it draws itself.",
                    .model = "lenet5"},
       .load = [](const train_program::Options& options) {
-        return options.data.empty() ? gradus::io::synthetic_digits({.seed = 1}) : gradus::io::load_mnist(options.data);
+        return options.data.empty() ? train_program::drawn_digits({.seed = 1}, options)
+                                    : gradus::io::load_mnist(options.data);
       }};
   return train_program::run(argc, argv, setup);
 }

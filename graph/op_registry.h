@@ -85,8 +85,8 @@ enum class OpKind {
   kPlaceholder,  // must be fed
   kConstant,     // its attribute `value` is its result
   kVariable,     // state of the session; input 0 is the initial value and is evaluated once
-  kView,         // output 0 has the bits of input 0 under another shape: no kernel runs where the memory can be shared
-  kNoOp,         // nothing to compute; joins control dependencies
+  kView,  // output 0 has the bits of input 0 under another shape, where that has as many elements: no kernel runs then
+  kNoOp,  // nothing to compute; joins control dependencies
 };
 
 enum class Effect {

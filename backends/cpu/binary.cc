@@ -52,9 +52,9 @@ void add_n_typed(KernelContext& c) {
         const T* const x = static_cast<const T*>(c.input(k).raw()) + i;
         if constexpr (std::is_same_v<T, Float16>) {
           widen(x, wide, n);
-          run_row(plus, 3u, total, n, static_cast<const C*>(total), static_cast<const C*>(wide));
+          run_row<false>(plus, 3u, total, n, static_cast<const C*>(total), static_cast<const C*>(wide));
         } else {
-          run_row(plus, 3u, total, n, static_cast<const C*>(total), x);
+          run_row<false>(plus, 3u, total, n, static_cast<const C*>(total), x);
         }
       }
       if constexpr (std::is_same_v<T, Float16>) {

@@ -18,7 +18,7 @@ void select_typed(KernelContext& c) {
       const Bits mask = static_cast<Bits>(Bits{0} - static_cast<Bits>(chosen));
       return static_cast<Bits>((a & mask) | (b & static_cast<Bits>(~mask)));
     };
-    run_row(choose, advancing, z + begin, n, condition + offsets[0], x + offsets[1], y + offsets[2]);
+    run_row<true>(choose, advancing, z + begin, n, condition + offsets[0], x + offsets[1], y + offsets[2]);
   });
 }
 

@@ -21,6 +21,7 @@ void for_rows(KernelContext& c, FunctionRef<void(const LoopNest::Offsets&, std::
 
 unsigned advancing_operands(const KernelContext& c) {
   const LoopNest::Loop row = c.kept<LoopNest>().row();
+  if (row.count <= 1) return ~0u;
   unsigned bits = 0;
   for (std::size_t k = 0; k < row.strides.size(); ++k) bits |= row.strides[k] != 0 ? 1u << k : 0u;
   return bits;

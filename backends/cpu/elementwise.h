@@ -49,7 +49,7 @@ void prepare_elementwise(KernelContext& c) {
 // The same nest, as prepare_elementwise() kept it: calls row(offsets of the operands, offset of the result, elements) for all rows, in
 // parallel.
 void for_rows(KernelContext& c, FunctionRef<void(const LoopNest::Offsets&, std::int64_t, std::int64_t)> row);
-// Bit k: operand k advances along a row; otherwise it repeats one element.
+// Bit k: operand k advances along a row; otherwise it repeats one element. All do along rows of one element.
 unsigned advancing_operands(const KernelContext& c);
 
 // One row. The operands that repeat are read once. Flattened: a formula that stays a call keeps the loop from being vectorised.
@@ -62,16 +62,23 @@ template <unsigned advancing, class F, class Y, std::size_t... k, class... X>
   }
 }
 
-template <class F, class Y, class... X>
+// A row of operands of which some may repeat, with a loop for each way to do so; without `broadcasts` there is one loop.
+template <bool broadcasts, class F, class Y, class... X>
 void run_row(F f, unsigned advancing, Y* y, std::int64_t n, const X*... x) {
-  [&]<unsigned... mask>(std::integer_sequence<unsigned, mask...>) {
-    ((advancing == mask ? row_loop<mask>(f, y, n, std::index_sequence_for<X...>{}, x...) : void()), ...);
+  constexpr unsigned kAll = (1u << sizeof...(X)) - 1;
+  if constexpr (broadcasts) {
+    advancing &= kAll;
+    [&]<unsigned... mask>(std::integer_sequence<unsigned, mask...>) {  // at least one advances: no mask is 0
+      ((advancing == mask + 1 ? row_loop<mask + 1>(f, y, n, std::index_sequence_for<X...>{}, x...) : void()), ...);
+    }
+    (std::make_integer_sequence<unsigned, kAll>{});
+  } else {
+    row_loop<kAll>(f, y, n, std::index_sequence_for<X...>{}, x...);
   }
-  (std::make_integer_sequence<unsigned, 1u << sizeof...(X)>{});
 }
 
 // A row of float16: the operands are widened block by block.
-template <class F, class Y, std::size_t... k>
+template <bool broadcasts, class F, class Y, std::size_t... k>
 void run_float16_row(F f, unsigned advancing, Y* y, std::int64_t n, std::index_sequence<k...>,
                      const std::array<const Float16*, sizeof...(k)>& x) {
   constexpr std::int64_t kBlock = 256;
@@ -81,15 +88,16 @@ void run_float16_row(F f, unsigned advancing, Y* y, std::int64_t n, std::index_s
     const std::int64_t count = std::min(kBlock, n - begin);
     ((advancing >> k & 1u ? widen(x[k] + begin, wide[k], count) : widen(x[k], wide[k], 1)), ...);
     if constexpr (std::is_same_v<Y, bool>) {
-      run_row(f, advancing, y + begin, count, wide[k]...);
+      run_row<broadcasts>(f, advancing, y + begin, count, wide[k]...);
     } else {
-      run_row(f, advancing, result, count, wide[k]...);
+      run_row<broadcasts>(f, advancing, result, count, wide[k]...);
       narrow(result, y + begin, count);
     }
   }
 }
 
-template <int operands, class T, class F>
+// `broadcasts`: the operands may have different shapes.
+template <int operands, class T, bool broadcasts = (operands > 1), class F>
 void run_elementwise(KernelContext& c, F f) {
   const unsigned advancing = advancing_operands(c);
   [&]<std::size_t... k>(std::index_sequence<k...> indices) {
@@ -99,9 +107,9 @@ void run_elementwise(KernelContext& c, F f) {
     const std::array<const T*, operands> x{c.input(static_cast<int>(k)).template data<T>()...};
     for_rows(c, [&](const LoopNest::Offsets& offsets, std::int64_t begin, std::int64_t n) {
       if constexpr (std::is_same_v<T, Float16>) {
-        run_float16_row(f, advancing, y + begin, n, indices, {(x[k] + offsets[k])...});
+        run_float16_row<broadcasts>(f, advancing, y + begin, n, indices, {(x[k] + offsets[k])...});
       } else {
-        run_row(f, advancing, y + begin, n, (x[k] + offsets[k])...);
+        run_row<broadcasts>(f, advancing, y + begin, n, (x[k] + offsets[k])...);
       }
     });
   }
@@ -109,14 +117,20 @@ void run_elementwise(KernelContext& c, F f) {
 }
 
 // Registers the kernel of a formula f(x0, x1, ...), whose bool result makes a bool tensor.
-template <class Dtypes, int operands, class F>
+template <class Dtypes, int operands, bool broadcasts = (operands > 1), class F>
 void add_elementwise(KernelRegistry& kernels, const char* op, F) {
   const KernelFn compute = [](KernelContext& c) {
     visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-      if constexpr (Dtypes::dtypes.contains(dtype_of<T>)) run_elementwise<operands, T>(c, F{});
+      if constexpr (Dtypes::dtypes.contains(dtype_of<T>)) run_elementwise<operands, T, broadcasts>(c, F{});
     });
   };
   kernels.add(op, kDevice, Dtypes::dtypes, compute, prepare_elementwise<operands>);
+}
+
+// The same of two operands of one shape.
+template <class F>
+void add_same_shape(KernelRegistry& kernels, const char* op, F f) {
+  add_elementwise<Real, 2, false>(kernels, op, f);
 }
 
 }  // namespace gradus::cpu

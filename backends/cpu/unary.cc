@@ -50,7 +50,7 @@ void add_with_alpha(KernelRegistry& kernels, const char* op, F) {
   const KernelFn compute = [](KernelContext& c) {
     visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
       const auto alpha = static_cast<Compute<T>>(c.attrs<Attrs>().alpha);
-      run_elementwise<operands, T>(c, [alpha](auto... x) { return F{}(alpha, x...); });
+      run_elementwise<operands, T, false>(c, [alpha](auto... x) { return F{}(alpha, x...); });
     });
   };
   kernels.add(op, kDevice, kFloating, compute, prepare_elementwise<operands>);
@@ -63,11 +63,11 @@ void add_derivative(KernelRegistry& kernels, const char* op, First, Second, Any)
     visit_floating(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
       const std::int64_t order = c.attrs<DerivativeAttrs>().order;
       if (order == 1) {
-        run_elementwise<2, T>(c, [](auto dy, auto x) { return dy * First{}(x); });
+        run_elementwise<2, T, false>(c, [](auto dy, auto x) { return dy * First{}(x); });
       } else if (order == 2) {
-        run_elementwise<2, T>(c, [](auto dy, auto x) { return dy * Second{}(x); });
+        run_elementwise<2, T, false>(c, [](auto dy, auto x) { return dy * Second{}(x); });
       } else {
-        run_elementwise<2, T>(c, [order](auto dy, auto x) { return dy * Any{}(x, order); });
+        run_elementwise<2, T, false>(c, [order](auto dy, auto x) { return dy * Any{}(x, order); });
       }
     });
   };
@@ -131,18 +131,18 @@ void register_unary_kernels(KernelRegistry& kernels) {
   add_elementwise<Real, 1>(kernels, "Erf", [](auto x) { return error_function(x); });
   kernels.add("Cast", kDevice, kAllDTypes, cast_kernel);
 
-  add_elementwise<Real, 2>(kernels, "ReluGrad", [](auto dy, auto y) { return y > 0 ? dy : decltype(dy){0}; });
-  add_elementwise<Real, 2>(kernels, "Relu6Grad", [](auto dy, auto y) { return y > 0 && y < 6 ? dy : decltype(dy){0}; });
+  add_same_shape(kernels, "ReluGrad", [](auto dy, auto y) { return y > 0 ? dy : decltype(dy){0}; });
+  add_same_shape(kernels, "Relu6Grad", [](auto dy, auto y) { return y > 0 && y < 6 ? dy : decltype(dy){0}; });
   add_with_alpha<LeakyReluAttrs, 2>(kernels, "LeakyReluGrad",
                                     [](auto alpha, auto dy, auto x) { return x > 0 ? dy : alpha * dy; });
   add_with_alpha<EluAttrs, 2>(kernels, "EluGrad",
                               [](auto alpha, auto dy, auto x) { return x >= 0 ? dy : dy * (alpha * exponential(x)); });
   // 1 / cosh(x)^2 and 1 / (2 cosh(x / 2))^2, with powers that cannot overflow.
-  add_elementwise<Real, 2>(kernels, "TanhGrad", [](auto dy, auto x) {
+  add_same_shape(kernels, "TanhGrad", [](auto dy, auto x) {
     const auto power = exponential(-2 * std::abs(x)), sum = 1 + power;
     return dy * (4 * power / (sum * sum));
   });
-  add_elementwise<Real, 2>(kernels, "SigmoidGrad", [](auto dy, auto x) {
+  add_same_shape(kernels, "SigmoidGrad", [](auto dy, auto x) {
     const auto power = exponential(-std::abs(x)), sum = 1 + power;
     return dy * (power / (sum * sum));
   });

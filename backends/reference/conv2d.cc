@@ -77,7 +77,7 @@ void forward(KernelContext& context) {
         }
 }
 
-// x[n,y,x,c] = sum over r, s, k: over every window that has a tap on this pixel
+// dx[n,row,column,channel] = sum over r, s, k: over every window that has a tap on this pixel
 template <class T>
 void backprop_input(KernelContext& context) {
   const ConvGeometry g = geometry(context, context.output(0), context.input(1));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -266,6 +267,13 @@ class Program {
 };
 
 }  // namespace
+
+gd::io::ImageDataset drawn_digits(gd::io::SyntheticDigits digits, const Options& options) {
+  for (std::int64_t* count : {&digits.train, &digits.test}) {
+    if (options.limit > 0) *count = std::min(*count, options.limit);
+  }
+  return gd::io::synthetic_digits(digits);
+}
 
 int run(int argc, char** argv, const Setup& setup) {
   Options options;

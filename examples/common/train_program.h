@@ -18,6 +18,10 @@ struct Setup {
   std::function<gradus::io::ImageDataset(const Options&)> load;
 };
 
+// The digits for programs that are given no data: as many as asked for, but no more than --limit of each set, so that a short run need
+// not draw them all.
+gradus::io::ImageDataset drawn_digits(gradus::io::SyntheticDigits digits, const Options& options);
+
 // Runs the program; returns its exit code: 0, 2 after bad use or a failure (one line on stderr), 130 after Ctrl-C.
 int run(int argc, char** argv, const Setup& setup);
 

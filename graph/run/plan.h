@@ -1,5 +1,5 @@
 // A compiled plan: what a session runs for one signature (feeds with concrete shapes, fetches, targets). All shapes are known,
-// every step has its kernel and device, and every intermediate tensor has its place in one arena. Internal to graph/.
+// every step has its kernel and device, and every intermediate tensor has its place in its device's arena. Internal to graph/.
 #pragma once
 
 #include <cstdint>
@@ -203,8 +203,9 @@ void order_steps(Plan& plan);                                  // plan_order.cc
 // plan_memory.cc: which results lie in the memory of others.
 void share_memory(Plan& plan, const SessionOptions& options);
 void prepare_kernels(Plan& plan, const SessionOptions& options);  // plan_kernels.cc
-// plan_layout.cc: where in the arena all other results lie, and scratch memory.
-void lay_out_memory(Plan& plan, const SessionOptions& options);
+// plan_layout.cc: where in the arena all other results lie, and scratch memory. Every pair of the `max_large` largest is compared, which
+// any CNN has fewer of; the rest is laid out in less time, less tightly.
+void lay_out_memory(Plan& plan, const SessionOptions& options, std::size_t max_large = 1000);
 PlanReport report_plan(const Plan& plan, const SessionOptions& options);                // plan_report.cc
 std::string plan_report_text(const PlanReport& report, const ExplainOptions& options);  // plan_explain.cc
 

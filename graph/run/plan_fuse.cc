@@ -45,6 +45,7 @@ class ChainFuser {
       for (const int s : chain.steps) taken[at(s)] = true;
       by_last.emplace(chain.last(), std::move(chain));
     }
+    // In the order in which the fused steps will lie. Each is asked again: what was fused since may make it wait for itself.
     for (const auto& [last, chain] : by_last) {
       if (!waits_for_itself(chain)) fuse(chain);
     }

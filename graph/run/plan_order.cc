@@ -155,7 +155,8 @@ class Scheduler {
     }
   }
 
-  // All that could run has run: some reader of what `s` overwrites waits for `s`.
+  // All that could run has run: some reader of what `s` overwrites waits for `s`, so only a copy of the old value can serve it. Any held
+  // step may be the one that goes on, since each choice frees at least one step; the copy itself waits for nothing that has not run.
   void release_by_copies(int s) {
     for (const int id : overwrites_.at(s)) {
       Version& version = versions_.at(id);

@@ -59,6 +59,12 @@ Placement place(const Node& node, const SessionOptions& options, DeviceSet& devi
   result.kernel = kernel_registry().find(node.op(), name.type, dtype);
   if (const std::string* why = kernel_registry().cpu_only_reason(node.op(), name.type);
       result.kernel == nullptr && why != nullptr) {
+    if (variable != nullptr) {
+      throw unimplemented(
+          fmt::format("{} runs where its variable is, which is on {}, and has no {} kernel: {}. Place the variable "
+                      "elsewhere, for example DeviceScope on(graph, \"cpu:0\")",
+                      node.where(), name.to_string(), name.type, *why));
+    }
     for (const Backend* backend : backend_registry().usable()) {
       const KernelDef* kernel = kernel_registry().find(node.op(), backend->type, dtype);
       if (kernel == nullptr) continue;

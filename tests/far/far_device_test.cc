@@ -2,8 +2,11 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/support/expect_error.h"
 #include "tests/support/far_device.h"
+#include "tests/support/test_ops.h"
 
 namespace gradus {
 namespace {
@@ -174,6 +177,23 @@ TEST_F(FarDeviceTest, GetsTheSessionsOptions) {
   Session(graph, {.device = "far:0"}).run(x);
   EXPECT_FALSE(last_far_options().allow_tf32);
   EXPECT_TRUE(last_far_options().deterministic);
+}
+
+// An op that never gets a kernel there runs elsewhere, but for one that changes a variable, which cannot move.
+TEST_F(FarDeviceTest, WhatIsForTheCpuOnlyRunsElsewhereOrSaysWhyNot) {
+  register_test_op("OnlyHere", {"x"}, unary_test_kernel<std::fabs>);
+  op_registry().add(def("Bump", {"variable"}, {"new_value"}, shape_of_first, "For tests.").mutates());
+  for (const char* op : {"OnlyHere", "Bump"}) kernel_registry().add_cpu_only(op, "far", "it needs a keyboard");
+  const Output x = placeholder(graph, DType::kFloat32, {2}, "x");
+  const Output y = graph.add("OnlyHere", {x * 2.0}, {}, "y");
+  Session session(graph, {.device = "far:0"});
+  const Feeds feeds = {{x, floats({-1, 2})}};
+  EXPECT_EQ(session.run(feeds, y + 1.0).at(0), 3.0);
+  EXPECT_NE(session.explain(y, feeds).find("no far kernel: it needs a keyboard"), std::string::npos);
+
+  const Output v = variable(graph, floats({1, 2}), "v");
+  const Output bumped = graph.add("Bump", {v}, {}, "bumped");
+  expect_error(Code::kUnimplemented, "runs where its variable is, which is on far:0", [&] { session.run(bumped); });
 }
 
 }  // namespace

@@ -46,6 +46,42 @@ double run_two_at_once(int concurrent_runs) {
 
 TEST(ConcurrentRuns, TwoCallsMeetWhereTheyMay) { EXPECT_EQ(run_two_at_once(2), 2.0); }
 
+// Two calls at the same time, of which the first, whose plan is older, ends first; then five by the plan of the other.
+TEST(ConcurrentRuns, TheReportIsOfThePlanThatHasRunMostOften) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat32, {1}, "x");
+  const Output y = negate(x, "y");
+  const Feeds feeds = {{x, Tensor::zeros(DType::kFloat32, {1})}};
+  std::mutex mutex;
+  std::condition_variable changed;
+  int begun = 0;
+  bool first_has_ended = false;
+  const auto wait = [&](const ObservedStep&) {
+    std::unique_lock lock(mutex);
+    const int call = begun++;
+    changed.notify_all();
+    if (call == 0) changed.wait_for(lock, std::chrono::seconds(5), [&] { return begun == 2; });
+    if (call == 1) changed.wait_for(lock, std::chrono::seconds(5), [&] { return first_has_ended; });
+  };
+  Session session(graph, {.num_threads = 1, .concurrent_runs = 2, .observer = wait});
+  std::thread first([&] { session.run(feeds, {y}); });
+  {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, std::chrono::seconds(5), [&] { return begun == 1; });
+  }
+  std::thread second([&] { session.run(feeds, {y}); });
+  first.join();
+  {
+    const std::lock_guard lock(mutex);
+    first_has_ended = true;
+  }
+  changed.notify_all();
+  second.join();
+  for (int i = 0; i < 5; ++i) session.run(feeds, {y});
+  EXPECT_EQ(session.num_plans(), 2u);
+  EXPECT_EQ(session.report(feeds, {y}).runs, 6u);
+}
+
 TEST(ConcurrentRuns, GiveTheSameBitsAsOneCallAfterTheOther) {
   Graph graph;
   const Output images = placeholder(graph, DType::kFloat32, {-1, 28, 28, 1}, "images");
