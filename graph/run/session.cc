@@ -312,13 +312,14 @@ class Session::Impl {
   }
 
   // All, or when it throws none: what can fail comes first.
-  void store_all(std::vector<std::pair<Output, Tensor>> values) {
-    for (auto& [variable, value] : values) {
+  void store_all(const std::vector<std::pair<Output, Tensor>>& values) {
+    std::vector<std::pair<Output, Tensor>> converted;
+    for (const auto& [variable, value] : values) {
       state_of(variable);  // a device that is not there throws now
       check_fits(variable, value);
-      if (is_widened(variable, value)) value = value.cast(DType::kFloat32);
+      converted.emplace_back(variable, is_widened(variable, value) ? value.cast(DType::kFloat32) : value);
     }
-    for (const auto& [variable, value] : values) store(variable, value);
+    for (const auto& [variable, value] : converted) store(variable, value);
   }
 
   void store(const Output& variable, const Tensor& value) {
