@@ -67,10 +67,11 @@ set(GRADUS_STANDARD_HEADERS
     <string> <string_view> <unordered_map> <utility> <vector> <fmt/format.h>)
 
 # gradus_room(name patterns... [WITHOUT files...] SPEED kernels|runs|reads|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds
-# the object library gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and whose inlining
-# stays as it is. SPEED says what is worth optimising: kernels most, then what runs with every plan or step, what reads files or
-# graphs, and least what only builds graphs. The last two are not optimised at all under sanitizers; plans would take most of the
-# tests' time there. Rooms that compile alike share the precompiled headers of the first of them, unless they name further ones.
+# the object library gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and
+# whose inlining stays as it is. SPEED says what is worth optimising: `kernels` most; `runs`, with every plan, step or batch; `reads`,
+# now and then (graphs, shapes and files are read); and least `builds`, which only adds nodes to graphs. The last two are not optimised
+# at all under sanitizers, where the others would take most of the tests' time. Rooms that compile alike share the precompiled headers
+# of the first of them, unless they name further ones.
 function(gradus_room name)
   cmake_parse_arguments(PARSE_ARGV 1 room "" "SPEED" "WITHOUT;LIBRARIES;PRECOMPILE")
   gradus_glob(sources ${room_UNPARSED_ARGUMENTS})

@@ -34,9 +34,7 @@ int KernelContext::num_workers() const {
 PhiloxStream KernelContext::random() const { return {random_seed_, run_number_ == nullptr ? 0 : *run_number_}; }
 
 std::span<const std::int64_t> KernelContext::host_values(int i) const {
-  const auto found = std::lower_bound(host_values_.begin(), host_values_.end(), i,
-                                      [](const auto& known, int operand) { return known.first < operand; });
-  if (found != host_values_.end() && found->first == i) return found->second;
+  if (const auto found = host_values_.find(i); found != host_values_.end()) return found->second;
   throw invalid_argument(
       fmt::format("{} the kernel asks for the values of operand {}, which its op does not declare in "
                   "host_operands, or before they are known",

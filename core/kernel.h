@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -141,7 +142,7 @@ class KernelContext {
   std::uint64_t random_seed_ = 0;
   const std::uint64_t* run_number_ = nullptr;
   bool knows_host_values_ = false;
-  std::vector<std::pair<int, std::vector<std::int64_t>>> host_values_;  // in the order of the operands
+  std::map<int, std::vector<std::int64_t>> host_values_;  // by operand
 
  private:
   std::size_t checked(int i, std::size_t count, const char* what) const {

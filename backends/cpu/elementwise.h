@@ -127,7 +127,7 @@ void add_elementwise(KernelRegistry& kernels, const char* op, F) {
   kernels.add(op, kDevice, Dtypes::dtypes, compute, prepare_elementwise<operands>);
 }
 
-// The same of two operands of one shape.
+// The same of two floating operands of one shape.
 template <class F>
 void add_same_shape(KernelRegistry& kernels, const char* op, F f) {
   add_elementwise<Real, 2, false>(kernels, op, f);

@@ -1,6 +1,7 @@
 // compile_plan: from a graph and a signature to steps with kernels. The phases, in order: prune to the needed nodes; per node
 // (inputs first) infer, place, fold or share or emit a step; fuse chains and batch updates; order; share memory; prepare the kernels; lay
-// out memory. This file decides for every node what becomes of it; the others named plan_* have a phase each, or keep what the decisions need.
+// out memory. This file decides for every node what becomes of it; the others named plan_* have a phase each, or keep what the decisions
+// need.
 #include <fmt/format.h>
 
 #include <algorithm>

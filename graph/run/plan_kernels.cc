@@ -22,14 +22,8 @@ void call_kernel(KernelFn function, KernelContext& context) {
 }
 
 void set_host_values(KernelContext& context, int operand, const Tensor& tensor) {
-  auto& all = context.host_values_;
-  const auto found =
-      std::lower_bound(all.begin(), all.end(), operand, [](const auto& known, int i) { return known.first < i; });
-  if (found == all.end() || found->first != operand) {
-    all.emplace(found, operand, integers_of(tensor));
-    return;
-  }
-  std::vector<std::int64_t>& values = found->second;  // of the same size in every run
+  std::vector<std::int64_t>& values = context.host_values_[operand];
+  values.resize(static_cast<std::size_t>(tensor.num_elements()));  // once: a run allocates nothing
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = integer_at(tensor, static_cast<std::int64_t>(i));
 }
 

@@ -60,7 +60,7 @@ void expect_training_like_the_references(const std::string& model, const Shape& 
 }
 
 TEST(FarTraining, Lenet5) { expect_training_like_the_references("lenet5", {28, 28, 1}, 4); }
-// Of smaller images than their own: the same steps, a fifth of the three million weights, a quarter of the products.
+// Both of smaller images than their own: the same steps, with a fifth of the three million weights or a quarter of the products.
 TEST(FarTraining, DeepMnistDrawsTheSameDropout) { expect_training_like_the_references("deep_mnist", {12, 12, 1}, 2); }
 TEST(FarTraining, Resnet20) { expect_training_like_the_references("resnet20", {16, 16, 3}, 2); }
 

@@ -26,7 +26,8 @@ namespace gradus::io_test {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "gradus-io-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / ("gradus-io-" + std::string(6, 'X')))
+                              .string();  // which mkdtemp() fills in
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
     path_ = pattern;
   }
