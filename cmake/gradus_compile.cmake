@@ -4,6 +4,10 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
 set(optimised "$<AND:$<CONFIG:Release,RelWithDebInfo>,$<STREQUAL:${GRADUS_SANITIZE},>>")
+set(GRADUS_OPTIMISED ON)  # the same while configuring, as far as that can know
+if(GRADUS_SANITIZE OR (CMAKE_BUILD_TYPE MATCHES "^(Debug|)$" AND NOT CMAKE_CONFIGURATION_TYPES))
+  set(GRADUS_OPTIMISED OFF)
+endif()
 
 add_library(gradus_warnings INTERFACE)
 target_compile_options(gradus_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
@@ -72,6 +76,11 @@ elseif(GRADUS_SANITIZE STREQUAL "thread")
   add_link_options(-fsanitize=thread)
 endif()
 if(GRADUS_SANITIZE AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  if(GRADUS_SANITIZE STREQUAL "address")
+    # Named from the build folder, as the compiler is run there: ccache knows it again in another checkout.
+    file(RELATIVE_PATH list "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}/cmake/sanitizer_ignorelist.txt")
+    add_compile_options("-fsanitize-ignorelist=${list}")
+  endif()
   find_program(GRADUS_LLD_PROGRAM ld.lld)
   if(GRADUS_LLD_PROGRAM)
     add_link_options(-fuse-ld=lld)  # a third of the time, of some three seconds for each test program

@@ -67,8 +67,8 @@ set(GRADUS_STANDARD_HEADERS
     <string> <string_view> <unordered_map> <utility> <vector> <fmt/format.h>)
 
 # gradus_room(name patterns... [WITHOUT files...] SPEED kernels|runs|reads|builds [LIBRARIES targets...] [PRECOMPILE headers...]) adds
-# the object library gradus_<name>. With GRADUS_UNITY its files are compiled as one, but for kernels, whose compile time is their own and
-# whose inlining stays as it is. SPEED says what is worth optimising: `kernels` most; `runs`, with every plan, step or batch; `reads`,
+# the object library gradus_<name>. With GRADUS_UNITY its files are compiled as one; kernels as several, and only where they are not
+# optimised, since joining changes what is inlined. SPEED says what is worth optimising: `kernels` most; `runs`, with every plan, step or batch; `reads`,
 # now and then (graphs, shapes and files are read); and least `builds`, which only adds nodes to graphs. The last two are not optimised
 # at all under sanitizers, where the others would take most of the tests' time. Rooms that compile alike share the precompiled headers
 # of the first of them, unless they name further ones.
@@ -81,11 +81,15 @@ function(gradus_room name)
     return()
   endif()
   set(joined ${GRADUS_UNITY})
+  set(batch 0)
   if(room_SPEED STREQUAL "kernels")
-    set(joined OFF)
+    set(batch 6)
+    if(GRADUS_OPTIMISED)
+      set(joined OFF)
+    endif()
   endif()
   if(joined)
-    gradus_join(sources ${name} gradus/ 0 ${sources})
+    gradus_join(sources ${name} gradus/ ${batch} ${sources})
   endif()
   add_library(gradus_${name} OBJECT ${sources})
   target_include_directories(gradus_${name} PRIVATE "${PROJECT_BINARY_DIR}/include")
@@ -104,7 +108,7 @@ function(gradus_room name)
     target_compile_options(gradus_${name} PRIVATE -O1)
   endif()
   set_target_properties(gradus_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  if(joined)
+  if(joined AND batch EQUAL 0)
     # One file has nothing to share.
   elseif(GRADUS_PRECOMPILE AND (name STREQUAL owner OR room_PRECOMPILE))
     target_precompile_headers(gradus_${name} PRIVATE ${GRADUS_STANDARD_HEADERS} ${room_PRECOMPILE})

@@ -12,14 +12,14 @@
 namespace gradus::cpu {
 namespace {
 
-AxisExtents extents(const KernelContext& c) {
+AxisExtents batch_norm_extents(const KernelContext& c) {
   return channel_extents(c.input(0).shape(), c.attrs<BatchNormAttrs>().data_format);
 }
 
 // Scratch: sums, and then four numbers per channel in the compute type.
 template <int sums>
-void prepare(KernelContext& c) {
-  const ChannelParts parts(extents(c));
+void prepare_batch_norm(KernelContext& c) {
+  const ChannelParts parts(batch_norm_extents(c));
   c.request_scratch(parts.bytes(sums) + sizeof(double) * 4 * static_cast<std::size_t>(parts.e.axis));
 }
 
@@ -60,7 +60,7 @@ template <class T>
 void batch_norm(KernelContext& c) {
   using U = Compute<T>;
   const auto& attrs = c.attrs<BatchNormAttrs>();
-  const ChannelParts parts(extents(c));
+  const ChannelParts parts(batch_norm_extents(c));
   const AxisExtents e = parts.e;
   const double n = static_cast<double>(e.outer * e.inner);
   const T* const x = c.input(0).data<T>();
@@ -107,7 +107,7 @@ template <class T>
 void batch_norm_grad(KernelContext& c) {
   using U = Compute<T>;
   const bool training = c.attrs<BatchNormAttrs>().is_training;
-  const ChannelParts parts(extents(c));
+  const ChannelParts parts(batch_norm_extents(c));
   const AxisExtents e = parts.e;
   const double n = static_cast<double>(e.outer * e.inner);
   const T *const dy = c.input(0).data<T>(), *const x = c.input(1).data<T>();
@@ -164,8 +164,8 @@ void batch_norm_grad(KernelContext& c) {
 void register_batch_norm_kernels(KernelRegistry& kernels) {
   for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
-    kernels.add("FusedBatchNorm", kDevice, dtype, batch_norm<T>, prepare<2>);
-    kernels.add("FusedBatchNormGrad", kDevice, dtype, batch_norm_grad<T>, prepare<3>);
+    kernels.add("FusedBatchNorm", kDevice, dtype, batch_norm<T>, prepare_batch_norm<2>);
+    kernels.add("FusedBatchNormGrad", kDevice, dtype, batch_norm_grad<T>, prepare_batch_norm<3>);
   });
 }
 

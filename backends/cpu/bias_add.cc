@@ -20,7 +20,7 @@ T activated(T sum) {
   }
 }
 
-AxisExtents extents(const KernelContext& c) {
+AxisExtents bias_add_extents(const KernelContext& c) {
   return channel_extents(c.input(0).shape(), c.attrs<BiasAddAttrs>().data_format);
 }
 
@@ -44,7 +44,7 @@ AxisExtents widened(AxisExtents e) {
 template <class T, class Activation>
 void bias_add(KernelContext& c) {
   using U = Compute<T>;
-  const AxisExtents narrow = extents(c), e = widened(narrow);
+  const AxisExtents narrow = bias_add_extents(c), e = widened(narrow);
   const T *const x = c.input(0).data<T>(), *const bias = c.input(1).data<T>();
   T* const y = c.output(0).data<T>();
   T repeated[kMaxWideChannels];
@@ -68,12 +68,12 @@ void bias_add(KernelContext& c) {
       });
 }
 
-void prepare_bias_add_grad(KernelContext& c) { c.request_scratch(ChannelParts(widened(extents(c))).bytes(1)); }
+void prepare_bias_add_grad(KernelContext& c) { c.request_scratch(ChannelParts(widened(bias_add_extents(c))).bytes(1)); }
 
 template <class T>
 void bias_add_grad(KernelContext& c) {
-  const std::int64_t channels = extents(c).axis;
-  const ChannelParts parts(widened(extents(c)));
+  const std::int64_t channels = bias_add_extents(c).axis;
+  const ChannelParts parts(widened(bias_add_extents(c)));
   const T* const dy = c.input(0).data<T>();
   double* const sums = c.scratch<double>();
   channel_sums<1>(c, parts, sums, [=](std::int64_t i, std::int64_t) {

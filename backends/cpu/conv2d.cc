@@ -28,7 +28,7 @@ std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g) {
 
 // Without a kernel the result is empty, or nothing contributes to it and it is 0.
 template <class S, ConvDirection direction>
-void prepare(KernelContext& c) {
+void prepare_conv2d(KernelContext& c) {
   const bool to_image = direction == ConvDirection::kBackpropInput;
   const bool to_filter = direction == ConvDirection::kBackpropFilter;
   const Tensor& image = to_image ? c.output(0) : c.input(0);
@@ -64,9 +64,9 @@ void register_conv2d_kernels(KernelRegistry& kernels) {
                    prepare_fn,
                    "direct convolution, register tiles over packed strips"});
     };
-    add("Conv2D", prepare<S, ConvDirection::kForward>);
-    add("Conv2DBackpropInput", prepare<S, ConvDirection::kBackpropInput>);
-    add("Conv2DBackpropFilter", prepare<S, ConvDirection::kBackpropFilter>);
+    add("Conv2D", prepare_conv2d<S, ConvDirection::kForward>);
+    add("Conv2DBackpropInput", prepare_conv2d<S, ConvDirection::kBackpropInput>);
+    add("Conv2DBackpropFilter", prepare_conv2d<S, ConvDirection::kBackpropFilter>);
   });
 }
 

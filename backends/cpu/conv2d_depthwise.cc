@@ -6,7 +6,7 @@
 namespace gradus::cpu {
 namespace {
 
-constexpr std::int64_t kMaxParts = 16;
+constexpr std::int64_t kMaxDepthwiseParts = 16;
 
 template <class T>
 Vector<T> zero(std::true_type) {
@@ -99,7 +99,8 @@ class DepthwiseFilter final : public StripKernel<S> {
 
  public:
   explicit DepthwiseFilter(const ConvGeometry& g) : Base(g, ConvDirection::kBackpropFilter, 1) {
-    units_per_part_ = std::max<std::int64_t>({1, plan_.units_per_chunk, ceil_divide(plan_.units(), kMaxParts)});
+    units_per_part_ =
+        std::max<std::int64_t>({1, plan_.units_per_chunk, ceil_divide(plan_.units(), kMaxDepthwiseParts)});
     parts_ = ceil_divide(plan_.units(), units_per_part_);
     Base::reserve(plan_.packed_values * parts_, strip_space() + plan_.dest_strip_values());
   }

@@ -10,7 +10,7 @@
 namespace gradus::cpu {
 namespace {
 
-constexpr std::int64_t kMaxParts = 16;
+constexpr std::int64_t kMaxFilterParts = 16;
 constexpr std::int64_t kPartsBytes = 8 << 20;  // memory for the parts' sums
 
 // The pixels of a strip: rows x columns, with the distances between neighbours in both strips.
@@ -75,8 +75,8 @@ class FilterKernel final : public StripKernel<S> {
  public:
   explicit FilterKernel(const ConvGeometry& g) : Base(g, ConvDirection::kBackpropFilter, kLanes<T>) {
     sum_values_ = plan_.packed_values;
-    const std::int64_t most =
-        std::clamp<std::int64_t>(kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxParts);
+    const std::int64_t most = std::clamp<std::int64_t>(
+        kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxFilterParts);
     const std::int64_t wanted = std::min(most, ceil_divide(plan_.units(), plan_.units_per_chunk));
     units_per_part_ = ceil_divide(plan_.units(), std::max<std::int64_t>(wanted, 1));
     parts_ = ceil_divide(plan_.units(), std::max<std::int64_t>(units_per_part_, 1));

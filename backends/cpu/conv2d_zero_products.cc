@@ -52,9 +52,9 @@ bool is_finite_everywhere(KernelContext& c, const S* values, std::int64_t count)
 }
 
 // Element [n, y, x, c] of a batch of images.
-struct Strides {
+struct PixelStrides {
   std::int64_t n, y, x, c;
-  Strides(DataFormat format, std::int64_t h, std::int64_t w, std::int64_t channels) {
+  PixelStrides(DataFormat format, std::int64_t h, std::int64_t w, std::int64_t channels) {
     const bool nhwc = format == DataFormat::kNHWC;
     n = h * w * channels;
     y = nhwc ? w * channels : w;
@@ -129,7 +129,7 @@ void ZeroProducts::add_to_output(KernelContext& c) const {
   const S* const filter = c.input(1).data<S>();
   if (is_finite_everywhere(c, filter, c.input(1).num_elements())) return;
   const std::vector<char> not_finite = not_finite_by_tap(filter);
-  const Strides at(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
+  const PixelStrides at(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
   S* const y = c.output(0).data<S>();
   c.parallel_for(g_.rows.out, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
@@ -151,8 +151,8 @@ void ZeroProducts::remove_from_image(KernelContext& c) const {
   const S* const filter = c.input(1).data<S>();
   if (is_finite_everywhere(c, filter, c.input(1).num_elements())) return;
   const std::vector<char> not_finite = not_finite_by_tap(filter);
-  const Strides at(g_.data_format, g_.rows.in, g_.columns.in, g_.channels);
-  const Strides from(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
+  const PixelStrides at(g_.data_format, g_.rows.in, g_.columns.in, g_.channels);
+  const PixelStrides from(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
   const S* const dy = c.input(2).data<S>();
   S* const dx = c.output(0).data<S>();
   using T = Compute<S>;
@@ -225,7 +225,7 @@ template <class S>
 void ZeroProducts::add_to_filter(KernelContext& c) const {
   const S* const out_backprop = c.input(2).data<S>();
   if (border_is_finite(c, out_backprop)) return;
-  const Strides at(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
+  const PixelStrides at(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
   S* const filter = c.output(0).data<S>();
   c.parallel_for(g_.out_channels, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t k = begin; k < end; ++k)

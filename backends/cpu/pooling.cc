@@ -15,7 +15,7 @@ template <class T>
 using TapIndex = std::conditional_t<sizeof(Compute<T>) == 8, std::int64_t, std::int32_t>;
 
 template <bool backward>
-void prepare(KernelContext& c) {
+void prepare_pool(KernelContext& c) {
   const Shape& image = (backward ? c.output(0) : c.input(0)).shape();
   auto plan = std::make_shared<PoolPlan>(c.attrs<PoolAttrs>(), image);
   if (backward && c.output(0).dtype() == DType::kFloat16) {
@@ -151,11 +151,11 @@ void avg_pool_grad(KernelContext& c) {
 void register_pooling_kernels(KernelRegistry& kernels) {
   for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
-    kernels.add("MaxPool", kDevice, dtype, max_pool<T>, prepare<false>);
-    kernels.add("MaxPoolGrad", kDevice, dtype, max_pool_grad<T>, prepare<true>);
-    kernels.add("MaxPoolGradGrad", kDevice, dtype, max_pool_grad_grad<T>, prepare<false>);
-    kernels.add("AvgPool", kDevice, dtype, avg_pool<T>, prepare<false>);
-    kernels.add("AvgPoolGrad", kDevice, dtype, avg_pool_grad<T>, prepare<true>);
+    kernels.add("MaxPool", kDevice, dtype, max_pool<T>, prepare_pool<false>);
+    kernels.add("MaxPoolGrad", kDevice, dtype, max_pool_grad<T>, prepare_pool<true>);
+    kernels.add("MaxPoolGradGrad", kDevice, dtype, max_pool_grad_grad<T>, prepare_pool<false>);
+    kernels.add("AvgPool", kDevice, dtype, avg_pool<T>, prepare_pool<false>);
+    kernels.add("AvgPoolGrad", kDevice, dtype, avg_pool_grad<T>, prepare_pool<true>);
   });
 }
 

@@ -100,7 +100,7 @@ void take_powers(const U* x, U* power, const U* largest, std::int64_t rows, std:
 
 // float16 rows are expanded to float32 in scratch memory; others are computed in the result itself.
 template <class T>
-void prepare(KernelContext& c) {
+void prepare_softmax(KernelContext& c) {
   if (std::is_same_v<T, Compute<T>>) return;
   const std::int64_t classes = axis_extents(c.input(c.num_inputs() - 1).shape(), -1).axis;
   c.request_scratch(sizeof(Compute<T>) * static_cast<std::size_t>(c.num_workers() * block_rows(classes) * classes));
@@ -222,10 +222,10 @@ void sparse_cross_entropy(KernelContext& c) {
 void register_softmax_kernels(KernelRegistry& kernels) {
   for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
-    kernels.add("Softmax", kDevice, dtype, softmax<T>, prepare<T>);
-    kernels.add("LogSoftmax", kDevice, dtype, log_softmax<T>, prepare<T>);
-    kernels.add("SoftmaxCrossEntropyWithLogits", kDevice, dtype, cross_entropy<T>, prepare<T>);
-    kernels.add("SparseSoftmaxCrossEntropyWithLogits", kDevice, dtype, sparse_cross_entropy<T>, prepare<T>);
+    kernels.add("Softmax", kDevice, dtype, softmax<T>, prepare_softmax<T>);
+    kernels.add("LogSoftmax", kDevice, dtype, log_softmax<T>, prepare_softmax<T>);
+    kernels.add("SoftmaxCrossEntropyWithLogits", kDevice, dtype, cross_entropy<T>, prepare_softmax<T>);
+    kernels.add("SparseSoftmaxCrossEntropyWithLogits", kDevice, dtype, sparse_cross_entropy<T>, prepare_softmax<T>);
   });
 }
 

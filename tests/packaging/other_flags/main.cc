@@ -1,7 +1,9 @@
 // Uses a user's own Eigen and gradus in one program, alternately, and checks both against plain loops. When the two copies of
 // Eigen share inline functions that were compiled with different flags, this crashes or prints wrong numbers.
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
+#ifdef SOLVE
+#include <Eigen/Cholesky>
+#endif
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -46,9 +48,12 @@ int main() {
     const Matrix ea = Eigen::Map<const Matrix>(pa, kSize, kSize);
     const Matrix eb = Eigen::Map<const Matrix>(pb, kSize, kSize);
     const Matrix eigen_product = ea * eb;
+#ifdef SOLVE
     const Eigen::VectorXf ones = Eigen::VectorXf::Ones(kSize);
     const Matrix definite = ea * ea.transpose() + 10 * Matrix::Identity(kSize, kSize);
     const Eigen::VectorXf solution = definite.llt().solve(definite * ones);
+    for (int i = 0; i < kSize; ++i) expect_near("Eigen solve", solution(i), 1.0);
+#endif
 
     const std::vector<gd::Tensor> values = session.run({{a, ta}, {b, tb}}, {product, da});
     const float* got = values[0].data<float>();
@@ -67,7 +72,6 @@ int main() {
         for (int k = 0; k < kSize; ++k) gradient += 2 * plain[i * kSize + k] * pb[j * kSize + k];
         expect_near("gradus gradient", got_da[i * kSize + j], gradient);
       }
-      expect_near("Eigen solve", solution(i), 1.0);
     }
   }
   if (failures == 0) std::puts("ok");
