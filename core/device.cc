@@ -9,12 +9,27 @@
 
 namespace gradus {
 
+bool is_device_type(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+Buffer allocate_on(Device& device, std::size_t bytes) {
+  Buffer buffer = device.allocate(bytes);
+  if (buffer == nullptr && bytes > 0) {
+    throw internal_error(
+        fmt::format("device '{}' was asked for {} bytes and gave no memory: its allocate() must throw "
+                    "ResourceExhausted instead",
+                    device.name().to_string(), bytes));
+  }
+  return buffer;
+}
+
 DeviceName DeviceName::parse(std::string_view text) {
   const std::size_t colon = text.find(':');
   DeviceName name{std::string(text.substr(0, colon)), 0};
-  bool good = !name.type.empty() && std::all_of(name.type.begin(), name.type.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  bool good = is_device_type(name.type);
   if (colon != std::string_view::npos) {
     const std::string_view digits = text.substr(colon + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), name.index);
@@ -58,6 +73,17 @@ std::vector<const Backend*> BackendRegistry::usable() const {
 }
 
 void BackendRegistry::add(Backend backend) {
+  if (!is_device_type(backend.type)) {
+    throw invalid_argument(
+        fmt::format("'{}' is no device type: lower-case letters, digits and '_', as in cpu", backend.type));
+  }
+  if (!backend.list || !backend.missing || !backend.create) {
+    throw invalid_argument(fmt::format("backend '{}' needs the functions list, missing and create; it has no '{}'",
+                                       backend.type,
+                                       !backend.list      ? "list"
+                                       : !backend.missing ? "missing"
+                                                          : "create"));
+  }
   if (find(backend.type) != nullptr) throw invalid_argument("a backend '" + backend.type + "' is registered already");
   backends_.push_back(std::make_unique<Backend>(std::move(backend)));
 }
@@ -85,7 +111,10 @@ std::unique_ptr<Device> BackendRegistry::create(const DeviceName& name, const De
     throw not_found(fmt::format("no device '{}' on this machine; it has {} of type {}", name.to_string(),
                                 devices.size(), name.type));
   }
-  return backend->create(name.index, options);
+  std::unique_ptr<Device> device = backend->create(name.index, options);
+  if (device == nullptr)
+    throw internal_error(fmt::format("backend '{}' made no device '{}'", name.type, name.to_string()));
+  return device;
 }
 
 std::int64_t HostDevice::memory_bytes() const {

@@ -76,6 +76,12 @@ class HostDevice final : public Device {
   std::shared_ptr<ThreadPool> pool_;
 };
 
+// device.allocate(bytes). Throws Internal for a device that gives nothing.
+Buffer allocate_on(Device& device, std::size_t bytes);
+
+// Lower-case letters, digits and '_': "cpu".
+bool is_device_type(std::string_view text);
+
 struct DeviceInfo {
   DeviceName name;
   std::string description;  // "x86-64, AVX2, 2 threads"
@@ -101,14 +107,14 @@ struct Backend {
 
 class BackendRegistry {
  public:
-  // Throws InvalidArgument when the type exists already.
+  // Throws InvalidArgument when the type exists already or is none, and without one of the three functions.
   void add(Backend backend);
   // nullptr when there is no such type.
   const Backend* find(std::string_view type) const;
   const std::vector<std::unique_ptr<Backend>>& all() const { return backends_; }
   // Those that can be used here and have devices, the highest rank first.
   std::vector<const Backend*> usable() const;
-  // Throws NotFound (unknown type, listing those that exist) or Unavailable (naming what is missing).
+  // Throws NotFound (unknown type, listing those that exist), Unavailable (naming what is missing), or Internal (it makes none).
   std::unique_ptr<Device> create(const DeviceName& name, const DeviceOptions& options) const;
 
  private:

@@ -59,6 +59,7 @@ class DTypeSet {
     for (DType d : dtypes) bits_ |= 1u << static_cast<unsigned>(d);
   }
   constexpr bool contains(DType d) const { return (bits_ >> static_cast<unsigned>(d)) & 1u; }
+  constexpr bool empty() const { return bits_ == 0; }
   constexpr DTypeSet operator|(DTypeSet other) const {
     other.bits_ |= bits_;
     return other;

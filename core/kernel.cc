@@ -60,6 +60,11 @@ std::string KernelContext::located(std::string_view text) const {
   return is_located ? std::string(text) : *where_ + " " + std::string(text);
 }
 
+void KernelContext::fail_not_kept() const {
+  throw invalid_argument((where_ == nullptr ? std::string() : *where_ + " ") +
+                         "the kernel asks by kept() for what its prepare() has not kept: call keep() there");
+}
+
 void KernelContext::fail_index(int i, std::size_t count, const char* what) const {
   throw invalid_argument(fmt::format("{} the kernel asks for {} {}; there {} {}, counted from 0",
                                      where_ == nullptr ? std::string() : *where_, what, i, count == 1 ? "is" : "are",
@@ -70,6 +75,10 @@ const KernelDef& KernelRegistry::add_to(Kernels& kernels, KernelDef def, const c
                                         SourceLocation location) {
   const Caller caller{function, def.op.empty() ? std::string_view("(no name)") : std::string_view(def.op), location};
   if (def.op.empty() || def.device_type.empty()) caller.fail("a kernel needs the names of an op and of a device type");
+  if (!is_device_type(def.device_type)) {
+    caller.fail(fmt::format("'{}' is no device type; write one like cpu, without an index", def.device_type));
+  }
+  if (def.dtypes.empty()) caller.fail("a kernel needs the dtypes that it is for");
   if (def.compute == nullptr) caller.fail("a kernel needs a function, void(KernelContext&), that writes the outputs");
   for (const auto& k : kernels) {
     if (k->op != def.op || k->device_type != def.device_type) continue;
@@ -86,6 +95,9 @@ const KernelDef& KernelRegistry::add_to(Kernels& kernels, KernelDef def, const c
 }
 
 const KernelDef& KernelRegistry::add(KernelDef def, SourceLocation location) {
+  if (!def.chain.empty()) {
+    Caller{"kernel_registry().add", def.op, location}.fail("a kernel for a chain of ops is registered by add_fused()");
+  }
   return add_to(kernels_, std::move(def), "kernel_registry().add", location);
 }
 
@@ -94,7 +106,12 @@ const KernelDef& KernelRegistry::add_fused(std::vector<FusedOp> chain, std::stri
   KernelDef def{
       .op = "", .device_type = std::move(device_type), .dtypes = dtypes, .compute = compute, .prepare = prepare};
   for (const FusedOp& fused : chain) def.op += (def.op.empty() ? "" : "+") + fused.op;
-  if (chain.size() < 2) Caller{"kernel_registry().add_fused", def.op, location}.fail("a chain has two ops at least");
+  const Caller caller{"kernel_registry().add_fused", def.op, location};
+  if (chain.size() < 2) caller.fail("a chain has two ops at least");
+  for (const FusedOp& fused : chain) {
+    if (fused.op.empty()) caller.fail("an op of the chain has no name");
+  }
+  if (chain.front().joint != kFirstOperand) caller.fail("the first op of a chain takes nothing that is passed on");
   def.chain = std::move(chain);
   return add_to(fused_, std::move(def), "kernel_registry().add_fused", location);
 }

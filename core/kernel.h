@@ -109,8 +109,10 @@ class KernelContext {
     if (state == nullptr) state = std::make_shared<T>();
     *static_cast<T*>(state.get()) = std::move(value);
   }
+  // Throws InvalidArgument where nothing was kept.
   template <class T>
   const T& kept() const {
+    if (state == nullptr) fail_not_kept();
     return *static_cast<const T*>(state.get());
   }
 
@@ -149,6 +151,7 @@ class KernelContext {
     if (i < 0 || static_cast<std::size_t>(i) >= count) fail_index(i, count, what);
     return static_cast<std::size_t>(i);
   }
+  [[noreturn]] void fail_not_kept() const;
   [[noreturn]] void fail_index(int i, std::size_t count, const char* what) const;
   const KernelNode& node_at(int i) const { return nodes_[checked(i, nodes_.size(), "node")]; }
   int index_of_operand(int node, int i) const { return index_in(node_at(node).operands, i, "operand"); }
@@ -184,8 +187,8 @@ struct KernelDef {
 
 class KernelRegistry {
  public:
-  // Throws InvalidArgument when op, device and one of the dtypes are registered already, for a kernel without a function,
-  // and for an empty name.
+  // Throws InvalidArgument when op, device and one of the dtypes are registered already, for a kernel without a function or dtype, and
+  // for a name that is empty or, of a device type, none ("cpu:0").
   const KernelDef& add(KernelDef def, SourceLocation location = SourceLocation::current());
   void add(std::string op, std::string device_type, DTypeSet dtypes, KernelFn compute, KernelFn prepare = nullptr,
            SourceLocation location = SourceLocation::current()) {
@@ -196,8 +199,8 @@ class KernelRegistry {
   //   kernels.add_fused({"FusedBatchNorm", {"Add", kAnyOperand}, "Relu"}, ...);
   // Inputs are the operands of the first node, then of each further node those that come from elsewhere; outputs are the results of the
   // last node, then of each one before those that are not passed on. The kernel may write over what the first node may write over
-  // (OpDef::inplace_inputs). The engine fuses where the values have `dtypes`, and of overlapping chains the longest. Throws
-  // InvalidArgument for a chain of fewer than two ops, and as add() does.
+  // (OpDef::inplace_inputs). The engine fuses where the values have `dtypes`, and of overlapping chains the longest. Ops that
+  // change variables, and views, are never part of one. Throws InvalidArgument for a chain of fewer than two ops, and as add() does.
   const KernelDef& add_fused(std::vector<FusedOp> chain, std::string device_type, DTypeSet dtypes, KernelFn compute,
                              KernelFn prepare = nullptr, SourceLocation location = SourceLocation::current());
   // A kernel for any number of nodes of one op that overwrite variables (ApplyMomentum), each its own, with equal attributes, which do

@@ -64,6 +64,17 @@ void Tensor::check_dtype(DType requested) const {
     throw invalid_argument(
         fmt::format("the tensor holds {}, not {}; use cast()", dtype_name(dtype_), dtype_name(requested)));
   }
+  check_memory();
+}
+
+// Kernels meet such tensors: prepare() sees shapes before there is memory, and host operands have none at all.
+void Tensor::check_memory() const {
+  if (data_ != nullptr || count_ == 0) return;
+  throw invalid_argument(
+      fmt::format("the tensor, {} {}, has a shape but no memory, so its elements cannot be read here (in a kernel: "
+                  "compute() reads operands, and of "
+                  "those in OpDef::host_operands prepare() gets the values by host_values())",
+                  dtype_name(dtype_), shape_.to_string()));
 }
 
 void Tensor::check_single() const {
@@ -71,7 +82,7 @@ void Tensor::check_single() const {
 }
 
 void Tensor::check_index(std::int64_t index) const {
-  if (index >= 0 && index < count_) return;
+  if (index >= 0 && index < count_) return check_memory();
   if (!has_value_) throw invalid_argument("the tensor is empty (it was never given a value)");
   throw out_of_range(fmt::format("index {} of {} elements; the shape is {}", index, count_, shape_.to_string()));
 }

@@ -104,6 +104,7 @@ class Tensor {
   void check_index(std::int64_t index) const;
   std::int64_t position(std::initializer_list<std::int64_t> indices) const;
   void check_dtype(DType requested) const;
+  void check_memory() const;
   void check_single() const;
   Buffer buffer_;
   void* data_ = nullptr;

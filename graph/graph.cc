@@ -90,6 +90,17 @@ void check_inputs(const Graph& graph, const OpDef& def, const std::vector<Output
   }
 }
 
+// After the shape function, which knows better what to say.
+void check_host_operands(const OpDef& def, const std::vector<Output>& inputs) {
+  for (std::size_t i = 0; !def.host_operands.empty() && i < inputs.size(); ++i) {
+    const DType dtype = inputs[i].dtype();
+    if (!def.is_host_operand(i) || dtype == DType::kInt32 || dtype == DType::kInt64) continue;
+    throw invalid_argument(
+        fmt::format("operand {} ({}) is read on the host (OpDef::host_operands) and must be int32 or int64; got {}", i,
+                    operand_name(def, i), dtype_name(dtype)));
+  }
+}
+
 std::string described(const Attrs& attrs) {
   return attrs.empty() ? attrs.type_name() : fmt::format("{} ({})", attrs.type_name(), attrs.to_string());
 }
@@ -190,6 +201,7 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
     ValueSearch values;
     const auto value = [&](int i) { return values.find(inputs.at(static_cast<std::size_t>(i))); };
     outputs = infer_shapes(*def, attrs, infos_of(inputs), value, inputs);
+    check_host_operands(*def, inputs);
   } catch (const Error& error) {
     throw Error(error.code(), fmt::format("[{} '{}' at {}:{}] {}", op, full, file, line, error.what()));
   }

@@ -10,6 +10,7 @@
 #include "gradus/core/caller.h"
 #include "gradus/core/nearest_names.h"
 #include "gradus/core/tensor_text.h"
+#include "gradus/graph/constant_attrs.h"
 
 namespace gradus {
 namespace {
@@ -18,9 +19,31 @@ bool ends_with_dots(const std::vector<std::string>& names) {
   return !names.empty() && names.back().size() > 3 && names.back().compare(names.back().size() - 3, 3, "...") == 0;
 }
 
+std::string mistake_in_names(const std::vector<std::string>& names, const char* what) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) return fmt::format("{} {} has no name", what, i);
+    if (i + 1 < names.size() && names[i].ends_with("...")) {
+      return fmt::format("{} {} ({}) stands for any number, so it must be the last; the op has {}", what, i, names[i],
+                         fmt::join(names, ", "));
+    }
+    if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
+        names.begin() + static_cast<std::ptrdiff_t>(i)) {
+      return fmt::format("two {}s are named '{}'", what, names[i]);
+    }
+  }
+  return "";
+}
+
 // The first thing that is wrong with a definition, or "".
 std::string mistake(const OpDef& def) {
   if (def.name.empty()) return "an op needs a name";
+  if (def.name.find_first_of(" /\t\n") != std::string::npos)
+    return "an op's name has neither blanks nor '/', which part a node's scopes";
+  if (const std::string wrong = mistake_in_names(def.inputs, "operand"); !wrong.empty()) return wrong;
+  if (const std::string wrong = mistake_in_names(def.outputs, "output"); !wrong.empty()) return wrong;
+  if (def.kind == OpKind::kConstant && !def.attrs.holds<ConstantAttrs>()) {
+    return "a constant (OpKind::kConstant) has its value in ConstantAttrs: set OpDef::attrs to them";
+  }
   if (def.shape == nullptr) return "an op needs a shape function, void(ShapeContext&), that sets its outputs";
   const int inputs = static_cast<int>(def.inputs.size());
   const int fixed = inputs - (def.variadic_inputs() ? 1 : 0);
@@ -39,9 +62,17 @@ std::string mistake(const OpDef& def) {
         i, inputs, fmt::join(def.inputs, ", "), def.outputs.size());
   }
   for (const int i : def.host_operands) {
-    if (i >= 0 && i < inputs) continue;
-    return fmt::format("host_operands names operand {}; the op has {} operands ({})", i, inputs,
-                       fmt::join(def.inputs, ", "));
+    if (i < 0 || i >= inputs) {
+      return fmt::format("host_operands names operand {}; the op has {} operands ({})", i, inputs,
+                         fmt::join(def.inputs, ", "));
+    }
+    const bool changed = def.effect == Effect::kMutates && i < def.mutable_inputs;
+    const bool taken_over =
+        std::find(def.inplace_inputs.begin(), def.inplace_inputs.end(), i) != def.inplace_inputs.end();
+    if (!changed && !taken_over) continue;
+    return fmt::format("operand {} ({}) is among host_operands, which have no memory, and among {}", i,
+                       def.inputs[static_cast<std::size_t>(i)],
+                       changed ? "the variables that the op changes" : "inplace_inputs");
   }
   const int k = def.kernel_dtype;
   const bool chosen = k == kDTypeOfOutput ? !def.outputs.empty() : k >= 0 && (def.variadic_inputs() || k < inputs);

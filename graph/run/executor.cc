@@ -46,7 +46,7 @@ void Executor::bind(Plan& plan) {
     arenas_[device].reset();  // free first: the peak is one arena, not two
     ++generation_;
     arena_sizes_[device] = 0;
-    arenas_[device] = device->allocate(bytes);
+    arenas_[device] = allocate_on(*device, bytes);
     arena_sizes_[device] = bytes;
   }
   if (plan.generation == generation_) return;
@@ -67,6 +67,8 @@ void Executor::bind(Plan& plan) {
         memory = static_cast<const char*>(arenas_[root.device].get()) + root.offset;
       }
       step.context.outputs_[i] = window(memory, v.dtype, v.shape);
+      step.results.resize(step.outputs.size());
+      step.results[i] = memory;
     }
   }
   plan.generation = generation_;
@@ -76,7 +78,7 @@ const std::uint64_t* Executor::run_number_of(const PlanStep& step) {
   if (step.device->uses_host_memory()) return &run_number_;
   if (step.is_copy || step.node().def().effect != Effect::kRandom) return nullptr;
   Buffer& number = run_numbers_[step.device];
-  if (number == nullptr) number = step.device->allocate(sizeof(std::uint64_t));
+  if (number == nullptr) number = allocate_on(*step.device, sizeof(std::uint64_t));
   return static_cast<const std::uint64_t*>(number.get());
 }
 
@@ -108,7 +110,18 @@ std::vector<Tensor> Executor::run(Plan& plan, const Feeds& feeds, std::uint64_t 
   return results;
 }
 
-void Executor::run_kernel(PlanStep& step) const {
+// A kernel gets its outputs as Tensor&, and may by mistake assign to them.
+void Executor::check_outputs(const Plan& plan, PlanStep& step) {
+  for (std::size_t i = 0; i < step.results.size(); ++i) {
+    Tensor& output = step.context.outputs_[i];
+    if (output.raw() == step.results[i] && output.defined()) continue;
+    const PlanValue& v = plan.value(step.outputs[i]);
+    output = window(step.results[i], v.dtype, v.shape);
+    fail_replaced(step.context, i);
+  }
+}
+
+void Executor::run_kernel(const Plan& plan, PlanStep& step) const {
   KernelContext& c = step.context;
   std::vector<Tensor> before;  // what the step overwrites, for the report
   if (options_.check_numerics) {
@@ -124,6 +137,7 @@ void Executor::run_kernel(PlanStep& step) const {
     c.scratch_bytes_ = planned;
   }
   call_kernel(step.kernel->compute, c);
+  check_outputs(plan, step);
   if (options_.check_numerics) check_numerics(step, before);
 }
 
@@ -144,7 +158,7 @@ void Executor::run_step(Plan& plan, PlanStep& step) {
   if (step.is_copy) {
     copy_between_devices(plan, step);
   } else {
-    run_kernel(step);
+    run_kernel(plan, step);
   }
   if (options_.profile) {
     step.device->synchronize();

@@ -28,7 +28,8 @@ class Executor {
   void run_step(Plan& plan, PlanStep& step);
   void observe(const Plan& plan, const PlanStep& step) const;
   void copy_between_devices(const Plan& plan, PlanStep& step);
-  void run_kernel(PlanStep& step) const;
+  static void check_outputs(const Plan& plan, PlanStep& step);
+  void run_kernel(const Plan& plan, PlanStep& step) const;
   void check_numerics(const PlanStep& step, const std::vector<Tensor>& before) const;
   Tensor fetch(Plan& plan, int value) const;
 

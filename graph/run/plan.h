@@ -95,9 +95,10 @@ struct PlanStep {
   bool needed = false;
   std::string where = {};  // the places of its nodes in the user's program
   std::vector<HostOperand> host_operands = {};
-  bool prepare_in_each_run = false;  // since a host operand is computed or fed
-  KernelContext context = {};        // its `nodes_` say how the operands of several nodes lie among the inputs
-  double total_ms = 0.0;             // profiling
+  bool prepare_in_each_run = false;       // since a host operand is computed or fed
+  std::vector<const void*> results = {};  // where the outputs lie, while the plan is bound
+  KernelContext context = {};             // its `nodes_` say how the operands of several nodes lie among the inputs
+  double total_ms = 0.0;                  // profiling
   std::int64_t runs = 0;
 
   const Node& first_node() const { return *nodes.front(); }
@@ -222,6 +223,10 @@ void join_results(Plan& plan, const std::vector<int>& steps, std::size_t k, Plan
 void set_host_values(KernelContext& context, int operand, const Tensor& tensor);
 // Calls a kernel's prepare or compute. Whatever it throws becomes an Error that names the node (plan_kernels.cc).
 void call_kernel(KernelFn function, KernelContext& context);
+// Calls prepare(), where there is one, when a plan is made. Throws ResourceExhausted for more scratch memory than the device has.
+void prepare_kernel(KernelContext& context);
+// compute() has assigned to an output, which it got as a Tensor&.
+[[noreturn]] void fail_replaced(const KernelContext& context, std::size_t output);
 
 // Where a node runs, by which kernel (nullptr: nothing computes), and why there (plan_place.cc).
 struct Placement {

@@ -113,7 +113,7 @@ class PlanBuilder {
       state->device = placement.device;
       state->reason = placement.reason;
       const std::size_t bytes = Tensor(Buffer(), 0, info.dtype, info.shape).bytes();
-      state->tensor = Tensor(placement.device->allocate(bytes), 0, info.dtype, info.shape);
+      state->tensor = Tensor(allocate_on(*placement.device, bytes), 0, info.dtype, info.shape);
       r_.variables.emplace(&node,
                            std::move(state));  // only now: none of this leaves half a variable behind when it throws
     }

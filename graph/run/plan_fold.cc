@@ -38,27 +38,35 @@ std::optional<std::vector<Tensor>> fold_by_kernel(const Node& node, const Placem
   KernelContext context;
   context.inputs_ = constants;
   context.knows_host_values_ = true;
+  std::vector<Tensor> shapes_only;  // of host operands, which have no memory for kernels here either
+  shapes_only.reserve(constants.size());
   for (std::size_t i = 0; i < constants.size(); ++i) {
-    if (node.def().is_host_operand(i)) set_host_values(context, static_cast<int>(i), *constants[i]);
+    if (!node.def().is_host_operand(i)) continue;
+    set_host_values(context, static_cast<int>(i), *constants[i]);
+    context.inputs_[i] = &shapes_only.emplace_back(Buffer(), 0, constants[i]->dtype(), constants[i]->shape());
   }
   for (const TensorInfo& info : results) {
     const Tensor shape_only(Buffer(), 0, info.dtype, info.shape);
-    context.outputs_.emplace_back(device.allocate(shape_only.bytes()), 0, info.dtype, info.shape);
+    context.outputs_.emplace_back(allocate_on(device, shape_only.bytes()), 0, info.dtype, info.shape);
   }
   const std::string where = node.where();
   context.where_ = &where;
   context.nodes_ = {{.attrs = &node.attrs()}};
   context.kernel_ = placement.kernel;
   context.device_ = &device;
-  if (placement.kernel->prepare != nullptr) call_kernel(placement.kernel->prepare, context);
+  prepare_kernel(context);
   Buffer scratch;
   if (context.scratch_bytes_ > 0) {
-    scratch = device.allocate(context.scratch_bytes_);
+    scratch = allocate_on(device, context.scratch_bytes_);
     context.scratch_ = scratch.get();
   }
+  const std::vector<Tensor> outputs = context.outputs_;
   call_kernel(placement.kernel->compute, context);
   device.synchronize();
-  return context.outputs_;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (context.outputs_[i].raw() != outputs[i].raw() || !context.outputs_[i].defined()) fail_replaced(context, i);
+  }
+  return outputs;
 }
 
 int PlanSharing::find(const Plan& plan, const Node& node, const std::vector<int>& inputs, Device* device) const {

@@ -1,4 +1,6 @@
 // The kernels of a plan: their contexts, their prepare(), and what becomes of what they throw.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <new>
 
@@ -18,7 +20,26 @@ void call_kernel(KernelFn function, KernelContext& context) {
     throw Error(Code::kResourceExhausted, context.where() + " ran out of memory");
   } catch (const std::exception& error) {
     throw internal_error(context.where() + " its kernel threw: " + error.what());
+  } catch (...) {
+    throw internal_error(context.where() + " its kernel threw something that is no std::exception");
   }
+}
+
+void prepare_kernel(KernelContext& context) {
+  if (context.kernel().prepare == nullptr) return;
+  call_kernel(context.kernel().prepare, context);
+  constexpr std::size_t kMostBytes = std::size_t{1} << 48;  // where a device does not tell how much it has
+  const auto limit = static_cast<std::size_t>(context.device().memory_bytes());
+  if (context.scratch_bytes_ <= (limit == 0 ? kMostBytes : limit)) return;
+  throw Error(Code::kResourceExhausted,
+              fmt::format("{} its kernel asks for {} bytes of scratch memory, more than {} has (a size below zero?)",
+                          context.where(), context.scratch_bytes_, context.device().name().to_string()));
+}
+
+void fail_replaced(const KernelContext& context, std::size_t output) {
+  throw internal_error(
+      fmt::format("{} its kernel put another tensor in the place of result {}: results are written where they lie",
+                  context.where(), output));
 }
 
 void set_host_values(KernelContext& context, int operand, const Tensor& tensor) {
@@ -96,7 +117,7 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
     }
     connect_inputs(plan, step);
     if (step.scratch >= 0) {
-      call_kernel(step.kernel->prepare, c);
+      prepare_kernel(c);
       take_scratch(plan, step);
     }
   }

@@ -104,7 +104,7 @@ int StepList::copy_to(int value, Device* device) {
 // A constant goes up once, when the plan is made, and counts as there when the one on the host does.
 int StepList::uploaded(int constant, Device* device) {
   const Tensor tensor = plan_.value(constant).tensor;
-  Tensor there(device->allocate(tensor.bytes()), 0, tensor.dtype(), tensor.shape());
+  Tensor there(allocate_on(*device, tensor.bytes()), 0, tensor.dtype(), tensor.shape());
   if (tensor.bytes() > 0) device->copy_from_host(there.raw(), tensor.raw(), tensor.bytes());
   const int copy = add_constant(*plan_.value(constant).source, there, device);
   if (const auto ready = ready_after_.find(constant); ready != ready_after_.end()) ready_after_[copy] = ready->second;

@@ -47,6 +47,12 @@ class Session::Impl {
     if (options_.concurrent_runs < 1 || options_.concurrent_runs > 1024) {
       throw invalid_argument(fmt::format("concurrent_runs must be 1 to 1024; got {}", options_.concurrent_runs));
     }
+    if (options_.observer) {
+      options_.observer = [this, observer = std::move(options_.observer)](const ObservedStep& step) {
+        const Observing here(this);
+        observer(step);
+      };
+    }
     if (options_.device.empty()) options_.device = best_device();
     const DeviceName name = DeviceName::parse(options_.device);
     options_.device = name.to_string();
@@ -56,6 +62,7 @@ class Session::Impl {
 
   std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
                           const std::vector<Operation>& targets) {
+    refuse_observer();
     std::unique_lock lock(mutex_);
     const LaneInUse in_use(*this, lock);
     Plan& plan = plan_for(in_use.lane(), feeds, fetches, targets);
@@ -147,6 +154,11 @@ class Session::Impl {
     write_chrome_trace(path, calls);
   }
 
+  std::unique_lock<std::mutex> locked() const {
+    refuse_observer();
+    return std::unique_lock(mutex_);
+  }
+
   const Graph& graph_;
   SessionOptions options_;
   mutable std::mutex mutex_;
@@ -155,10 +167,27 @@ class Session::Impl {
   VariableMap variables_;
 
  private:
+  // This thread runs the session's observer while one is alive.
+  struct Observing {
+    explicit Observing(const Impl* session) : outer(observed) { observed = session; }
+    ~Observing() { observed = outer; }
+    Observing(const Observing&) = delete;
+    Observing& operator=(const Observing&) = delete;
+    const Impl* const outer;
+    static inline thread_local const Impl* observed = nullptr;
+  };
+  // It would wait for the run that waits for the observer.
+  void refuse_observer() const {
+    if (Observing::observed != this) return;
+    throw invalid_argument(
+        "SessionOptions::observer uses the session that it observes, in the middle of its run: keep what is needed "
+        "and use the session when run() has returned");
+  }
+
   // Nothing runs while one is alive.
   struct Alone {
-    explicit Alone(const Impl& impl) : lock(impl.mutex_), variables(impl.variables_mutex_) {}
-    const std::lock_guard<std::mutex> lock;
+    explicit Alone(const Impl& impl) : lock(impl.locked()), variables(impl.variables_mutex_) {}
+    const std::unique_lock<std::mutex> lock;
     const std::lock_guard<std::shared_mutex> variables;
   };
 
@@ -358,11 +387,11 @@ void Session::set_values(const std::vector<std::pair<Output, Tensor>>& values) {
 std::map<std::string, Tensor> Session::state() { return impl_->state(); }
 void Session::restore(const std::map<std::string, Tensor>& state) { impl_->restore(state); }
 std::uint64_t Session::run_number() const {
-  const std::lock_guard lock(impl_->mutex_);
+  const auto lock = impl_->locked();
   return impl_->run_number_;
 }
 void Session::set_run_number(std::uint64_t number) {
-  const std::lock_guard lock(impl_->mutex_);
+  const auto lock = impl_->locked();
   impl_->run_number_ = number;
 }
 std::string Session::explain(const Output& fetch, const Feeds& feeds, const ExplainOptions& options) {

@@ -41,7 +41,7 @@ struct SessionOptions {
   bool check_numerics = false;  // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
   // Called by run() after each step, in their order, those that compute initial values of variables included; what it throws ends
   // the run. Views count as steps. Nodes that were folded, shared or fused have none: optimize = false shows every node. The
-  // session must not be used from inside.
+  // session cannot be used from inside: InvalidArgument.
   std::function<void(const ObservedStep&)> observer = {};
   bool profile = false;         // measure the time of every node, for explain() and write_trace()
   bool optimize = true;         // fold constants, share equal subexpressions, reuse and alias memory

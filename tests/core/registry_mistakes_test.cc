@@ -1,6 +1,10 @@
 // What a kernel registry and a kernel's context refuse, and what attributes of a wrong type say.
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "gradus/core/attrs.h"
 #include "gradus/core/caller.h"
 #include "gradus/core/kernel.h"
@@ -35,7 +39,81 @@ TEST(KernelRegistry, RefusesAKernelWithoutAFunctionOrNames) {
                [&] { registry.add("Swish", "cpu", kFloating, nullptr); });
   expect_error(Code::kInvalidArgument, "needs the names", [&] { registry.add("", "cpu", kFloating, no_work); });
   expect_error(Code::kInvalidArgument, "needs the names", [&] { registry.add("Swish", "", kFloating, no_work); });
+  expect_error(Code::kInvalidArgument, "'cpu:0' is no device type; write one like cpu",
+               [&] { registry.add("Swish", "cpu:0", kFloating, no_work); });
+  expect_error(Code::kInvalidArgument, "needs the dtypes", [&] { registry.add("Swish", "cpu", {}, no_work); });
+  expect_error(Code::kInvalidArgument, "is registered by add_fused()", [&] {
+    registry.add(
+        {.op = "Swish", .device_type = "cpu", .dtypes = kFloating, .compute = no_work, .chain = {"Swish", "Neg"}});
+  });
   EXPECT_TRUE(registry.for_op("Swish").empty());
+}
+
+TEST(KernelRegistry, RefusesChainsThatCannotBe) {
+  KernelRegistry registry;
+  expect_error(Code::kInvalidArgument, "add_fused 'Swish' at registry_mistakes_test.cc",
+               [&] { registry.add_fused({"Swish"}, "cpu", kFloating, no_work); });
+  expect_error(Code::kInvalidArgument, "an op of the chain has no name", [&] {
+    registry.add_fused({"Swish", ""}, "cpu", kFloating, no_work);
+  });
+  expect_error(Code::kInvalidArgument, "the first op of a chain", [&] {
+    registry.add_fused({{"Add", kAnyOperand}, "Swish"}, "cpu", kFloating, no_work);
+  });
+  EXPECT_TRUE(registry.fused().empty());
+}
+
+TEST(KernelContext, WhatWasNotKeptAndWhatHasNoMemoryAreErrors) {
+  KernelContext c;
+  const std::string where = "[Swish 's' at a.cc:1]";
+  c.where_ = &where;
+  expect_error(Code::kInvalidArgument, where + " the kernel asks by kept() for what its prepare() has not kept",
+               [&] { (void)c.kept<int>(); });
+  const Tensor shape_only(Buffer(), 0, DType::kInt32, Shape({2}));
+  const std::string text = "the tensor, int32 [2], has a shape but no memory";
+  expect_error(Code::kInvalidArgument, text, [&] { (void)shape_only.data<std::int32_t>(); });
+  expect_error(Code::kInvalidArgument, text, [&] { (void)shape_only.at(1); });
+}
+
+Backend complete(std::string type) {
+  return {.type = std::move(type),
+          .description = "for tests",
+          .list =
+              [] {
+                return std::vector<DeviceInfo>{{{"odd", 0}, "one"}};
+              },
+          .missing = [] { return std::string(); },
+          .create = [](int, const DeviceOptions&) { return std::unique_ptr<Device>(); }};
+}
+
+TEST(BackendRegistry, RefusesBackendsThatNobodyCouldUse) {
+  BackendRegistry registry;
+  for (const char* type : {"", "we:ird", "Odd"}) {
+    expect_error(Code::kInvalidArgument, "is no device type", [&] { registry.add(complete(type)); });
+  }
+  Backend odd = complete("odd");
+  odd.list = nullptr;
+  expect_error(Code::kInvalidArgument, "it has no 'list'", [&] { registry.add(odd); });
+  odd = complete("odd");
+  odd.missing = nullptr;
+  expect_error(Code::kInvalidArgument, "it has no 'missing'", [&] { registry.add(odd); });
+  odd = complete("odd");
+  odd.create = nullptr;
+  expect_error(Code::kInvalidArgument, "it has no 'create'", [&] { registry.add(odd); });
+  EXPECT_TRUE(registry.all().empty());
+  registry.add(complete("odd"));
+  expect_error(Code::kInternal, "backend 'odd' made no device 'odd:0'", [&] { registry.create({"odd", 0}, {}); });
+}
+
+TEST(AllocateOn, ADeviceThatGivesNoMemoryIsNamed) {
+  struct Empty : Device {
+    Empty() : Device({"odd", 0}) {}
+    Buffer allocate(std::size_t) override { return {}; }
+    void copy_from_host(void*, const void*, std::size_t) override {}
+    void copy_to_host(void*, const void*, std::size_t) override {}
+  } device;
+  expect_error(Code::kInternal, "device 'odd:0' was asked for 8 bytes and gave no memory",
+               [&] { allocate_on(device, 8); });
+  EXPECT_EQ(allocate_on(device, 0), nullptr);
 }
 
 TEST(KernelRegistry, ASecondKernelNamesItsLine) {

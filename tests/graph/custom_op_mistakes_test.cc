@@ -153,6 +153,49 @@ TEST_F(CustomOpMistakes, ASecondDefinitionNamesTheFirst) {
                again);
 }
 
+TEST_F(CustomOpMistakes, NamesThatCannotBeAreRefused) {
+  const auto refused = [&](const std::string& text, OpDef def) {
+    if (def.name.empty()) def.name = "Odd";
+    def.shape = first_shape;
+    expect_error(Code::kInvalidArgument, text, [&] { registry.add(std::move(def)); });
+  };
+  refused("neither blanks nor '/'", {.name = "A 1", .inputs = {"x"}, .outputs = {"y"}});
+  refused("neither blanks nor '/'", {.name = "A/1", .inputs = {"x"}, .outputs = {"y"}});
+  refused("operand 1 has no name", {.inputs = {"x", ""}, .outputs = {"y"}});
+  refused("two operands are named 'x'", {.inputs = {"x", "x"}, .outputs = {"y"}});
+  refused("two outputs are named 'y'", {.inputs = {"x"}, .outputs = {"y", "y"}});
+  refused("operand 0 (x...) stands for any number, so it must be the last",
+          {.inputs = {"x...", "z"}, .outputs = {"y"}});
+  EXPECT_EQ(registry.find("Odd"), nullptr);
+}
+
+TEST_F(CustomOpMistakes, HostOperandsHaveNoMemoryToChangeOrTakeOver) {
+  const auto refused = [&](const std::string& text, OpDef def) {
+    def.name = "Odd";
+    def.shape = first_shape;
+    def.outputs = {"y"};
+    def.host_operands = {0};
+    expect_error(Code::kInvalidArgument, text, [&] { registry.add(std::move(def)); });
+  };
+  refused("operand 0 (x) is among host_operands, which have no memory, and among inplace_inputs",
+          {.inputs = {"x"}, .inplace_inputs = {0}});
+  refused("and among the variables that the op changes",
+          {.inputs = {"x"}, .effect = Effect::kMutates, .mutable_inputs = 1});
+  define({.inputs = {"x", "size"}, .shape = first_shape, .host_operands = {1}});
+  const auto add = [&] { graph.add("Gate", {x, x}, {}, "mine"); };
+  expect_error(
+      Code::kInvalidArgument,
+      where("Gate", __LINE__ - 3) +
+          "operand 1 (size) is read on the host (OpDef::host_operands) and must be int32 or int64; got float32",
+      add);
+}
+
+TEST_F(CustomOpMistakes, AConstantNeedsItsValue) {
+  expect_error(Code::kInvalidArgument, "a constant (OpKind::kConstant) has its value in ConstantAttrs", [&] {
+    registry.add({.name = "Odd", .outputs = {"y"}, .shape = first_shape, .kind = OpKind::kConstant});
+  });
+}
+
 // What would have been undefined behaviour when such an op is used.
 TEST_F(CustomOpMistakes, DefinitionsThatSpeakOfMissingOperandsAreRefused) {
   const auto refused = [&](const std::string& text, OpDef def) {

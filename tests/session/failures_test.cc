@@ -153,6 +153,7 @@ TEST(Failures, WhateverAKernelThrowsNamesItsNode) {
     switch (c.input(0).data<std::int32_t>()[0]) {
       case 0: throw std::out_of_range("vector");
       case 1: throw std::bad_alloc();
+      case 3: throw 42;
       default: throw invalid_argument("[2,3] is a bad shape");
     }
   });
@@ -166,7 +167,51 @@ TEST(Failures, WhateverAKernelThrowsNamesItsNode) {
   expect_error(Code::kInternal, where + "its kernel threw: vector", [&] { run(0); });
   expect_error(Code::kResourceExhausted, where + "ran out of memory", [&] { run(1); });
   expect_error(Code::kInvalidArgument, where + "[2,3] is a bad shape", [&] { run(2); });
+  expect_error(Code::kInternal, where + "its kernel threw something that is no std::exception", [&] { run(3); });
   expect_error(Code::kInvalidArgument, "[TestThrows 'folded' at ", [&] { session.run({folded}); });
+}
+
+// Mistakes that wrote or read where nothing is.
+TEST(Failures, AKernelThatTakesWhatItDoesNotHaveNamesItsNode) {
+  const auto define = [](const char* op, std::vector<int> host_operands, KernelFn compute, KernelFn prepare) {
+    op_registry().add({.name = op,
+                       .inputs = {"x", "n"},
+                       .outputs = {"y"},
+                       .shape = [](ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); },
+                       .summary = "a mistake",
+                       .host_operands = std::move(host_operands)});
+    kernel_registry().add(op, "cpu", {DType::kFloat64}, compute, prepare);
+  };
+  const KernelFn nothing = [](KernelContext&) {};
+  define("TestLessThanNoScratch", {}, nothing,
+         [](KernelContext& c) { c.request_scratch(static_cast<std::size_t>(c.input(0).num_elements() - 4)); });
+  define(
+      "TestReadsTheHosts", {1}, [](KernelContext& c) { c.output(0).fill(c.input(1).at(0)); }, nullptr);
+  define(
+      "TestKeptNothing", {}, [](KernelContext& c) { c.output(0).fill(c.kept<double>()); }, nullptr);
+  define(
+      "TestReplaces", {}, [](KernelContext& c) { c.output(0) = Tensor(); }, nullptr);
+  define(
+      "TestReplacesWithAnother", {}, [](KernelContext& c) { c.output(0) = Tensor(DType::kFloat64, Shape({3})); },
+      nullptr);
+  Graph graph;
+  const Output x = placeholder(graph, DType::kFloat64, {3}, "x");
+  const Output fixed = constant(graph, vec({1, 2, 3}));
+  const Output n = constant(graph, Tensor::scalar(std::int32_t{1}));
+  const auto fails = [&](const std::string& op, Code code, const std::string& text) {
+    for (const Output& operand : {x, fixed}) {  // in a run, and when constants are folded
+      const Output y = graph.add(op, {operand, n}, {}, "mine");
+      Session session(graph);
+      const std::string where = y.node().where() + " ";
+      for (int i = 0; i < 2; ++i) expect_error(code, where + text, [&] { session.run({{x, vec({1, 2, 3})}}, {y}); });
+    }
+  };
+  fails("TestLessThanNoScratch", Code::kResourceExhausted,
+        "its kernel asks for 18446744073709551615 bytes of scratch memory");
+  fails("TestReadsTheHosts", Code::kInvalidArgument, "the tensor, int32 [], has a shape but no memory");
+  fails("TestKeptNothing", Code::kInvalidArgument, "the kernel asks by kept()");
+  fails("TestReplaces", Code::kInternal, "its kernel put another tensor in the place of result 0");
+  fails("TestReplacesWithAnother", Code::kInternal, "its kernel put another tensor in the place of result 0");
 }
 
 TEST(CheckNumerics, NodesOfConstantsAreLookedAtToo) {

@@ -114,5 +114,27 @@ TEST(Observer, WhatItThrowsEndsTheRunAndTheSessionGoesOn) {
   EXPECT_EQ(session.run({{c.x, vec({1, 2})}}, c.y).shape(), Shape({1, 2}));
 }
 
+// It would wait for itself for ever.
+TEST(Observer, CannotUseItsSessionButAnother) {
+  Chain c;
+  Session other(c.graph);
+  Session* self = nullptr;
+  int refused = 0;
+  Session session(c.graph,
+                  {.device = "cpu:0", .observer = [&](const ObservedStep&) {
+                     const std::string text = "SessionOptions::observer uses the session that it observes";
+                     expect_error(Code::kInvalidArgument, text, [&] { self->run({{c.x, vec({1, 2})}}, c.y); });
+                     expect_error(Code::kInvalidArgument, text, [&] { self->state(); });
+                     expect_error(Code::kInvalidArgument, text, [&] { self->explain(c.y, {{c.x, vec({1, 2})}}); });
+                     expect_error(Code::kInvalidArgument, text, [&] { (void)self->run_number(); });
+                     EXPECT_EQ(other.run({{c.x, vec({1, 2})}}, c.y).shape(), Shape({1, 2}));
+                     ++refused;
+                   }});
+  self = &session;
+  session.run({{c.x, vec({1, 2})}}, c.y);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(session.run_number(), 1u);
+}
+
 }  // namespace
 }  // namespace gradus
