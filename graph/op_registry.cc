@@ -39,8 +39,8 @@ std::string mistake(const OpDef& def) {
   if (def.name.empty()) return "an op needs a name";
   if (def.name.find_first_of(" /\t\n") != std::string::npos)
     return "an op's name has neither blanks nor '/', which part a node's scopes";
-  if (const std::string wrong = mistake_in_names(def.inputs, "operand"); !wrong.empty()) return wrong;
-  if (const std::string wrong = mistake_in_names(def.outputs, "output"); !wrong.empty()) return wrong;
+  if (std::string wrong = mistake_in_names(def.inputs, "operand"); !wrong.empty()) return wrong;
+  if (std::string wrong = mistake_in_names(def.outputs, "output"); !wrong.empty()) return wrong;
   if (def.kind == OpKind::kConstant && !def.attrs.holds<ConstantAttrs>()) {
     return "a constant (OpKind::kConstant) has its value in ConstantAttrs: set OpDef::attrs to them";
   }
