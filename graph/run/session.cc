@@ -47,12 +47,6 @@ class Session::Impl {
     if (options_.concurrent_runs < 1 || options_.concurrent_runs > 1024) {
       throw invalid_argument(fmt::format("concurrent_runs must be 1 to 1024; got {}", options_.concurrent_runs));
     }
-    if (options_.observer) {
-      options_.observer = [this, observer = std::move(options_.observer)](const ObservedStep& step) {
-        const Observing here(this);
-        observer(step);
-      };
-    }
     if (options_.device.empty()) options_.device = best_device();
     const DeviceName name = DeviceName::parse(options_.device);
     options_.device = name.to_string();
@@ -62,8 +56,8 @@ class Session::Impl {
 
   std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
                           const std::vector<Operation>& targets) {
-    refuse_observer();
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock = locked();
+    const InRun here(this);
     const LaneInUse in_use(*this, lock);
     Plan& plan = plan_for(in_use.lane(), feeds, fetches, targets);
     if (!all_initialized(plan.variables)) {
@@ -154,8 +148,14 @@ class Session::Impl {
     write_chrome_trace(path, calls);
   }
 
+  // All that locks does so here. What a run calls would wait for that run.
   std::unique_lock<std::mutex> locked() const {
-    refuse_observer();
+    if (InRun::session == this) {
+      throw invalid_argument(
+          "the session is used from inside of its own run, by its observer or a kernel: keep what is needed and use "
+          "the "
+          "session when run() has returned");
+    }
     return std::unique_lock(mutex_);
   }
 
@@ -167,22 +167,15 @@ class Session::Impl {
   VariableMap variables_;
 
  private:
-  // This thread runs the session's observer while one is alive.
-  struct Observing {
-    explicit Observing(const Impl* session) : outer(observed) { observed = session; }
-    ~Observing() { observed = outer; }
-    Observing(const Observing&) = delete;
-    Observing& operator=(const Observing&) = delete;
+  // This thread is in the session's run() while one is alive.
+  struct InRun {
+    explicit InRun(const Impl* impl) : outer(session) { session = impl; }
+    ~InRun() { session = outer; }
+    InRun(const InRun&) = delete;
+    InRun& operator=(const InRun&) = delete;
     const Impl* const outer;
-    static inline thread_local const Impl* observed = nullptr;
+    static inline thread_local const Impl* session = nullptr;
   };
-  // It would wait for the run that waits for the observer.
-  void refuse_observer() const {
-    if (Observing::observed != this) return;
-    throw invalid_argument(
-        "SessionOptions::observer uses the session that it observes, in the middle of its run: keep what is needed "
-        "and use the session when run() has returned");
-  }
 
   // Nothing runs while one is alive.
   struct Alone {

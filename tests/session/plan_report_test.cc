@@ -122,7 +122,7 @@ TEST(Observer, CannotUseItsSessionButAnother) {
   int refused = 0;
   Session session(c.graph,
                   {.device = "cpu:0", .observer = [&](const ObservedStep&) {
-                     const std::string text = "SessionOptions::observer uses the session that it observes";
+                     const std::string text = "the session is used from inside of its own run";
                      expect_error(Code::kInvalidArgument, text, [&] { self->run({{c.x, vec({1, 2})}}, c.y); });
                      expect_error(Code::kInvalidArgument, text, [&] { self->state(); });
                      expect_error(Code::kInvalidArgument, text, [&] { self->explain(c.y, {{c.x, vec({1, 2})}}); });
