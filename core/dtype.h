@@ -26,6 +26,8 @@ std::size_t dtype_size(DType dtype);  // bytes
 inline constexpr bool is_floating(DType d) {
   return d == DType::kFloat16 || d == DType::kFloat32 || d == DType::kFloat64;
 }
+// Of positions, sizes and class numbers.
+inline constexpr bool is_index(DType d) { return d == DType::kInt32 || d == DType::kInt64; }
 inline constexpr bool is_integer(DType d) { return d == DType::kInt32 || d == DType::kInt64 || d == DType::kUInt8; }
 
 template <class T>

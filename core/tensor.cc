@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -28,13 +29,19 @@ Buffer allocate_host(std::size_t bytes) {
   return Buffer(memory, [](void* p) { std::free(p); });
 }
 
+std::optional<std::int64_t> byte_count(DType dtype, const Shape& shape) {
+  auto bytes = static_cast<std::int64_t>(std::ranges::find(shape, 0) == shape.end() ? dtype_size(dtype) : 0);
+  for (const std::int64_t size : shape) {
+    if (size == kUnknownDim || !checked_multiply(bytes, size, &bytes)) return std::nullopt;
+  }
+  return bytes;
+}
+
 Tensor::Tensor(DType dtype, const Shape& shape) : shape_(shape), dtype_(dtype), has_value_(true) {
   count_ = shape.num_elements();
-  std::int64_t bytes = 0;
-  if (!checked_multiply(count_, static_cast<std::int64_t>(dtype_size(dtype)), &bytes)) {
-    throw invalid_argument("the byte count of shape " + shape.to_string() + " does not fit in 63 bits");
-  }
-  bytes_ = static_cast<std::size_t>(bytes);
+  const auto bytes = byte_count(dtype, shape);
+  if (!bytes) throw invalid_argument("the byte count of shape " + shape.to_string() + " does not fit in 63 bits");
+  bytes_ = static_cast<std::size_t>(*bytes);
   buffer_ = allocate_host(bytes_);
   data_ = buffer_.get();
 }

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ namespace gradus {
 
 // A block of memory of some device. The deleter knows where it came from.
 using Buffer = std::shared_ptr<void>;
+
+// Of a tensor; nullopt where that does not fit in 63 bits or a dimension is unknown.
+std::optional<std::int64_t> byte_count(DType dtype, const Shape& shape);
 
 // 64-byte aligned host memory, uninitialised; throws ResourceExhausted.
 Buffer allocate_host(std::size_t bytes);

@@ -169,11 +169,7 @@ class AttrReader final : public AttrVisitor {
     const Shape shape = read_.shape(read_.member(json, "shape"), name);
     const std::string text = read_.text(read_.member(json, "base64"), name);
     // The text bounds the size before memory is asked for.
-    std::int64_t bytes = 0;
-    const auto count = [&] { return shape.num_elements(); };
-    if (!shape.fully_known() ||
-        !checked_multiply(read_.checked(count), static_cast<std::int64_t>(dtype_size(dtype)), &bytes) ||
-        static_cast<std::size_t>(bytes) > text.size()) {
+    if (byte_count(dtype, shape).value_or(INT64_MAX) > static_cast<std::int64_t>(text.size())) {
       read_.fail(fmt::format("'{}' has {} characters of data for {}", name, text.size(), type_text(dtype, shape)));
     }
     Tensor tensor(dtype, shape);

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "gradus/core/nearest_names.h"
+#include "gradus/core/tensor_text.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/location_scope.h"
 
@@ -22,10 +23,9 @@ class InferContext final : public ShapeContext {
     attrs_ = &attrs;
     inputs_ = std::move(inputs);
   }
+  const std::vector<TensorInfo>& inputs() const { return inputs_; }
   std::optional<IntValues> input_symbols(int i) override {
-    const DType dtype = input_dtype(i);
-    if (dtype != DType::kInt32 && dtype != DType::kInt64) return std::nullopt;
-    return lookup_(i);
+    return is_index(input_dtype(i)) ? lookup_(i) : std::nullopt;
   }
   // Node, result and dimension in one number.
   std::int64_t dimension_symbol(int i, int d) const override {
@@ -78,7 +78,7 @@ void check_inputs(const Graph& graph, const OpDef& def, const std::vector<Output
                     "must be built in one Graph",
                     i, inputs[i].name(), operand_name(def, i), inputs[i].node().where()));
   }
-  for (std::size_t i = 0; def.effect == Effect::kMutates && i < static_cast<std::size_t>(def.mutable_inputs); ++i) {
+  for (std::size_t i = 0; i < def.num_mutated(); ++i) {
     if (inputs[i].node().def().kind != OpKind::kVariable) {
       throw invalid_argument(fmt::format("operand {} ({}) must be a variable; got {} '{}'", i, def.inputs[i],
                                          inputs[i].node().op(), inputs[i].name()));
@@ -93,11 +93,10 @@ void check_inputs(const Graph& graph, const OpDef& def, const std::vector<Output
 // After the shape function, which knows better what to say.
 void check_host_operands(const OpDef& def, const std::vector<Output>& inputs) {
   for (std::size_t i = 0; !def.host_operands.empty() && i < inputs.size(); ++i) {
-    const DType dtype = inputs[i].dtype();
-    if (!def.is_host_operand(i) || dtype == DType::kInt32 || dtype == DType::kInt64) continue;
+    if (!def.is_host_operand(i) || is_index(inputs[i].dtype())) continue;
     throw invalid_argument(
         fmt::format("operand {} ({}) is read on the host (OpDef::host_operands) and must be int32 or int64; got {}", i,
-                    operand_name(def, i), dtype_name(dtype)));
+                    operand_name(def, i), dtype_name(inputs[i].dtype())));
   }
 }
 
@@ -123,6 +122,18 @@ void check_outputs(const OpDef& def, std::size_t set) {
       fmt::format("the shape function of {} set {} of {}{} outputs ({}); it must call set_output(i, "
                   "dtype, shape) for each",
                   def.name, set, def.variadic_outputs() ? "at least " : "", fixed, fmt::join(def.outputs, ", ")));
+}
+
+// While sizes are only numbers, before anything computes with them. Whether a device has the memory is for the plan to say.
+void check_sizes(const OpDef& def, const std::vector<TensorInfo>& inputs, const std::vector<TensorInfo>& outputs) {
+  for (const TensorInfo& output : outputs) {
+    if (!output.shape.fully_known() || byte_count(output.dtype, output.shape)) continue;
+    std::string operands;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      operands += fmt::format("{} {} {}", i == 0 ? ":" : ",", operand_name(def, i), type_text(inputs[i]));
+    throw invalid_argument(
+        fmt::format("the size of a result, {}, does not fit in 63 bits{}", type_text(output), operands));
+  }
 }
 
 // Calls a function of the op's author; whatever it throws becomes an Error.
@@ -166,13 +177,14 @@ std::vector<TensorInfo> infer_shapes(const OpDef& def, const Attrs& attrs, std::
   InferContext context(attrs, std::move(inputs), input_value, operands);
   guarded(def, "shape", [&] { def.shape(context); });
   check_outputs(def, context.outputs().size());
+  check_sizes(def, context.inputs(), context.outputs());
   return context.outputs();
 }
 
 std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::vector<TensorInfo> inputs,
                                      const TensorInfo& output, ValueLookup input_value,
                                      const std::vector<Output>& operands) {
-  if (def.value == nullptr || (output.dtype != DType::kInt32 && output.dtype != DType::kInt64)) return std::nullopt;
+  if (def.value == nullptr || !is_index(output.dtype)) return std::nullopt;
   if (!output.shape.fully_known() || output.shape.num_elements() > kMaxTrackedValues) return std::nullopt;
   InferContext context(attrs, std::move(inputs), input_value, operands);
   std::optional<IntValues> value = guarded(def, "value", [&] { return def.value(context); });

@@ -1,6 +1,7 @@
 #include "gradus/graph/graph_roles.h"
 
 #include <algorithm>
+#include <span>
 
 namespace gradus {
 namespace {
@@ -86,9 +87,8 @@ class Roles {
   bool is_overwritten(std::size_t id) const {
     return std::any_of(consumers_[id].begin(), consumers_[id].end(), [&](std::size_t user) {
       const Node& n = node(user);
-      const auto begin = n.inputs().begin();
-      return n.def().effect == Effect::kMutates &&
-             std::any_of(begin, begin + n.def().mutable_inputs, [&](const Output& v) { return index(v.node()) == id; });
+      const auto changed = std::span(n.inputs()).first(n.def().num_mutated());
+      return std::any_of(changed.begin(), changed.end(), [&](const Output& v) { return index(v.node()) == id; });
     });
   }
 

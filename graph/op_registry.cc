@@ -66,7 +66,7 @@ std::string mistake(const OpDef& def) {
       return fmt::format("host_operands names operand {}; the op has {} operands ({})", i, inputs,
                          fmt::join(def.inputs, ", "));
     }
-    const bool changed = def.effect == Effect::kMutates && i < def.mutable_inputs;
+    const bool changed = static_cast<std::size_t>(i) < def.num_mutated();
     const bool taken_over =
         std::find(def.inplace_inputs.begin(), def.inplace_inputs.end(), i) != def.inplace_inputs.end();
     if (!changed && !taken_over) continue;
@@ -128,6 +128,13 @@ void ShapeContext::require_same_dtype(int first_input, int last_input) const {
                        type_text(input(i))));
     }
   }
+}
+
+Shape ShapeContext::require_same_shape(int i, const char* name, int j, const char* other_name) const {
+  const Shape &a = input_shape(i), &b = input_shape(j);
+  if (a.compatible_with(b)) return a.merged_with(b);
+  fail(fmt::format("{0} and {2} must have the same shape; got {0} {1} and {2} {3}", name, a.to_string(), other_name,
+                   b.to_string()));
 }
 
 std::optional<IntValues> without_symbols(std::optional<IntValues> values) {

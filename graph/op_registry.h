@@ -67,6 +67,8 @@ class ShapeContext {
   void require_rank(int i, int rank, const char* name) const;
   void require_same_dtype(int first_input, int last_input) const;
   void require_floating(int i, const char* name) const;
+  // Returns what is known of the one shape that both have.
+  Shape require_same_shape(int i, const char* name, int j, const char* other_name) const;
 
  protected:
   const TensorInfo& input(int i) const;
@@ -122,6 +124,8 @@ struct OpDef {
   bool variadic_inputs() const;
   bool variadic_outputs() const;
   bool is_host_operand(std::size_t i) const;
+  // How many of the first inputs are variables that are overwritten: mutable_inputs, or 0 where the effect is another.
+  std::size_t num_mutated() const { return effect == Effect::kMutates ? static_cast<std::size_t>(mutable_inputs) : 0; }
 };
 
 // An OpDef written as a chain, each call naming the field that it sets:

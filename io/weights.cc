@@ -73,12 +73,10 @@ std::string why_incomplete(const WeightsReport& report, const std::vector<std::s
   return fmt::format("{}; nothing was changed. {}", fmt::join(parts, "; "), fmt::join(cures, "; "));
 }
 
-enum class Format { kSafeTensors, kNpz };
-
-Format format_of(const std::string& path) {
+// Else it is a .safetensors file.
+bool is_npz(const std::string& path) {
   check_path(path);
-  if (path.ends_with(".safetensors")) return Format::kSafeTensors;
-  if (path.ends_with(".npz")) return Format::kNpz;
+  if (path.ends_with(".npz") || path.ends_with(".safetensors")) return path.ends_with(".npz");
   throw invalid_argument(
       fmt::format("{}: weights are kept in .safetensors or .npz files; this path ends in neither", path));
 }
@@ -235,7 +233,7 @@ std::string WeightsReport::to_string() const {
 std::ostream& operator<<(std::ostream& out, const WeightsReport& report) { return out << report.to_string(); }
 
 void save_weights(Session& session, const std::string& path, const SaveWeightsOptions& options) {
-  const Format format = format_of(path);
+  const bool npz = is_npz(path);
   std::vector<Weight> weights = weights_of(session.graph(), path, options.prefix, options.names);
   if (options.averaged) weights = averages_instead(weights, path);
   std::vector<Output> variables;
@@ -247,15 +245,15 @@ void save_weights(Session& session, const std::string& path, const SaveWeightsOp
     throw invalid_argument(fmt::format("{}: `names` gives '{}' and another weight the same name '{}'", path,
                                        weights[i].name, printable(weights[i].file_name)));
   }
-  if (format == Format::kNpz) return save_npz(path, tensors);
+  if (npz) return save_npz(path, tensors);
   save_safetensors(path, tensors, {{"format", "gradus-weights"}, {"format_version", "1"}});
 }
 
 WeightsReport load_weights(Session& session, const std::string& path, const LoadWeightsOptions& options) {
-  const Format format = format_of(path);
+  const bool npz = is_npz(path);
   Loader loader(session, path, options);
   std::vector<std::string> others;
-  if (format == Format::kNpz) return loader.load(read_npz(path, loader.wanted(), &others), others);
+  if (npz) return loader.load(read_npz(path, loader.wanted(), &others), others);
   return loader.load(read_safetensors(path, loader.wanted(), &others).tensors, others);
 }
 

@@ -36,6 +36,14 @@ void check_size(const Place& place, const char* what, const Size2& size, const c
   }
   if (size.rows() < 1 || size.columns() < 1)
     place.fail(fmt::format("{} must be at least 1 {}; got {}", what, unit, size.to_string()));
+  if (std::max(size.rows(), size.columns()) > INT32_MAX)
+    place.fail(fmt::format("{} must be below 2^31; got {}", what, size.to_string()));
+}
+
+void check_filters(const Place& place, std::int64_t filters) {
+  if (filters >= 1) return;
+  place.fail(fmt::format(
+      "filters must be at least 1; got {} (.filters is the number of output channels, and must be given)", filters));
 }
 
 void check_initializer(const Place& place, std::string_view name, const char* variable,
@@ -69,15 +77,16 @@ void check_images(const Place& place, const Output& x, DataFormat format) {
   place.check_floating("the images", x);
 }
 
-// Checks what both convolutions share and returns the number of input channels.
+// Checks what all convolutions share and returns the number of input channels.
 template <class Options>
-std::int64_t check_convolution(const Place& place, std::string_view name, const Output& x, const Options& o) {
+std::int64_t check_convolution(const Place& place, const char* op, std::string_view name, const Output& x,
+                               const Options& o) {
   place.check_name();
   check_images(place, x, o.data_format);
   check_size(place, "the kernel", o.kernel, "row and 1 column");
   check_size(place, "strides", o.strides, "each");
   check_size(place, "dilations", o.dilations, "each");
-  check_padding(place, o.padding, "conv2d");
+  check_padding(place, o.padding, op);
   check_initializer(place, name, "kernel", o.kernel_initializer);
   if (o.use_bias) check_initializer(place, name, "bias", o.bias_initializer);
   check_l2(place, name, o.l2);
@@ -126,37 +135,18 @@ std::int64_t size_beyond_stride(const Conv2DTransposeOptions& o, std::size_t axi
   return extent + o.output_padding[axis] - stride - (same ? extent / 2 * 2 : 0);
 }
 
-std::string listed(const Size2& size) { return fmt::format("{},{}", size.rows(), size.columns()); }
-
-// Returns the number of input channels.
-std::int64_t check_transposed(const Place& place, const Output& x, const Conv2DTransposeOptions& o) {
-  place.check_name();
-  place.check_defined("x", x);
-  place.check_floating("the images", x);
-  place.check_not_negative("l2", o.l2);
-  if (x.shape().rank() != 4) place.fail("needs images of rank 4; got shape " + x.shape().to_string());
-  for (const auto& [text, values] :
-       {std::pair{"kernel", &o.kernel}, {"strides", &o.strides}, {"dilations", &o.dilations}}) {
-    const bool good = values->size() == 2 && values->rows() >= 1 && values->columns() >= 1 &&
-                      std::max(values->rows(), values->columns()) <= INT32_MAX;
-    if (good) continue;
+void check_output_padding(const Place& place, const Conv2DTransposeOptions& o) {
+  if (o.output_padding.empty()) return;
+  const auto listed = [](const Size2& size) { return fmt::format("{},{}", size.rows(), size.columns()); };
+  bool good = o.output_padding.size() == 2;
+  for (std::size_t i = 0; good && i < 2; ++i) good = o.output_padding[i] >= 0 && o.output_padding[i] < o.strides[i];
+  if (!good) {
     place.fail(
-        fmt::format("{} must be one number or 2 values from 1 on (rows, columns); got {}", text,
-                    values->size() == 2 ? "[" + listed(*values) + "]" : fmt::format("a list of {}", values->size())));
+        fmt::format("output_padding must be 2 values from 0 on, each smaller than its stride; got [{}] for strides "
+                    "[{}]",
+                    fmt::join(o.output_padding, ","), listed(o.strides)));
   }
-  if (o.filters < 1) place.fail(fmt::format("filters must be at least 1; got {}", o.filters));
-  if (o.padding == Padding::kExplicit) place.fail("padding must be SAME or VALID; got EXPLICIT");
-  if (!o.output_padding.empty()) {
-    bool good = o.output_padding.size() == 2;
-    for (std::size_t i = 0; good && i < 2; ++i) good = o.output_padding[i] >= 0 && o.output_padding[i] < o.strides[i];
-    if (!good) {
-      place.fail(
-          fmt::format("output_padding must be 2 values from 0 on, each smaller than its stride; got [{}] for strides "
-                      "[{}]",
-                      fmt::join(o.output_padding, ","), listed(o.strides)));
-    }
-  }
-  for (std::size_t i = 0; i < o.output_padding.size() && o.padding == Padding::kSame; ++i) {
+  for (std::size_t i = 0; i < 2 && o.padding == Padding::kSame; ++i) {
     // The convolution that goes back has one window less: no size with these options leads to it.
     if (o.output_padding[i] == 0 && (o.kernel[i] - 1) * o.dilations[i] % 2 == 1) {
       place.fail(
@@ -165,9 +155,6 @@ std::int64_t check_transposed(const Place& place, const Output& x, const Conv2DT
                       fmt::join(o.output_padding, ","), listed(o.kernel), listed(o.dilations)));
     }
   }
-  const std::int64_t channels = x.shape()[image_axes(o.data_format).channels];
-  if (channels == kUnknownDim) place.fail("the number of channels must be known; got shape " + x.shape().to_string());
-  return channels;
 }
 
 // Rows and columns of the result, as an int32 vector of 2: a constant where x's are known.
@@ -203,12 +190,8 @@ Output output_sizes(const Place& place, const Output& x, const Conv2DTransposeOp
 
 Output conv2d(const Output& x, const Conv2DOptions& o, At at) {
   const Place place("conv2d", at);
-  const std::int64_t channels = check_convolution(place, at.name, x, o);
-  if (o.filters < 1) {
-    place.fail(
-        fmt::format("filters must be at least 1; got {} (.filters is the number of output channels, and must be given)",
-                    o.filters));
-  }
+  const std::int64_t channels = check_convolution(place, "conv2d", at.name, x, o);
+  check_filters(place, o.filters);
   if (o.groups < 1 || channels % o.groups != 0 || o.filters % o.groups != 0) {
     place.fail(
         fmt::format("groups must divide the {} channels and the {} filters; got {}", channels, o.filters, o.groups));
@@ -227,7 +210,7 @@ Output conv2d(const Output& x, const Conv2DOptions& o, At at) {
 
 Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, At at) {
   const Place place("depthwise_conv2d", at);
-  const std::int64_t channels = check_convolution(place, at.name, x, o);
+  const std::int64_t channels = check_convolution(place, "depthwise_conv2d", at.name, x, o);
   if (o.multiplier < 1) place.fail(fmt::format("multiplier must be at least 1; got {}", o.multiplier));
   Graph& graph = x.graph();
   const NameScope scope(graph, at.name);
@@ -250,7 +233,9 @@ Output depthwise_conv2d(const Output& x, const DepthwiseConv2DOptions& o, At at)
 
 Output conv2d_transpose(const Output& x, const Conv2DTransposeOptions& o, At at) {
   const Place place("conv2d_transpose", at);
-  const std::int64_t channels = check_transposed(place, x, o);
+  const std::int64_t channels = check_convolution(place, "conv2d_transpose", at.name, x, o);
+  check_filters(place, o.filters);
+  check_output_padding(place, o);
   Graph& graph = x.graph();
   const NameScope scope(graph, at.name);
   const double taps = static_cast<double>(o.kernel[0] * o.kernel[1]);

@@ -67,8 +67,7 @@ Output softmax_loss(const Output& labels, const Output& logits, const SoftmaxLos
 Output sparse_softmax_loss(const Output& labels, const Output& logits, const SoftmaxLossOptions& options, At at) {
   const Place place("sparse_softmax_loss", at);
   check_logits(place, labels, logits, options.label_smoothing);
-  const bool numbers = labels.dtype() == DType::kInt32 || labels.dtype() == DType::kInt64;
-  if (!numbers || !labels.shape().compatible_with(Shape{logits.shape()[0]})) {
+  if (!is_index(labels.dtype()) || !labels.shape().compatible_with(Shape{logits.shape()[0]})) {
     place.fail(
         fmt::format("labels must be int32 or int64 class numbers {} for logits {}; got {} {} (softmax_loss() takes "
                     "distributions [batch, classes])",

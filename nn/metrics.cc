@@ -17,7 +17,7 @@ Output accuracy(const Output& labels, const Output& logits, At at) {
   const Place place("accuracy", at);
   place.check_labels_and_logits(labels, logits);
   place.check_floating("logits", logits);
-  if (labels.dtype() != DType::kInt32 && labels.dtype() != DType::kInt64) {
+  if (!is_index(labels.dtype())) {
     place.fail(fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(labels.dtype())));
   }
   // equal() would broadcast labels [N, 1] against predictions [N] to all pairs.

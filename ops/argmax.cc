@@ -8,13 +8,11 @@
 namespace gradus {
 namespace {
 
-bool is_index_type(DType dtype) { return dtype == DType::kInt32 || dtype == DType::kInt64; }
-
 void argmax_shape(ShapeContext& c) {
   const auto& attrs = c.attrs<ArgMaxAttrs>();
   const Shape& x = c.input_shape(0);
   if (c.input_dtype(0) == DType::kBool) c.fail("x must be numeric; got bool");
-  if (!is_index_type(attrs.output_type)) {
+  if (!is_index(attrs.output_type)) {
     c.fail(fmt::format("output_type must be int32 or int64; got {}", dtype_name(attrs.output_type)));
   }
   const int axis = normalize_axis(attrs.axis, x.rank());
@@ -34,7 +32,7 @@ void in_top_k_shape(ShapeContext& c) {
   c.require_floating(0, "predictions");
   c.require_rank(0, 2, "predictions");
   c.require_rank(1, 1, "targets");
-  if (!is_index_type(c.input_dtype(1)))
+  if (!is_index(c.input_dtype(1)))
     c.fail(fmt::format("targets must be int32 or int64; got {}", dtype_name(c.input_dtype(1))));
   if (c.attrs<InTopKAttrs>().k < 0) c.fail(fmt::format("k must be at least 0; got {}", c.attrs<InTopKAttrs>().k));
   const Shape predictions_rows{c.input_shape(0)[0]};

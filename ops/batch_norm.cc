@@ -66,11 +66,7 @@ void batch_norm_grad_shape(ShapeContext& c) {
   require_channel_dtype(c, 1, 2, 2);
   require_channel_dtype(c, 1, 3, 4);
   Channels channels(c, 1, "x");
-  if (!c.input_shape(0).compatible_with(channels.image)) {
-    c.fail(fmt::format("y_backprop must have the shape of x; got y_backprop {} and x {}", c.input_shape(0).to_string(),
-                       channels.image.to_string()));
-  }
-  channels.image = channels.image.merged_with(c.input_shape(0));
+  channels.image = c.require_same_shape(0, "y_backprop", 1, "x");
   channels.count = channels.image[channels.axis];
   int i = 2;
   for (const char* name : {"scale", "saved_mean", "saved_inv_std"}) channels.check(i++, name);

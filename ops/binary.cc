@@ -70,23 +70,20 @@ ValueFn followed(F) {
   };
 }
 
-Output binary(const char* op, const Operand& x, const Operand& y, At at) {
-  const auto [a, b] = resolve(x, y, {op, at});
-  return add_op(op, {a, b}, {}, at);
-}
-
 }  // namespace
 
-Output add(const Operand& x, const Operand& y, At at) { return binary("Add", x, y, at); }
-Output subtract(const Operand& x, const Operand& y, At at) { return binary("Sub", x, y, at); }
-Output multiply(const Operand& x, const Operand& y, At at) { return binary("Mul", x, y, at); }
-Output divide(const Operand& x, const Operand& y, At at) { return binary("RealDiv", x, y, at); }
-Output floor_div(const Operand& x, const Operand& y, At at) { return binary("FloorDiv", x, y, at); }
-Output floor_mod(const Operand& x, const Operand& y, At at) { return binary("FloorMod", x, y, at); }
-Output maximum(const Operand& x, const Operand& y, At at) { return binary("Maximum", x, y, at); }
-Output minimum(const Operand& x, const Operand& y, At at) { return binary("Minimum", x, y, at); }
-Output pow(const Operand& x, const Operand& y, At at) { return binary("Pow", x, y, at); }
-Output squared_difference(const Operand& x, const Operand& y, At at) { return binary("SquaredDifference", x, y, at); }
+Output add(const Operand& x, const Operand& y, At at) { return add_binary("Add", x, y, at); }
+Output subtract(const Operand& x, const Operand& y, At at) { return add_binary("Sub", x, y, at); }
+Output multiply(const Operand& x, const Operand& y, At at) { return add_binary("Mul", x, y, at); }
+Output divide(const Operand& x, const Operand& y, At at) { return add_binary("RealDiv", x, y, at); }
+Output floor_div(const Operand& x, const Operand& y, At at) { return add_binary("FloorDiv", x, y, at); }
+Output floor_mod(const Operand& x, const Operand& y, At at) { return add_binary("FloorMod", x, y, at); }
+Output maximum(const Operand& x, const Operand& y, At at) { return add_binary("Maximum", x, y, at); }
+Output minimum(const Operand& x, const Operand& y, At at) { return add_binary("Minimum", x, y, at); }
+Output pow(const Operand& x, const Operand& y, At at) { return add_binary("Pow", x, y, at); }
+Output squared_difference(const Operand& x, const Operand& y, At at) {
+  return add_binary("SquaredDifference", x, y, at);
+}
 
 Output add_n(const std::vector<Output>& values, At at) {
   if (values.empty()) Caller{"AddN", at}.fail("add_n needs at least one operand");

@@ -50,21 +50,16 @@ void clip_shape(ShapeContext& c) {
   c.set_output(0, c.input_dtype(0), broadcast_three(c));
 }
 
-Output compare(const char* op, const Operand& x, const Operand& y, At at) {
-  const auto [a, b] = resolve(x, y, {op, at});
-  return add_op(op, {a, b}, {}, at);
-}
-
 }  // namespace
 
-Output equal(const Operand& x, const Operand& y, At at) { return compare("Equal", x, y, at); }
-Output not_equal(const Operand& x, const Operand& y, At at) { return compare("NotEqual", x, y, at); }
-Output less(const Operand& x, const Operand& y, At at) { return compare("Less", x, y, at); }
-Output less_equal(const Operand& x, const Operand& y, At at) { return compare("LessEqual", x, y, at); }
-Output greater(const Operand& x, const Operand& y, At at) { return compare("Greater", x, y, at); }
-Output greater_equal(const Operand& x, const Operand& y, At at) { return compare("GreaterEqual", x, y, at); }
-Output logical_and(const Output& x, const Output& y, At at) { return compare("LogicalAnd", x, y, at); }
-Output logical_or(const Output& x, const Output& y, At at) { return compare("LogicalOr", x, y, at); }
+Output equal(const Operand& x, const Operand& y, At at) { return add_binary("Equal", x, y, at); }
+Output not_equal(const Operand& x, const Operand& y, At at) { return add_binary("NotEqual", x, y, at); }
+Output less(const Operand& x, const Operand& y, At at) { return add_binary("Less", x, y, at); }
+Output less_equal(const Operand& x, const Operand& y, At at) { return add_binary("LessEqual", x, y, at); }
+Output greater(const Operand& x, const Operand& y, At at) { return add_binary("Greater", x, y, at); }
+Output greater_equal(const Operand& x, const Operand& y, At at) { return add_binary("GreaterEqual", x, y, at); }
+Output logical_and(const Output& x, const Output& y, At at) { return add_binary("LogicalAnd", x, y, at); }
+Output logical_or(const Output& x, const Output& y, At at) { return add_binary("LogicalOr", x, y, at); }
 Output logical_not(const Output& x, At at) { return add_op("LogicalNot", {x}, {}, at); }
 
 Output where(const Output& condition, const Operand& x, const Operand& y, At at) {

@@ -40,10 +40,16 @@ bool place(WindowAxis& axis, Padding padding, std::int64_t before, std::int64_t 
   axis.pad_before = before;
   axis.pad_after = after;
   if (unknown_window) return true;
-  const std::int64_t room =
-      axis.in + before + after - axis.extent();   // beyond the first window; negative: it does not fit
-  axis.out = (room + axis.stride) / axis.stride;  // truncated toward zero
+  const std::int64_t room = axis.in + before + after - axis.extent();  // negative: not even the first window fits
+  axis.out = (room + axis.stride) / axis.stride;                       // truncated toward zero
   return room >= 0 || (allow_empty && axis.out == 0);
+}
+
+// The i in [0, count) with first + i * step in [0, in).
+WindowAxis::Range multiples_inside(std::int64_t first, std::int64_t step, std::int64_t count, std::int64_t in) {
+  const std::int64_t begin = first >= 0 ? 0 : std::min(ceil_divide(-first, step), count);
+  const std::int64_t end = in > first ? std::min(ceil_divide(in - first, step), count) : 0;
+  return {begin, std::max(end, begin)};
 }
 
 }  // namespace
@@ -55,17 +61,11 @@ bool WindowAxis::position(std::int64_t pixel, std::int64_t tap, std::int64_t* po
 }
 
 WindowAxis::Range WindowAxis::taps_inside(std::int64_t position) const {
-  const std::int64_t first = pixel(position, 0);
-  const std::int64_t begin = first >= 0 ? 0 : ceil_divide(-first, dilation);
-  const std::int64_t end = in > first ? ceil_divide(in - first, dilation) : 0;
-  return {std::min(begin, window), std::max(std::min(end, window), std::min(begin, window))};
+  return multiples_inside(pixel(position, 0), dilation, window, in);
 }
 
 WindowAxis::Range WindowAxis::positions_inside(std::int64_t tap) const {
-  const std::int64_t first = pixel(0, tap);
-  const std::int64_t begin = first >= 0 ? 0 : ceil_divide(-first, stride);
-  const std::int64_t end = in > first ? ceil_divide(in - first, stride) : 0;
-  return {std::min(begin, out), std::max(std::min(end, out), std::min(begin, out))};
+  return multiples_inside(pixel(0, tap), stride, out, in);
 }
 
 void check_per_dimension(const char* name, std::span<const std::int64_t> values, DataFormat format,

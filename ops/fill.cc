@@ -73,7 +73,7 @@ std::optional<IntValues> range_operands(ShapeContext& c) {
 void range_shape(ShapeContext& c) {
   c.require_same_dtype(0, 2);
   const DType dtype = c.input_dtype(0);
-  if (dtype != DType::kInt32 && dtype != DType::kInt64) {
+  if (!is_index(dtype)) {
     c.fail(fmt::format("range needs int32 or int64 operands (cast its result); got {}", dtype_name(dtype)));
   }
   c.require_rank(0, 0, "start");

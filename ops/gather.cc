@@ -10,10 +10,8 @@ namespace gradus {
 namespace {
 
 void require_index(ShapeContext& c, int i) {
-  const DType dtype = c.input_dtype(i);
-  if (dtype != DType::kInt32 && dtype != DType::kInt64) {
-    c.fail(fmt::format("indices must be int32 or int64; got {}", dtype_name(dtype)));
-  }
+  if (is_index(c.input_dtype(i))) return;
+  c.fail(fmt::format("indices must be int32 or int64; got {}", dtype_name(c.input_dtype(i))));
 }
 
 // params.shape[:axis] + indices.shape + params.shape[axis+1:]

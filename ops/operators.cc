@@ -38,6 +38,11 @@ std::pair<Output, Output> resolve(const Operand& a, const Operand& b, const Call
   return {a.beside(b.output(), caller), b.beside(a.output(), caller)};
 }
 
+Output add_binary(const char* op, const Operand& a, const Operand& b, At at) {
+  const auto [x, y] = resolve(a, b, {op, at});
+  return add_op(op, {x, y}, {}, at);
+}
+
 Output operator+(const Operand& a, const Operand& b) { return add(a, b, a.location()); }
 Output operator-(const Operand& a, const Operand& b) { return subtract(a, b, a.location()); }
 Output operator*(const Operand& a, const Operand& b) { return multiply(a, b, a.location()); }

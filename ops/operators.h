@@ -37,6 +37,8 @@ class Operand {
 
 // Both operands as outputs. Throws InvalidArgument, in the caller's name, when both are numbers or one refers to nothing.
 std::pair<Output, Output> resolve(const Operand& a, const Operand& b, const Caller& caller);
+// The result of a new node of `op` with both.
+Output add_binary(const char* op, const Operand& a, const Operand& b, At at);
 
 Output operator+(const Operand& a, const Operand& b);  // Add
 Output operator-(const Operand& a, const Operand& b);  // Sub

@@ -45,11 +45,8 @@ void max_pool_grad_grad_shape(ShapeContext& c) {
   check_image(c, 0, "input");
   check_image(c, 1, "grad");
   c.require_same_dtype(0, 1);
-  if (!c.input_shape(1).compatible_with(c.input_shape(0))) {
-    c.fail(fmt::format("grad must have the input's shape; got grad {} for input {}", c.input_shape(1).to_string(),
-                       c.input_shape(0).to_string()));
-  }
-  const WindowGeometry g = pool_geometry(c.attrs<PoolAttrs>(), c.input_shape(0).merged_with(c.input_shape(1)), true);
+  const Shape image = c.require_same_shape(1, "grad", 0, "input");
+  const WindowGeometry g = pool_geometry(c.attrs<PoolAttrs>(), image, true);
   c.set_output(0, c.input_dtype(0), g.output_shape(g.channels));
 }
 

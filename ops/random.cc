@@ -69,22 +69,17 @@ Output dropout(const Output& x, const DropoutAttrs& attrs, At at) {
 Output dropout(const Output& x, double rate, At at) { return dropout(x, DropoutAttrs{.rate = rate}, at); }
 
 void register_random_ops(OpRegistry& registry) {
-  registry.add(def("RandomUniform", {"shape"}, {"output"}, uniform_shape, "Independent uniform values in [low, high).")
-                   .effect(Effect::kRandom)
-                   .attrs(RandomUniformAttrs{})
-                   .kernel_dtype(kDTypeOfOutput)
-                   .host({0}));
-  registry.add(def("RandomNormal", {"shape"}, {"output"}, normal_shape, "Independent normal values.")
-                   .effect(Effect::kRandom)
-                   .attrs(RandomNormalAttrs{})
-                   .kernel_dtype(kDTypeOfOutput)
-                   .host({0}));
-  registry.add(def("TruncatedNormal", {"shape"}, {"output"}, normal_shape,
-                   "Independent normal values, redrawn where they are 2 or more standard deviations off.")
-                   .effect(Effect::kRandom)
-                   .attrs(RandomNormalAttrs{})
-                   .kernel_dtype(kDTypeOfOutput)
-                   .host({0}));
+  const auto add = [&](const char* name, ShapeFn shape, const Attrs& attrs, const char* summary) {
+    registry.add(def(name, {"shape"}, {"output"}, shape, summary)
+                     .effect(Effect::kRandom)
+                     .attrs(attrs)
+                     .kernel_dtype(kDTypeOfOutput)
+                     .host({0}));
+  };
+  add("RandomUniform", uniform_shape, RandomUniformAttrs{}, "Independent uniform values in [low, high).");
+  add("RandomNormal", normal_shape, RandomNormalAttrs{}, "Independent normal values.");
+  add("TruncatedNormal", normal_shape, RandomNormalAttrs{},
+      "Independent normal values, redrawn where they are 2 or more standard deviations off.");
   registry.add(def("Dropout", {"x"}, {"y", "mask"}, dropout_shape,
                    "y = x * mask; mask is 0 with probability rate, else 1 / (1 - rate)")
                    .effect(Effect::kRandom)

@@ -12,7 +12,7 @@ namespace gradus {
 IntValues vector_operand(ShapeContext& c, int i, const char* name) {
   const DType dtype = c.input_dtype(i);
   const Shape& shape = c.input_shape(i);
-  if ((dtype != DType::kInt32 && dtype != DType::kInt64) || shape.rank() != 1) {
+  if (!is_index(dtype) || shape.rank() != 1) {
     c.fail(fmt::format("{} must be an int32 or int64 vector; got {} {}", name, dtype_name(dtype), shape.to_string()));
   }
   if (shape[0] == kUnknownDim) c.fail(fmt::format("{} must have a known length; got {}", name, shape.to_string()));

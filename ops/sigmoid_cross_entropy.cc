@@ -1,7 +1,5 @@
 #include "gradus/ops/sigmoid_cross_entropy.h"
 
-#include <fmt/format.h>
-
 #include "gradus/graph/graph.h"
 #include "gradus/ops/register_all.h"
 
@@ -11,11 +9,7 @@ namespace {
 void sigmoid_cross_entropy_shape(ShapeContext& c) {
   c.require_floating(1, "logits");
   c.require_same_dtype(0, 1);
-  if (!c.input_shape(0).compatible_with(c.input_shape(1))) {
-    c.fail(fmt::format("labels and logits must have the same shape; got labels {} and logits {}",
-                       c.input_shape(0).to_string(), c.input_shape(1).to_string()));
-  }
-  c.set_output(0, c.input_dtype(0), c.input_shape(0).merged_with(c.input_shape(1)));
+  c.set_output(0, c.input_dtype(0), c.require_same_shape(0, "labels", 1, "logits"));
 }
 
 }  // namespace

@@ -35,11 +35,7 @@ void set_losses(ShapeContext& c, const Shape& logits, const Shape& rows) {
 void cross_entropy_shape(ShapeContext& c) {
   check_logits(c, 1);
   c.require_same_dtype(0, 1);
-  if (!c.input_shape(0).compatible_with(c.input_shape(1))) {
-    c.fail(fmt::format("labels and logits must have the same shape; got labels {} and logits {}",
-                       c.input_shape(0).to_string(), c.input_shape(1).to_string()));
-  }
-  const Shape both = c.input_shape(0).merged_with(c.input_shape(1));
+  const Shape both = c.require_same_shape(0, "labels", 1, "logits");
   set_losses(c, both, without_last(both));
 }
 
@@ -47,7 +43,7 @@ void sparse_cross_entropy_shape(ShapeContext& c) {
   check_logits(c, 1);
   const DType dtype = c.input_dtype(0);
   const Shape &labels = c.input_shape(0), &logits = c.input_shape(1);
-  if (dtype != DType::kInt32 && dtype != DType::kInt64) {
+  if (!is_index(dtype)) {
     c.fail(fmt::format("labels must be int32 or int64 class numbers; got {}", dtype_name(dtype)));
   }
   Shape rows = without_last(logits);

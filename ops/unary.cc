@@ -31,13 +31,9 @@ std::optional<IntValues> cast_value(ShapeContext& c) {
 
 // The gradient ops: two operands of one dtype and shape.
 void gradient_shape(ShapeContext& c) {
-  c.require_floating(0, "the first operand");
+  c.require_floating(0, "dy");
   c.require_same_dtype(0, 1);
-  if (!c.input_shape(0).compatible_with(c.input_shape(1))) {
-    c.fail(fmt::format("both operands must have the same shape; got {} and {}", c.input_shape(0).to_string(),
-                       c.input_shape(1).to_string()));
-  }
-  c.set_output(0, c.input_dtype(0), c.input_shape(0).merged_with(c.input_shape(1)));
+  c.set_output(0, c.input_dtype(0), c.require_same_shape(0, "dy", 1, "the other operand"));
 }
 
 void derivative_shape(ShapeContext& c) {

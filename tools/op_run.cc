@@ -20,11 +20,10 @@ constexpr SourceLocation kCommandLine{"command line", 1};
 Output add_operand(Graph& graph, const OpDef& op, std::size_t index, const Tensor& value, Feeds* feeds) {
   const std::size_t last = op.inputs.size() - 1;
   std::string name = without_dots(op.inputs[std::min(index, last)]);
-  if (op.effect == Effect::kMutates && static_cast<int>(index) < op.mutable_inputs) {
+  if (index < op.num_mutated()) {
     return variable(graph, value, {name, kCommandLine}, false);
   }
-  const bool integers = value.dtype() == DType::kInt32 || value.dtype() == DType::kInt64;
-  if (op.kind == OpKind::kVariable || (integers && value.num_elements() <= kMaxTrackedValues)) {
+  if (op.kind == OpKind::kVariable || (is_index(value.dtype()) && value.num_elements() <= kMaxTrackedValues)) {
     return constant(graph, value, {name, kCommandLine});
   }
   const Output fed = placeholder(graph, value.dtype(), value.shape(), {name, kCommandLine});

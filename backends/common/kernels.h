@@ -7,11 +7,9 @@
 namespace gradus::common {
 
 // Whole families.
-void register_source_kernels(KernelRegistry& kernels, const char* device_type);
-void register_custom_gradient_kernels(KernelRegistry& kernels, const char* device_type);
-void register_shape_kernels(KernelRegistry& kernels, const char* device_type);
-void register_reshape_kernels(KernelRegistry& kernels, const char* device_type);
-void register_debug_kernels(KernelRegistry& kernels, const char* device_type);
+#define GRADUS_HOST_FAMILY(x) void register_##x##_kernels(KernelRegistry& kernels, const char* device_type);
+#define GRADUS_FAMILY(x)
+#include "gradus/ops/families.def"
 // RandomUniform, RandomNormal, TruncatedNormal.
 void register_sampling_kernels(KernelRegistry& kernels, const char* device_type);
 

@@ -5,8 +5,7 @@
 namespace gradus::common {
 namespace {
 
-constexpr std::int64_t kSampleChunk =
-    4096;  // elements; a multiple of 4, so that no block of the stream is computed twice
+constexpr std::int64_t kSampleChunk = 4096;  // elements; a multiple of 4, so that no block is computed twice
 
 template <void (*sample)(KernelContext&, std::int64_t, std::int64_t)>
 void sample_kernel(KernelContext& c) {

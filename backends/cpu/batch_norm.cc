@@ -83,17 +83,13 @@ void batch_norm(KernelContext& c) {
     factor[k] = static_cast<U>(f);
     offset[k] = static_cast<U>(c.input(2).at(k) - (m - static_cast<double>(mean[k])) * f);
   }
-  T* const y = c.output(0).data<T>();
-  for_channel_runs(
-      c, e,
-      [=](std::int64_t first) {
-        for (std::int64_t k = 0; k < e.axis; ++k) {
-          y[first + k] = static_cast<T>((static_cast<U>(x[first + k]) - mean[k]) * factor[k] + offset[k]);
-        }
+  for_channel_elements(
+      c, e, c.output(0).data<T>(),
+      [=](std::int64_t k) {
+        return std::array{mean[k], factor[k], offset[k]};
       },
-      [=](std::int64_t first, std::int64_t last, std::int64_t k) {
-        const U m = mean[k], f = factor[k], o = offset[k];
-        for (std::int64_t i = first; i < last; ++i) y[i] = static_cast<T>((static_cast<U>(x[i]) - m) * f + o);
+      [=](const std::array<U, 3>& of, std::int64_t i) {
+        return static_cast<T>((static_cast<U>(x[i]) - of[0]) * of[1] + of[2]);
       });
 }
 
@@ -133,29 +129,17 @@ void batch_norm_grad(KernelContext& c) {
   }
   T* const dx = c.output(0).data<T>();
   if (!training) {  // x has no part in it, not even 0 times its infinities
-    return for_channel_runs(
-        c, e,
-        [=](std::int64_t first) {
-          for (std::int64_t k = 0; k < e.axis; ++k)
-            dx[first + k] = static_cast<T>(a[k] * static_cast<U>(dy[first + k]));
-        },
-        [=](std::int64_t first, std::int64_t last, std::int64_t k) {
-          for (std::int64_t i = first; i < last; ++i) dx[i] = static_cast<T>(a[k] * static_cast<U>(dy[i]));
-        });
+    return for_channel_elements(
+        c, e, dx, [=](std::int64_t k) { return a[k]; },
+        [=](U of, std::int64_t i) { return static_cast<T>(of * static_cast<U>(dy[i])); });
   }
-  for_channel_runs(
-      c, e,
-      [=](std::int64_t first) {
-        for (std::int64_t k = 0; k < e.axis; ++k) {
-          const U g = static_cast<U>(dy[first + k]), centred = static_cast<U>(x[first + k]) - m[k];
-          dx[first + k] = static_cast<T>(a[k] * g - b[k] * centred - d[k]);
-        }
+  for_channel_elements(
+      c, e, dx,
+      [=](std::int64_t k) {
+        return std::array{a[k], b[k], m[k], d[k]};
       },
-      [=](std::int64_t first, std::int64_t last, std::int64_t k) {
-        const U ak = a[k], bk = b[k], dk = d[k], mk = m[k];
-        for (std::int64_t i = first; i < last; ++i) {
-          dx[i] = static_cast<T>(ak * static_cast<U>(dy[i]) - bk * (static_cast<U>(x[i]) - mk) - dk);
-        }
+      [=](const std::array<U, 4>& of, std::int64_t i) {
+        return static_cast<T>(of[0] * static_cast<U>(dy[i]) - of[1] * (static_cast<U>(x[i]) - of[2]) - of[3]);
       });
 }
 

@@ -46,26 +46,15 @@ void bias_add(KernelContext& c) {
   using U = Compute<T>;
   const AxisExtents narrow = bias_add_extents(c), e = widened(narrow);
   const T *const x = c.input(0).data<T>(), *const bias = c.input(1).data<T>();
-  T* const y = c.output(0).data<T>();
   T repeated[kMaxWideChannels];
   const T* wide = bias;
   if (e.axis != narrow.axis) {
     for (std::int64_t k = 0; k < e.axis; ++k) repeated[k] = bias[k % narrow.axis];
     wide = repeated;
   }
-  for_channel_runs(
-      c, e,
-      [=](std::int64_t first) {
-        for (std::int64_t k = 0; k < e.axis; ++k) {
-          y[first + k] = activated<Activation>(static_cast<T>(static_cast<U>(x[first + k]) + static_cast<U>(wide[k])));
-        }
-      },
-      [=](std::int64_t first, std::int64_t last, std::int64_t channel) {
-        const U b = static_cast<U>(bias[channel]);
-        for (std::int64_t i = first; i < last; ++i) {
-          y[i] = activated<Activation>(static_cast<T>(static_cast<U>(x[i]) + b));
-        }
-      });
+  for_channel_elements(
+      c, e, c.output(0).data<T>(), [=](std::int64_t k) { return static_cast<U>(wide[k]); },
+      [=](U of, std::int64_t i) { return activated<Activation>(static_cast<T>(static_cast<U>(x[i]) + of)); });
 }
 
 void prepare_bias_add_grad(KernelContext& c) { c.request_scratch(ChannelParts(widened(bias_add_extents(c))).bytes(1)); }

@@ -93,18 +93,22 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
   }
 }
 
-// f(first, last, channel) for runs of elements in parallel: where channels are last a run is one element, but whole rows are
-// handed to row(first element) instead, so that loops over channels can be vectorised.
-template <class Row, class Run>
-void for_channel_runs(KernelContext& c, const AxisExtents& e, Row&& row, Run&& run) {
-  if (e.inner == 1) {
-    c.parallel_for(e.outer, items_per_chunk(e.axis), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o) row(o * e.axis);
-    });
-    return;
-  }
-  c.parallel_for(e.outer * e.axis, items_per_chunk(e.inner), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) run(r * e.inner, (r + 1) * e.inner, r % e.axis);
+// y[i] = element(of(channel of i), i) for all elements, in parallel. What an element needs of its channel is fetched by `of` once per
+// run of one channel, so that the compiler need not prove that y is no part of it; where channels are last, once per element, in
+// loops over channels that it can vectorise.
+template <class T, class Of, class Element>
+void for_channel_elements(KernelContext& c, const AxisExtents& e, T* y, Of of, Element element) {
+  const std::int64_t rows = e.inner == 1 ? e.outer : e.outer * e.axis, row = e.inner == 1 ? e.axis : e.inner;
+  c.parallel_for(rows, items_per_chunk(row), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::int64_t first = r * row;
+      if (e.inner == 1) {
+        for (std::int64_t k = 0; k < row; ++k) y[first + k] = element(of(k), first + k);
+      } else {
+        const auto channel = of(r % e.axis);
+        for (std::int64_t i = first; i < first + row; ++i) y[i] = element(channel, i);
+      }
+    }
   });
 }
 

@@ -6,15 +6,9 @@
 namespace gradus {
 namespace reference {
 
-// Families whose kernels all backends of the host share.
-void register_source_kernels(KernelRegistry& kernels) { common::register_source_kernels(kernels, kDevice); }
-void register_custom_gradient_kernels(KernelRegistry& kernels) {
-  common::register_custom_gradient_kernels(kernels, kDevice);
-}
-void register_shape_kernels(KernelRegistry& kernels) { common::register_shape_kernels(kernels, kDevice); }
-void register_reshape_kernels(KernelRegistry& kernels) { common::register_reshape_kernels(kernels, kDevice); }
-void register_debug_kernels(KernelRegistry& kernels) { common::register_debug_kernels(kernels, kDevice); }
-
+// Families whose kernels all backends of the host share (GRADUS_HOST_FAMILY), and others.
+#define GRADUS_HOST_FAMILY(x) \
+  void register_##x##_kernels(KernelRegistry& kernels) { common::register_##x##_kernels(kernels, kDevice); }
 #define GRADUS_FAMILY(x) void register_##x##_kernels(KernelRegistry& kernels);
 #include "gradus/ops/families.def"
 

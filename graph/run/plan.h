@@ -145,7 +145,7 @@ struct Plan {
 inline bool is_mutator(const PlanStep& step) { return !step.is_copy && step.node().def().effect == Effect::kMutates; }
 // The number of the step's first inputs that it overwrites.
 inline int mutated_inputs(const PlanStep& step) {
-  return is_mutator(step) ? step.node().def().mutable_inputs * static_cast<int>(step.nodes.size()) : 0;
+  return step.is_copy ? 0 : static_cast<int>(step.node().def().num_mutated() * step.nodes.size());
 }
 
 // "Copy", "Conv2D", "BiasAdd+Relu" (plan.cc).

@@ -10,9 +10,7 @@ constexpr std::int64_t kMaxTensorBytes = std::int64_t{1} << 47;
 
 // Refuses impossible results while they are only numbers, before anything computes offsets with them.
 void check_size(const TensorInfo& info) {
-  std::int64_t bytes = 0;
-  const auto element = static_cast<std::int64_t>(dtype_size(info.dtype));
-  if (!checked_multiply(info.shape.num_elements(), element, &bytes) || bytes > kMaxTensorBytes) {
+  if (byte_count(info.dtype, info.shape).value_or(INT64_MAX) > kMaxTensorBytes) {
     throw Error(Code::kResourceExhausted, fmt::format("a result of {} does not fit in any memory", type_text(info)));
   }
 }
@@ -95,8 +93,7 @@ std::optional<IntValues> PlanInference::value(const Output& output) {
   ++value_depth_;
   if (const int i = feed_index(output); i >= 0) {
     const Tensor& tensor = feeds_[at(i)].second;
-    if (tensor.num_elements() <= kMaxTrackedValues &&
-        (tensor.dtype() == DType::kInt32 || tensor.dtype() == DType::kInt64)) {
+    if (tensor.num_elements() <= kMaxTrackedValues && is_index(tensor.dtype())) {
       value_feeds_.insert(static_cast<std::size_t>(i));
       result = integers_of(tensor);
     }

@@ -33,9 +33,8 @@ Placement asked_device(const Node& node, const SessionOptions& options, DeviceSe
 }
 
 Device* changed_device(const Plan& plan, const Node& node, const std::vector<int>& inputs) {
-  if (node.def().effect != Effect::kMutates) return nullptr;
   Device* device = nullptr;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(node.def().mutable_inputs); ++i) {
+  for (std::size_t i = 0; i < node.def().num_mutated(); ++i) {
     const PlanValue& variable = plan.value(inputs.at(i));
     if (variable.storage != Storage::kVariable) {
       throw invalid_argument(

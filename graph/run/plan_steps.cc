@@ -65,9 +65,7 @@ void StepList::add_ready_steps(const std::vector<int>& values, std::vector<int>&
 }
 
 void StepList::read_versions(const Node& node, const std::vector<int>& after, std::vector<int>& inputs) {
-  const bool mutates = node.def().effect == Effect::kMutates;
-  const std::size_t changed = mutates ? static_cast<std::size_t>(node.def().mutable_inputs) : 0;
-  for (std::size_t i = changed; i < inputs.size() && !after.empty(); ++i) {
+  for (std::size_t i = node.def().num_mutated(); i < inputs.size() && !after.empty(); ++i) {
     if (plan_.value(inputs[i]).storage == Storage::kVariable) inputs[i] = versions_.seen_after(inputs[i], after);
   }
 }

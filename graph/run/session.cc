@@ -152,9 +152,8 @@ class Session::Impl {
   std::unique_lock<std::mutex> locked() const {
     if (InRun::session == this) {
       throw invalid_argument(
-          "the session is used from inside of its own run, by its observer or a kernel: keep what is needed and use "
-          "the "
-          "session when run() has returned");
+          "the session is used from inside of its own run, by its observer or a kernel: keep what is needed, and use "
+          "it when run() has returned");
     }
     return std::unique_lock(mutex_);
   }
@@ -287,8 +286,7 @@ class Session::Impl {
     std::set_difference(here.begin(), here.end(), saved.begin(), saved.end(), std::back_inserter(missing));
     const std::string cure =
         "; restore() takes the state of the same graph, optimiser and all. For the weights alone, of a graph that "
-        "trains or "
-        "only infers, use io::load_weights()";
+        "trains or only infers, use io::load_weights()";
     const auto others = [](const std::vector<std::string>& names) {
       return names.size() == 1 ? std::string() : fmt::format(" and {} more", names.size() - 1);
     };

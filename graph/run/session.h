@@ -58,8 +58,8 @@ enum class ExplainOrder {
 };
 
 struct ExplainOptions {
-  int top =
-      30;  // steps that are shown; of variables, constants and nodes without a step so many, or else a third; 0: all
+  // Steps that are shown; of variables, constants and nodes without a step so many, or else a third; 0: all.
+  int top = 30;
   ExplainOrder sort_by = ExplainOrder::kAutomatic;  // of the steps
 };
 

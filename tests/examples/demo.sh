@@ -19,10 +19,16 @@ mkdir -p "$clone/scripts" "$clone/examples/common" "$dir/bin"
 cp "$GRADUS_SOURCE/scripts/demo" "$clone/scripts/"
 cp "$GRADUS_SOURCE/examples/common/train_mnist_help.txt" "$clone/examples/common/"
 printf '#!/bin/sh\necho setup "$@" >>"%s"\n' "$dir/trace" >"$clone/scripts/setup"
-printf '#!/bin/sh\necho cmake "$@" >>"%s"\n' "$dir/trace" >"$dir/bin/cmake"
+cat >"$dir/bin/cmake" <<END
+#!/bin/sh
+echo cmake "\$@" >>"$dir/trace"
+mkdir -p build/demo/bin
+printf '#!/bin/sh\necho "program in \$PWD: \$@"\n' >build/demo/bin/train_mnist
+chmod +x build/demo/bin/train_mnist
+END
 chmod +x "$clone/scripts/setup" "$dir/bin/cmake"
 demo() {
-  rm -f "$dir/trace"
+  rm -rf "$dir/trace" "$clone/build"
   status=0
   PATH="$dir/bin:$PATH" "$clone/scripts/demo" "$@" >"$dir/out" 2>"$dir/err" || status=$?
 }
@@ -61,11 +67,16 @@ refused "--learning-rate takes a number above 0; got 'nan'" --learning-rate nan
 refused '--data needs a value: DIR' --data
 refused '--data needs a value: DIR' --data --epochs 3
 refused "--data takes a DIR; got ''" --data=
+refused "--data: there is no folder 'not/here'" --data not/here
+refused "--data: there is no folder '$dir/trace'" --data="$dir/trace"
 refused '--quiet takes no value' --quiet=yes
 
+mkdir -p "$dir/a folder/images"
 # What is right goes on: one line per step, and first of all what will happen.
-for arguments in '' '--epochs 08 --seed 4611686018427387904 --learning-rate 5e-2' '--data=x --model lenet5 --resume --quiet'; do
-  demo $arguments
+for arguments in '' '--epochs 08 --seed 4611686018427387904 --learning-rate 5e-2' '--data=images --model lenet5 --resume --quiet'; do
+  # Paths start where the user is, not in the clone.
+  cd "$dir/a folder" && demo $arguments
+  [[ $status == 0 ]] && grep -qxF "program in $dir/a folder: $arguments" "$dir/out" || fail "demo $arguments: $(cat "$dir/out")"
   [[ $(head -n 1 "$dir/trace") == setup && $(grep -c '^cmake .*--preset demo' "$dir/trace") == 2 ]] ||
     fail "demo $arguments did not set up and build: $(cat "$dir/err" "$dir/trace")"
   head -n 1 "$dir/out" | grep -q '^scripts/demo: .*builds' || fail "demo $arguments does not say what it will do"

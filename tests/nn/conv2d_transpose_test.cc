@@ -120,15 +120,18 @@ TEST(Conv2DTranspose, MistakesNameTheLayerAndTheLine) {
   };
   refused("[nn::conv2d_transpose 'up' at conv2d_transpose_test.cc:", [&] { conv2d_transpose(x, {}, "up"); });
   refused("filters must be at least 1; got 0", [&] { conv2d_transpose(x, {}); });
-  refused("kernel must be one number or 2 values from 1 on (rows, columns); got a list of 1",
+  refused("the kernel is one number or 2 values (rows, columns); got a list of 1",
           [&] { conv2d_transpose(x, {.filters = 1, .kernel = {3}}); });
-  refused("strides must be one number or 2 values from 1 on (rows, columns); got [0,1]", [&] {
+  refused("strides must be at least 1 each; got 0 x 1", [&] {
     conv2d_transpose(x, {.filters = 1, .strides = {0, 1}});
+  });
+  refused("dilations must be below 2^31; got 1 x 2147483648", [&] {
+    conv2d_transpose(x, {.filters = 1, .dilations = {1, 2147483648}});
   });
   refused("x refers to nothing", [&] { conv2d_transpose(Output(), {.filters = 1}); });
   EXPECT_EQ(conv2d_transpose(x, {.filters = 4, .kernel = 3, .strides = 2}, "one_number").shape(),
             (Shape{-1, 18, 16, 4}));
-  refused("padding must be SAME or VALID; got EXPLICIT",
+  refused("padding is kSame or kValid; for kExplicit use the op gradus::conv2d_transpose with explicit_paddings",
           [&] { conv2d_transpose(x, {.filters = 1, .padding = Padding::kExplicit}); });
   refused("output_padding must be 2 values from 0 on, each smaller than its stride; got [2,0] for strides [2,2]", [&] {
     conv2d_transpose(x, {.filters = 1, .strides = {2, 2}, .output_padding = {2, 0}});
@@ -136,7 +139,9 @@ TEST(Conv2DTranspose, MistakesNameTheLayerAndTheLine) {
   refused("with SAME and an even kernel output_padding must be at least 1, or be left out; got [0,0]", [&] {
     conv2d_transpose(x, {.filters = 1, .kernel = {2, 3}, .strides = {2, 2}, .output_padding = {0, 0}});
   });
-  refused("needs images of rank 4; got shape [?,72]", [&] { conv2d_transpose(reshape(x, {-1, 72}), {.filters = 1}); });
+  refused("needs images of rank 4, [batch, rows, columns, channels]; got shape [?,72]", [&] {
+    conv2d_transpose(reshape(x, {-1, 72}), {.filters = 1});
+  });
   refused("the number of channels must be known", [&] {
     conv2d_transpose(placeholder(graph, DType::kFloat32, {-1, 9, 8, -1}), {.filters = 1});
   });

@@ -159,8 +159,8 @@ TEST_F(Conv2DErrors, SizesThatDoNotFit) {
   const Output w = image({1, 1, 3, 2}), dy = image({1, 1, 1, 2});
   const Output beyond_bits = sizes({1, 2147483647, 2147483647, 3}), beyond_memory = sizes({1, 200000, 20000000, 3});
   EXPECT_INPUT(
-      "the size of the result, float32 [1,2147483647,2147483647,3], does not fit in 63 bits: filter float32 [1,1,3,2], "
-      "out_backprop float32 [1,1,1,2]",
+      "the size of a result, float32 [1,2147483647,2147483647,3], does not fit in 63 bits: input_sizes int32 [4], "
+      "filter float32 [1,1,3,2], out_backprop float32 [1,1,1,2]",
       beyond_bits, w, dy, huge_stride);
   // Whether a machine has the memory is not the graph's affair: the run says so, before anything is allocated.
   const Output large = conv2d_backprop_input(beyond_memory, w, dy, huge_stride, "c");

@@ -214,9 +214,10 @@ TEST_F(Unary, ErrorsNameOperandAndDtype) {
   expect_error(Code::kInvalidArgument, "[Exp 'e' at unary_test.cc:", [&] { exp(i, "e"); });
   expect_error(Code::kInvalidArgument, "x must be float16, float32 or float64; got int32", [&] { exp(i); });
   expect_error(Code::kInvalidArgument, "x must be numeric; got bool", [&] { negate(b); });
-  expect_error(Code::kInvalidArgument, "same shape; got [2] and [3]", [&] {
-    relu_grad(doubles({1, 2}), doubles({1, 2, 3}));
-  });
+  expect_error(Code::kInvalidArgument,
+               "dy and the other operand must have the same shape; got dy [2] and the other operand [3]", [&] {
+                 relu_grad(doubles({1, 2}), doubles({1, 2, 3}));
+               });
 }
 
 }  // namespace

@@ -129,7 +129,7 @@ TEST_F(BadArguments, RanksAndShapes) {
       BAD_CALL("Variable", "a variable needs a fully known shape; got [?]", variable(input({-1}))),
       BAD_CALL("Assign", "must be a variable; got Placeholder", assign(x, x)),
       BAD_CALL("ApplyAdam", "must be a variable", apply_adam(x, x, x, s, x, s)),
-      BAD_CALL("ReluGrad", "both operands must have the same shape", relu_grad(x, v)),
+      BAD_CALL("ReluGrad", "dy and the other operand must have the same shape; got dy ", relu_grad(x, v)),
       BAD_CALL("InTopK", "as many rows", in_top_k(x, input({3}, DType::kInt32), 1)),
       BAD_CALL("ExpandDims", "at most 8 dimensions", expand_dims(input({1, 1, 1, 1, 1, 1, 1, 1}), 0)),
   });
