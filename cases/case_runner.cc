@@ -82,6 +82,15 @@ std::vector<Tensor> operands_in(const OpCase& op_case, const std::vector<Tensor>
   return values;
 }
 
+std::vector<Tensor> in_float64(const OpCase& op_case, const std::vector<Tensor>& values) {
+  std::vector<Tensor> result;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bool fixed = op_case.operands[i].kind == Operand::Kind::kFixed;
+    result.push_back(fixed ? values[i] : values[i].cast(DType::kFloat64));
+  }
+  return result;
+}
+
 std::vector<Tensor> operand_values(const OpCase& op_case, DType dtype, std::uint64_t seed) {
   return operands_in(op_case, drawn_operands(op_case, seed), dtype);
 }

@@ -19,6 +19,8 @@ std::vector<Tensor> drawn_operands(const OpCase& op_case, std::uint64_t seed);
 std::vector<Tensor> operands_in(const OpCase& op_case, const std::vector<Tensor>& drawn, DType dtype);
 // Of all operands; real ones are rounded to `dtype` and kept in it.
 std::vector<Tensor> operand_values(const OpCase& op_case, DType dtype, std::uint64_t seed);
+// Values that were rounded to some dtype, in float64, as the reference takes them.
+std::vector<Tensor> in_float64(const OpCase& op_case, const std::vector<Tensor>& values);
 // Calls use(dtype, values) for each dtype of the case: the same numbers, drawn once.
 template <class Use>
 void for_each_dtype(const OpCase& op_case, std::uint64_t seed, Use use) {

@@ -2,6 +2,8 @@
 // order of the loops.
 #include "gradus/backends/common/loop_nest.h"
 
+#include "gradus/core/kernel.h"
+
 namespace gradus::common {
 
 void LoopNest::add(std::int64_t count, const Offsets& strides) {
@@ -54,6 +56,15 @@ Strides broadcast_strides(const Shape& from, const Shape& to) {
     stride *= from[d];
   }
   return strides;
+}
+
+LoopNest broadcast_nest(const KernelContext& c, int operands) {
+  const Shape& shape = c.output(0).shape();
+  Strides strides[LoopNest::kMaxOperands];
+  for (int k = 0; k < operands; ++k) strides[k] = broadcast_strides(c.input(k).shape(), shape);
+  LoopNest nest;
+  for (int d = 0; d < shape.rank(); ++d) nest.add(shape[d], {strides[0][d], strides[1][d], strides[2][d]});
+  return nest;
 }
 
 }  // namespace gradus::common

@@ -9,6 +9,10 @@
 
 #include "gradus/core/shape.h"
 
+namespace gradus {
+class KernelContext;
+}
+
 namespace gradus::common {
 
 class LoopNest {
@@ -58,6 +62,10 @@ class Strides {
 Strides row_major_strides(const Shape& shape);
 // The strides by which a tensor of shape `from` is read along the dimensions of `to`, which it is broadcast to: 0 where it repeats.
 Strides broadcast_strides(const Shape& from, const Shape& to);
+
+// The loops over the result of a node whose operands 0, ..., operands - 1 broadcast, in whose rows each operand advances by 1 or by 0
+// elements.
+LoopNest broadcast_nest(const KernelContext& c, int operands);
 
 template <class F>
 void LoopNest::for_rows(std::int64_t begin, std::int64_t end, F&& f) const {

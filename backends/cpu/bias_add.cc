@@ -3,9 +3,9 @@
 
 #include <type_traits>
 
-#include "gradus/backends/cpu/activations.h"
 #include "gradus/backends/cpu/channel_sums.h"
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/formulas/unary.h"
 
 namespace gradus::cpu {
 namespace {
@@ -82,8 +82,8 @@ void register_bias_add_kernels(KernelRegistry& kernels) {
   for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
     kernels.add("BiasAdd", kDevice, dtype, bias_add<T, void>);
-    kernels.add_fused({"BiasAdd", "Relu"}, kDevice, dtype, bias_add<T, ReluOf>);
-    kernels.add_fused({"BiasAdd", "Relu6"}, kDevice, dtype, bias_add<T, Relu6Of>);
+    kernels.add_fused({"BiasAdd", "Relu"}, kDevice, dtype, bias_add<T, formulas::Relu>);
+    kernels.add_fused({"BiasAdd", "Relu6"}, kDevice, dtype, bias_add<T, formulas::Relu6>);
     kernels.add("BiasAddGrad", kDevice, dtype, bias_add_grad<T>, prepare_bias_add_grad);
   });
 }

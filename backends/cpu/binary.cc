@@ -1,8 +1,7 @@
-// One formula per element-wise op of two operands.
-#include <cmath>
+// Element-wise ops of two operands, by the formulas that all fast backends share.
+#include "gradus/backends/formulas/binary.h"
 
 #include "gradus/backends/cpu/elementwise.h"
-#include "gradus/core/integer_power.h"
 
 namespace gradus::cpu {
 namespace {
@@ -30,7 +29,7 @@ void integer_pow(KernelContext& c) {
       if (c.output(0).num_elements() > 0 && std::any_of(powers.begin(), powers.end(), [](T y) { return y < 0; })) {
         c.fail(Code::kInvalidArgument, kNegativePower);
       }
-      run_elementwise<2, T>(c, [](T x, T y) { return integer_power(x, y); });
+      run_elementwise<2, T>(c, formulas::IntegerPower{});
     }
   });
 }
@@ -75,23 +74,10 @@ void add_n(KernelContext& c) {
 }  // namespace
 
 void register_binary_kernels(KernelRegistry& kernels) {
-  add_elementwise<Numeric, 2>(kernels, "Add", [](auto x, auto y) { return wrapping(x) + wrapping(y); });
-  add_elementwise<Numeric, 2>(kernels, "Sub", [](auto x, auto y) { return wrapping(x) - wrapping(y); });
-  add_elementwise<Numeric, 2>(kernels, "Mul", [](auto x, auto y) { return wrapping(x) * wrapping(y); });
-  add_elementwise<Numeric, 2>(kernels, "Maximum", [](auto x, auto y) { return x > y || x != x ? x : y; });
-  add_elementwise<Numeric, 2>(kernels, "Minimum", [](auto x, auto y) { return x < y || x != x ? x : y; });
-  add_elementwise<Numeric, 2>(kernels, "SquaredDifference", [](auto x, auto y) {
-    const auto difference = wrapping(x) - wrapping(y);
-    return difference * difference;
-  });
-  add_elementwise<Real, 2>(kernels, "RealDiv", [](auto x, auto y) { return x / y; });
-  add_elementwise<Real, 2>(kernels, "Pow", [](auto x, auto y) { return y == 2 ? x * x : std::pow(x, y); });
+  formulas::for_each_binary_formula(add_formula(kernels));
   kernels.add("Pow", kDevice, kIntegers, integer_pow, prepare_elementwise<2>);
-  kernels.add("FloorDiv", kDevice, kIntegers, quotient([](auto x, auto y) { return floor_quotient(x, y); }),
-              prepare_elementwise<2>);
-  kernels.add("FloorMod", kDevice, kIntegers,
-              quotient([](auto x, auto y) { return wrapping(x) - wrapping(floor_quotient(x, y)) * wrapping(y); }),
-              prepare_elementwise<2>);
+  kernels.add("FloorDiv", kDevice, kIntegers, quotient(formulas::FloorDivide{}), prepare_elementwise<2>);
+  kernels.add("FloorMod", kDevice, kIntegers, quotient(formulas::FloorModulo{}), prepare_elementwise<2>);
   kernels.add("AddN", kDevice, kNumeric, add_n);
 }
 

@@ -1,5 +1,6 @@
-// One formula per comparison and logical op; select and clip.
+// Comparisons and logical ops, by the formulas that all fast backends share; select.
 #include "gradus/backends/cpu/elementwise.h"
+#include "gradus/backends/formulas/binary.h"
 
 namespace gradus::cpu {
 namespace {
@@ -29,20 +30,8 @@ void select(KernelContext& c) {
 }  // namespace
 
 void register_compare_kernels(KernelRegistry& kernels) {
-  add_elementwise<Any, 2>(kernels, "Equal", [](auto x, auto y) { return x == y; });
-  add_elementwise<Any, 2>(kernels, "NotEqual", [](auto x, auto y) { return x != y; });
-  add_elementwise<Numeric, 2>(kernels, "Less", [](auto x, auto y) { return x < y; });
-  add_elementwise<Numeric, 2>(kernels, "LessEqual", [](auto x, auto y) { return x <= y; });
-  add_elementwise<Numeric, 2>(kernels, "Greater", [](auto x, auto y) { return x > y; });
-  add_elementwise<Numeric, 2>(kernels, "GreaterEqual", [](auto x, auto y) { return x >= y; });
-  add_elementwise<Logical, 2>(kernels, "LogicalAnd", [](bool x, bool y) { return x && y; });
-  add_elementwise<Logical, 2>(kernels, "LogicalOr", [](bool x, bool y) { return x || y; });
-  add_elementwise<Logical, 1>(kernels, "LogicalNot", [](bool x) { return !x; });
+  formulas::for_each_compare_formula(add_formula(kernels));
   kernels.add("Select", kDevice, kAllDTypes, select, prepare_elementwise<3>);
-  add_elementwise<Numeric, 3>(kernels, "ClipByValue", [](auto x, auto low, auto high) {
-    const auto raised = x > low || x != x ? x : low;
-    return raised < high || raised != raised ? raised : high;
-  });
 }
 
 }  // namespace gradus::cpu

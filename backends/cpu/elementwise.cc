@@ -4,15 +4,6 @@
 
 namespace gradus::cpu {
 
-LoopNest broadcast_nest(const KernelContext& c, int operands) {
-  const Shape& shape = c.output(0).shape();
-  Strides strides[LoopNest::kMaxOperands];
-  for (int k = 0; k < operands; ++k) strides[k] = broadcast_strides(c.input(k).shape(), shape);
-  LoopNest nest;
-  for (int d = 0; d < shape.rank(); ++d) nest.add(shape[d], {strides[0][d], strides[1][d], strides[2][d]});
-  return nest;
-}
-
 void for_rows(KernelContext& c, FunctionRef<void(const LoopNest::Offsets&, std::int64_t, std::int64_t)> row) {
   const auto& nest = c.kept<LoopNest>();
   c.parallel_for(c.output(0).num_elements(), kComputeChunk,

@@ -13,6 +13,7 @@
 #include "gradus/backends/common/loop_nest.h"
 #include "gradus/backends/cpu/float16_rows.h"
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/formulas/formula.h"
 #include "gradus/core/wrapping.h"
 
 // The next loop may be vectorised even where its result takes the memory of an operand: iteration i touches elements i
@@ -25,22 +26,6 @@
 
 namespace gradus::cpu {
 
-// Which dtypes a formula is for.
-struct Any {
-  static constexpr DTypeSet dtypes = kAllDTypes;
-};
-struct Numeric {
-  static constexpr DTypeSet dtypes = kNumeric;
-};
-struct Real {
-  static constexpr DTypeSet dtypes = kFloating;
-};
-struct Logical {
-  static constexpr DTypeSet dtypes{DType::kBool};
-};
-
-// The loops over the result of operands 0, ..., operands - 1 of the node, in whose rows each operand advances by 1 or by 0 elements.
-LoopNest broadcast_nest(const KernelContext& c, int operands);
 template <int operands>
 void prepare_elementwise(KernelContext& c) {
   c.keep(broadcast_nest(c, operands));
@@ -117,20 +102,22 @@ void run_elementwise(KernelContext& c, F f) {
 }
 
 // Registers the kernel of a formula f(x0, x1, ...), whose bool result makes a bool tensor.
-template <class Dtypes, int operands, bool broadcasts = (operands > 1), class F>
-void add_elementwise(KernelRegistry& kernels, const char* op, F) {
+template <class Dtypes, int operands, bool broadcasts, class F>
+void add_elementwise(KernelRegistry& kernels, const char* op, formulas::Kind<Dtypes, operands, broadcasts>, F) {
   const KernelFn compute = [](KernelContext& c) {
     visit_dtype(c.input(0).dtype(), [&]<class T>(TypeTag<T>) {
-      if constexpr (Dtypes::dtypes.contains(dtype_of<T>)) run_elementwise<operands, T, broadcasts>(c, F{});
+      if constexpr (Dtypes::dtypes.contains(dtype_of<T>)) {
+        run_elementwise<operands, T, broadcasts>(
+            c, formulas::made_from<F>([&]<class A>() -> const A& { return c.attrs<A>(); }));
+      }
     });
   };
   kernels.add(op, kDevice, Dtypes::dtypes, compute, prepare_elementwise<operands>);
 }
 
-// The same of two floating operands of one shape.
-template <class F>
-void add_same_shape(KernelRegistry& kernels, const char* op, F f) {
-  add_elementwise<Real, 2, false>(kernels, op, f);
+// What the lists of formulas take.
+inline auto add_formula(KernelRegistry& kernels) {
+  return [&kernels](const char* op, auto kind, auto formula) { add_elementwise(kernels, op, kind, formula); };
 }
 
 }  // namespace gradus::cpu

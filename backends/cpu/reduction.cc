@@ -13,6 +13,8 @@
 namespace gradus::cpu {
 namespace {
 
+using formulas::Numeric, formulas::Real;
+
 struct SumOp {
   template <class T>
   using Partial = Wide<T>;

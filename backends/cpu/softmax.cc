@@ -4,9 +4,9 @@
 #include <limits>
 
 #include "gradus/backends/common/indices.h"
-#include "gradus/backends/cpu/exponential.h"
 #include "gradus/backends/cpu/float16_rows.h"
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/formulas/exponential.h"
 #include "gradus/ops/axis_extents.h"
 
 namespace gradus::cpu {
@@ -78,7 +78,8 @@ template <class U>
 [[gnu::always_inline]] inline U power_of_difference(U x, U largest) {
   const U difference = x - largest, shift = difference - x;
   const U lost = (x - (difference - shift)) - (largest + shift);
-  return exponential_times(difference, difference < ExponentialFormat<U>::kLowest ? U{0} : lost, U{1});
+  return formulas::exponential_times(difference, difference < formulas::ExponentialFormat<U>::kLowest ? U{0} : lost,
+                                     U{1});
 }
 
 // power = e^(x - the row's largest). Rows that are short beside vector registers are taken as one, with the largest repeated.

@@ -30,15 +30,6 @@ SessionOptions on(const char* device, int threads = 1) {
   return {.device = device, .seed = kSeed, .num_threads = threads, .poison_outputs = true};
 }
 
-// The operands as they are in `dtype`, in float64.
-std::vector<Tensor> in_float64(const OpCase& c, const std::vector<Tensor>& values) {
-  std::vector<Tensor> result;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    result.push_back(c.operands[i].kind == Operand::Kind::kFixed ? values[i] : values[i].cast(DType::kFloat64));
-  }
-  return result;
-}
-
 bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {

@@ -5,9 +5,9 @@
 #include <array>
 #include <limits>
 
-#include "gradus/backends/cpu/exponential.h"
+#include "gradus/backends/formulas/exponential.h"
 
-namespace gradus::cpu {
+namespace gradus::formulas {
 
 // Coefficients by scripts/fit_polynomials.py of (2 s^2 / 3 + 2 s^4 / 5 + 2 s^6 / 7 + ...) / s^2, which is what ln((1 + s) / (1 - s)) / s
 // exceeds 2 by, for |s| <= 0.172.
@@ -23,7 +23,7 @@ inline constexpr std::array<double, 7> kLogarithm<double> = {
 // ln(x), or ln(x) + low for a small `low`. x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2), and s = f / (2 + f), so that
 // ln(1 + f) = f - f^2/2 + s (f^2/2 + s^2 polynomial(s^2)): f itself is exact, and the rest is small beside it.
 template <class T, class... Low>
-[[gnu::always_inline]] inline T logarithm(T x, Low... low) {
+[[gnu::always_inline]] constexpr T logarithm(T x, Low... low) {
   using Format = ExponentialFormat<T>;
   using Bits = typename Format::Bits;
   constexpr Bits kMantissa = Format::kMantissaBits;
@@ -46,11 +46,11 @@ template <class T, class... Low>
 
 // ln(1 + x): what is lost in rounding 1 + x comes back divided by it.
 template <class T>
-[[gnu::always_inline]] inline T logarithm_of_one_plus(T x) {
+[[gnu::always_inline]] constexpr T logarithm_of_one_plus(T x) {
   const T sum = 1 + x;
   const T lost = x > 1 ? 1 - (sum - x) : x - (sum - 1);
   const T value = logarithm(sum, lost / sum);
   return x == 0 ? x : value;
 }
 
-}  // namespace gradus::cpu
+}  // namespace gradus::formulas

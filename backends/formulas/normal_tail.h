@@ -6,9 +6,9 @@
 #include <array>
 #include <cmath>
 
-#include "gradus/backends/cpu/exponential.h"
+#include "gradus/backends/formulas/exponential.h"
 
-namespace gradus::cpu {
+namespace gradus::formulas {
 
 // Coefficients by scripts/fit_polynomials.py.
 template <class T>
@@ -45,19 +45,19 @@ inline constexpr T kOneOverSqrtTwoPi = static_cast<T>(0.3989422804014327);
 // x, or the nearest number beyond which e^(-x^2 / 2), e^(-x^2) and all their multiples are 0. (copysign, because of a constant the
 // compiler would make a branch with its own result.)
 template <class T>
-[[gnu::always_inline]] inline T within_half_squares(T x) {
+[[gnu::always_inline]] constexpr T within_half_squares(T x) {
   constexpr T end = NormalTail<T>::kEnd * kSqrtTwo<T>;
   return std::abs(x) > end ? std::copysign(end, x) : x;
 }
 template <class T>
-[[gnu::always_inline]] inline T within_squares(T x) {
+[[gnu::always_inline]] constexpr T within_squares(T x) {
   constexpr T end = NormalTail<T>::kEnd;
   return std::abs(x) > end ? std::copysign(end, x) : x;
 }
 
 // e^(-scale x^2) * factor, for scale 1 or 1/2 and x within the above. x rounded to half of its digits has an exact square.
 template <class T>
-[[gnu::always_inline]] inline T bell_times(T x, T scale, T factor) {
+[[gnu::always_inline]] constexpr T bell_times(T x, T scale, T factor) {
   using Bits = typename ExponentialFormat<T>::Bits;
   constexpr Bits lower = NormalTail<T>::kLowerHalf;
   const T upper = std::bit_cast<T>((std::bit_cast<Bits>(x) + lower / 2 + 1) & ~lower);
@@ -66,7 +66,7 @@ template <class T>
 
 // Q(t) = e^(t^2 / 2) * P(X > t) for t >= 0.
 template <class T>
-[[gnu::always_inline]] inline T scaled_normal_tail(T t) {
+[[gnu::always_inline]] constexpr T scaled_normal_tail(T t) {
   const T s = 1 / (1 + static_cast<T>(0.3) * t);
   return s * polynomial(NormalTail<T>::kCoefficients, 2 * s - 1);
 }
@@ -85,18 +85,18 @@ constexpr auto error_function_coefficients() {
 template <class T>
 inline constexpr auto kErrorFunction = error_function_coefficients<T>();
 template <class T>
-[[gnu::always_inline]] inline T error_function_series(T square) {
+[[gnu::always_inline]] constexpr T error_function_series(T square) {
   return polynomial(kErrorFunction<T>, square);
 }
 // P(X <= x) for |x| < 1
 template <class T>
-[[gnu::always_inline]] inline T central_normal_distribution(T x) {
+[[gnu::always_inline]] constexpr T central_normal_distribution(T x) {
   return static_cast<T>(0.5) + x * (kSqrtTwo<T> / 4) * (1 + error_function_series(x * x / 2));
 }
 
 // x P(X <= x)
 template <class T>
-[[gnu::always_inline]] inline T gelu_of(T x) {
+[[gnu::always_inline]] constexpr T gelu_of(T x) {
   const T near = within_half_squares(x), size = std::abs(near);
   const T tail = bell_times(near, static_cast<T>(0.5), (x < 0 ? near : 1) * scaled_normal_tail(size));
   const T central = x * central_normal_distribution(near);
@@ -105,7 +105,7 @@ template <class T>
 
 // P(X <= x) + x phi(x). Beyond 1 both terms carry the same power, which is taken out.
 template <class T>
-[[gnu::always_inline]] inline T gelu_slope(T x) {
+[[gnu::always_inline]] constexpr T gelu_slope(T x) {
   const T near = within_half_squares(x), size = std::abs(near), density = kOneOverSqrtTwoPi<T> * size;
   const bool is_central = size < 1;
   const T power = bell_times(near, static_cast<T>(0.5), is_central ? density : density - scaled_normal_tail(size));
@@ -116,7 +116,7 @@ template <class T>
 // The derivative of gelu of any order from 2 on: n phi^(n-2)(x) + x phi^(n-1)(x), where phi^(k) = p_k phi with the polynomials
 // p_0 = 1, p_1 = -x, p_(k+1) = -x p_k - k p_(k-1) (Hermite's, but for the sign).
 template <class T>
-[[gnu::always_inline]] inline T gelu_derivative(T x, std::int64_t order) {
+[[gnu::always_inline]] constexpr T gelu_derivative(T x, std::int64_t order) {
   const T near = within_half_squares(x);
   T before = 1, now = -near;
   for (std::int64_t k = 1; k < order - 1; ++k) {
@@ -128,7 +128,7 @@ template <class T>
 }
 
 template <class T>
-[[gnu::always_inline]] inline T error_function(T x) {
+[[gnu::always_inline]] constexpr T error_function(T x) {
   const T near = within_squares(x), size = std::abs(near);
   const T large = 1 - bell_times(near, T{1}, 2 * scaled_normal_tail(kSqrtTwo<T> * size));
   return size < 1 ? x + x * error_function_series(near * near) : x < 0 ? -large : large;
@@ -136,7 +136,7 @@ template <class T>
 
 // The derivative of erf of any order from 1 on: 2 / sqrt(pi) h_(n-1)(x) e^(-x^2), h_0 = 1, h_(k+1) = -2 x h_k - 2 k h_(k-1).
 template <class T>
-[[gnu::always_inline]] inline T error_function_derivative(T x, std::int64_t order) {
+[[gnu::always_inline]] constexpr T error_function_derivative(T x, std::int64_t order) {
   const T near = within_squares(x);
   T before = 0, now = 1;
   for (std::int64_t k = 0; k < order - 1; ++k) {
@@ -147,4 +147,4 @@ template <class T>
   return bell_times(near, T{1}, kTwoOverSqrtPi<T> * now);
 }
 
-}  // namespace gradus::cpu
+}  // namespace gradus::formulas

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace gradus::cpu {
+namespace gradus::formulas {
 
 template <class T>
 struct ExponentialFormat;
@@ -32,7 +32,7 @@ struct ExponentialFormat<double> {
 
 // (e^r - 1) / r = 1 + r/2! + r^2/3! + ..., from the term of r^k / (k + 1)! on.
 template <class T, int k = 0>
-[[gnu::always_inline]] inline T exponential_series(T r, T factorial = 1) {
+[[gnu::always_inline]] constexpr T exponential_series(T r, T factorial = 1) {
   const T term = 1 / (factorial * (k + 1));
   if constexpr (k + 1 == ExponentialFormat<T>::kDegree) {
     return term;
@@ -43,7 +43,7 @@ template <class T, int k = 0>
 
 // c[0] + c[1] x + c[2] x^2 + ...
 template <class T, std::size_t n>
-[[gnu::always_inline]] inline T polynomial(const std::array<T, n>& c, T x) {
+[[gnu::always_inline]] constexpr T polynomial(const std::array<T, n>& c, T x) {
   return [&]<std::size_t... k>(std::index_sequence<k...>) __attribute__((always_inline)) {
     T sum = c[n - 1];
     ((sum = sum * x + c[n - 2 - k]), ...);
@@ -58,7 +58,7 @@ struct ReducedExponent {
   T n, r, half, rest;
 };
 template <class T>
-[[gnu::always_inline]] inline ReducedExponent<T> reduced_exponent(T x) {
+[[gnu::always_inline]] constexpr ReducedExponent<T> reduced_exponent(T x) {
   using Format = ExponentialFormat<T>;
   using Bits = typename Format::Bits;
   constexpr T kOneOverLn2 = static_cast<T>(1.4426950408889634);
@@ -74,14 +74,14 @@ template <class T>
 
 // e^x
 template <class T>
-[[gnu::always_inline]] inline T exponential(T x) {
+[[gnu::always_inline]] constexpr T exponential(T x) {
   const ReducedExponent<T> e = reduced_exponent(x);
   return (1 + exponential_series(e.r) * e.r) * e.half * e.rest;
 }
 
 // e^x - 1, without cancellation near 0
 template <class T>
-[[gnu::always_inline]] inline T exponential_minus_one(T x) {
+[[gnu::always_inline]] constexpr T exponential_minus_one(T x) {
   const ReducedExponent<T> e = reduced_exponent(x);
   const T fraction = exponential_series(e.r) * e.r;
   return e.n == 0 ? fraction : (1 + fraction) * e.half * e.rest - 1;
@@ -90,10 +90,10 @@ template <class T>
 // e^(x + low) * factor, for a small `low` that x has no digits for and a factor of moderate size: exact to rounding also where the
 // power alone would be below the normal numbers.
 template <class T>
-[[gnu::always_inline]] inline T exponential_times(T x, T low, T factor) {
+[[gnu::always_inline]] constexpr T exponential_times(T x, T low, T factor) {
   const ReducedExponent<T> e = reduced_exponent(x);
   const T r = e.r + low;
   return (1 + exponential_series(r) * r) * factor * e.half * e.rest;
 }
 
-}  // namespace gradus::cpu
+}  // namespace gradus::formulas
