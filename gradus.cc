@@ -3,6 +3,7 @@
 
 #include "gradus/autodiff/register_all.h"
 #include "gradus/backends/register.h"
+#include "gradus/cuda_verdict.h"
 #include "gradus/ops/register_all.h"
 
 namespace gradus {
@@ -16,13 +17,19 @@ struct Backends {
 #ifdef GRADUS_HAS_CPU
     register_cpu_backend(devices, kernels);
 #endif
-#ifndef GRADUS_HAS_CUDA
+#ifdef GRADUS_HAS_CUDA
+    register_cuda_backend(devices, kernels);
+#else
     // A stand-in, so that asking for a GPU says what is missing instead of "unknown device".
     devices.add({.type = "cuda",
                  .description = "GPU through CUDA and cuDNN",
                  .rank = 20,
                  .list = [] { return std::vector<DeviceInfo>(); },
-                 .missing = [] { return std::string("this build of Gradus has no CUDA backend; use cpu:0 or ref:0"); },
+                 .missing =
+                     [] {
+                       return std::string("this build of Gradus has no CUDA backend (" GRADUS_CUDA_VERDICT
+                                          "); use cpu:0 or ref:0");
+                     },
                  .create = [](int, const DeviceOptions&) { return std::unique_ptr<Device>(); }});
 #endif
   }

@@ -7,5 +7,6 @@ namespace gradus {
 
 void register_reference_backend(BackendRegistry& backends, KernelRegistry& kernels);
 void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels);
+void register_cuda_backend(BackendRegistry& backends, KernelRegistry& kernels);
 
 }  // namespace gradus

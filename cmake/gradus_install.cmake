@@ -44,6 +44,10 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/examples" DESTINATION "${CMAKE_INSTALL_
 
 # Paths in gradus.pc are relative to the file itself, so an installed tree can be moved.
 file(RELATIVE_PATH GRADUS_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+set(GRADUS_PC_CUDA "")
+if(GRADUS_HAS_CUDA)
+  set(GRADUS_PC_CUDA " \"${CUDA_cudart_static_LIBRARY}\" -ldl -lrt")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/gradus.pc.in" "${PROJECT_BINARY_DIR}/gradus.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/gradus.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 

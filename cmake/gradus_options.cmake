@@ -6,7 +6,16 @@ if(top)
 endif()
 
 option(GRADUS_BACKENDS "Build the reference and CPU backends (OFF: graphs can be built and differentiated, not run)" ON)
-# A GPU backend (GRADUS_CUDA) joins here: backends/cuda becomes one more room beside reference and cpu.
+set(cuda OFF)  # embedded, it is built on request alone: nvcc takes a minute
+if(top)
+  set(cuda AUTO)
+endif()
+set(GRADUS_CUDA "${cuda}" CACHE STRING "The CUDA backend: AUTO (where nvcc is found), ON (an error where it is not), OFF")
+unset(cuda)
+set_property(CACHE GRADUS_CUDA PROPERTY STRINGS AUTO ON OFF)
+if(NOT GRADUS_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "GRADUS_CUDA is '${GRADUS_CUDA}'; it may be AUTO, ON or OFF")
+endif()
 option(GRADUS_NATIVE "Compile the library for the processor of this machine (OFF: portable code)" ${top})
 option(GRADUS_BUILD_TESTS "Build the tests" ${top})
 option(GRADUS_BUILD_TOOLS "Build the command line tool" ${top})

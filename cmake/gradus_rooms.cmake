@@ -116,7 +116,7 @@ function(gradus_room name)
     target_precompile_headers(gradus_${name} REUSE_FROM gradus_${owner})
   endif()
   set(GRADUS_OBJECTS ${GRADUS_OBJECTS} "$<TARGET_OBJECTS:gradus_${name}>" PARENT_SCOPE)
-  if(room_SPEED STREQUAL "runs")
+  if(room_SPEED STREQUAL "runs" AND NOT name STREQUAL "cuda")  # which programs link with the runtime or the emulator
     set_property(GLOBAL APPEND PROPERTY GRADUS_OPTIMISED_OBJECTS "$<TARGET_OBJECTS:gradus_${name}>")
   endif()
   if(name MATCHES "^(reference|cpu)$")

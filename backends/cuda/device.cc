@@ -1,0 +1,133 @@
+#include "gradus/backends/cuda/device.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace gradus::cuda {
+
+CudaDevice::CudaDevice(int index, const DeviceOptions& options) : Device({"cuda", index}), options_(options) {
+  make_current();
+  stream_ = make_stream();
+}
+
+// Buffers may live longer than the device; what is still under way must not use what is given back.
+CudaDevice::~CudaDevice() { static_cast<void>(cudaStreamSynchronize(stream_.get())); }
+
+void CudaDevice::make_current() const { GRADUS_CUDA(cudaSetDevice(name().index)); }
+
+Buffer CudaDevice::allocate(std::size_t bytes) {
+  make_current();
+  void* memory = nullptr;
+  const cudaError_t error = cudaMalloc(&memory, bytes == 0 ? 1 : bytes);
+  if (error == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());  // so that later calls do not answer with it
+    std::size_t free = 0, total = 0;
+    GRADUS_CUDA(cudaMemGetInfo(&free, &total));
+    constexpr std::size_t kMiB = std::size_t{1} << 20;
+    throw Error(Code::kResourceExhausted,
+                fmt::format("{} has no {} MiB left: {} of {} MiB are free, what other programs use included",
+                            name().to_string(), (bytes + kMiB - 1) / kMiB, free / kMiB, total / kMiB));
+  }
+  check(error, "cudaMalloc");
+  return {memory, [index = name().index](void* m) {
+            static_cast<void>(cudaSetDevice(index));
+            static_cast<void>(cudaFree(m));
+          }};
+}
+
+void CudaDevice::copy_from_host(void* device_memory, const void* host, std::size_t bytes) {
+  if (bytes == 0) return;
+  make_current();
+  staging_.upload(device_memory, host, bytes, stream_.get());
+}
+
+void CudaDevice::copy_to_host(void* host, const void* device_memory, std::size_t bytes) {
+  make_current();
+  if (bytes > 0) staging_.download(host, device_memory, bytes, stream_.get());
+  if (looks_for_findings_) throw_finding();
+}
+
+void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
+  make_current();
+  if (bytes > 0) GRADUS_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_.get()));
+}
+
+void CudaDevice::fill(void* device_memory, unsigned char byte, std::size_t bytes) {
+  make_current();
+  if (bytes > 0) GRADUS_CUDA(cudaMemsetAsync(device_memory, byte, bytes, stream_.get()));
+}
+
+void CudaDevice::synchronize() {
+  make_current();
+  GRADUS_CUDA(cudaStreamSynchronize(stream_.get()));
+  if (looks_for_findings_) throw_finding();
+}
+
+std::int64_t CudaDevice::memory_bytes() const {
+  make_current();
+  std::size_t free = 0, total = 0;
+  GRADUS_CUDA(cudaMemGetInfo(&free, &total));
+  return static_cast<std::int64_t>(total);
+}
+
+unsigned CudaDevice::add_mistake(Code code, std::string where, const char* format) {
+  mistakes_.push_back({code, std::move(where), format});
+  return static_cast<unsigned>(mistakes_.size());
+}
+
+Finding* CudaDevice::findings() {
+  if (findings_ == nullptr) {
+    findings_ = allocate(sizeof(Finding));
+    fill(findings_.get(), 0, sizeof(Finding));
+  }
+  looks_for_findings_ = true;
+  return static_cast<Finding*>(findings_.get());
+}
+
+void CudaDevice::throw_finding() {
+  looks_for_findings_ = false;
+  Finding finding{};
+  staging_.download(&finding, findings_.get(), sizeof(finding), stream_.get());
+  if (finding.number == 0) return;
+  fill(findings_.get(), 0, sizeof(Finding));
+  const Mistake& mistake = mistakes_.at(finding.number - 1);
+  throw Error(mistake.code,
+              mistake.where + " " + fmt::format(fmt::runtime(mistake.format), finding.values[0], finding.values[1]));
+}
+
+std::vector<DeviceInfo> list_devices() {
+  std::vector<DeviceInfo> devices;
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) return devices;
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp p{};
+    GRADUS_CUDA(cudaGetDeviceProperties(&p, i));
+    devices.push_back(
+        {{"cuda", i},
+         fmt::format("{}, {} MiB, compute capability {}.{}", p.name, p.totalGlobalMem >> 20, p.major, p.minor)});
+  }
+  return devices;
+}
+
+std::string what_is_missing() {
+  int driver = 0, count = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+    return "this machine has no NVIDIA driver (libcuda.so.1 was not found); use cpu:0 or ref:0";
+  }
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  const auto version = [](int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); };
+  if (error == cudaErrorInsufficientDriver) {
+    return fmt::format("the NVIDIA driver is too old: it goes up to CUDA {}, this build needs {}", version(driver),
+                       version(CUDART_VERSION));
+  }
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) {
+    const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    return visible == nullptr ? "the NVIDIA driver finds no GPU"
+                              : fmt::format("the NVIDIA driver finds no GPU; CUDA_VISIBLE_DEVICES is '{}'", visible);
+  }
+  if (error != cudaSuccess) return fmt::format("{} ({})", cudaGetErrorString(error), cudaGetErrorName(error));
+  return "";
+}
+
+}  // namespace gradus::cuda

@@ -1,0 +1,67 @@
+// A GPU as a device of the engine: its memory, one stream in which all work takes its turn, and what kernels find wrong.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gradus/backends/cuda/handles.h"
+#include "gradus/backends/cuda/staging.h"
+#include "gradus/core/device.h"
+#include "gradus/core/error.h"
+
+namespace gradus::cuda {
+
+// What a kernel that finds something wrong leaves in the device's memory: the first to do so, until the host reads it.
+struct Finding {
+  unsigned number;  // of the mistake, 0: none (CudaDevice::add_mistake)
+  unsigned unused;
+  long long values[2];  // for its text
+};
+
+class CudaDevice final : public Device {
+ public:
+  CudaDevice(int index, const DeviceOptions& options);
+  ~CudaDevice() override;
+
+  Buffer allocate(std::size_t bytes) override;
+  void copy_from_host(void* device_memory, const void* host, std::size_t bytes) override;
+  void copy_to_host(void* host, const void* device_memory, std::size_t bytes) override;
+  void copy(void* to, const void* from, std::size_t bytes) override;
+  void fill(void* device_memory, unsigned char byte, std::size_t bytes) override;
+  void synchronize() override;
+  std::int64_t memory_bytes() const override;
+  bool uses_host_memory() const override { return false; }
+
+  cudaStream_t stream() const { return stream_.get(); }
+  const DeviceOptions& options() const { return options_; }
+  // Makes this the device that CUDA's calls of this thread speak of.
+  void make_current() const;
+
+  // What a kernel may find wrong, said once per plan: where() of its node, and what to say, with {} for the finding's values. Returns
+  // its number.
+  unsigned add_mistake(Code code, std::string where, const char* format);
+  // Where the kernel writes it (report() in kernel_errors.h). Called whenever such a kernel is launched.
+  Finding* findings();
+
+ private:
+  void throw_finding();
+
+  struct Mistake {
+    Code code;
+    std::string where;
+    const char* format;
+  };
+  DeviceOptions options_;
+  std::vector<Mistake> mistakes_;
+  Buffer findings_;
+  bool looks_for_findings_ = false;  // a kernel that may find something was launched since the host looked last
+  Staging staging_;
+  Stream stream_;
+};
+
+// As the command line shows them; `missing` is empty where the devices can be used.
+std::vector<DeviceInfo> list_devices();
+std::string what_is_missing();
+
+}  // namespace gradus::cuda

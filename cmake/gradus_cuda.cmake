@@ -1,0 +1,62 @@
+# Looks for what the CUDA backend needs, and says in one line what was found, or the first thing that is missing. Sets
+#   GRADUS_CUDA_HEADERS  the toolkit's headers are there: the tests run the backend on an emulator (tests/cuda_emulator)
+#   GRADUS_HAS_CUDA      so is nvcc: the library has the backend
+#   GRADUS_CUDA_VERDICT  the line, which `gradus devices` shows where there is no backend
+set(GRADUS_CUDA_HEADERS OFF)
+set(GRADUS_HAS_CUDA OFF)
+set(least 12.0)  # the first whose nvcc knows C++20
+
+if(GRADUS_CUDA STREQUAL "OFF")
+  set(GRADUS_CUDA_VERDICT "GRADUS_CUDA is OFF")
+elseif(NOT GRADUS_BACKENDS)
+  set(GRADUS_CUDA_VERDICT "GRADUS_BACKENDS is OFF")
+else()
+  find_package(CUDAToolkit QUIET)
+  if(NOT CUDAToolkit_FOUND)
+    set(GRADUS_CUDA_VERDICT "the CUDA toolkit was not found when it was configured; CUDAToolkit_ROOT says where it is")
+  elseif(CUDAToolkit_VERSION VERSION_LESS least)
+    set(GRADUS_CUDA_VERDICT "the CUDA toolkit in ${CUDAToolkit_BIN_DIR} is ${CUDAToolkit_VERSION}; ${least} is needed at least")
+  else()
+    set(GRADUS_CUDA_HEADERS ON)
+    include(CheckLanguage)
+    check_language(CUDA)
+    if(NOT CMAKE_CUDA_COMPILER)
+      set(GRADUS_CUDA_VERDICT "nvcc was not found when it was configured; CUDACXX says where it is")
+    elseif(GRADUS_SANITIZE OR GRADUS_SYNTAX_ONLY)
+      set(GRADUS_CUDA_VERDICT "builds with sanitizers leave nvcc out: the tests run the kernels on the emulator")
+    else()
+      # Before the language is enabled, which would take the oldest of all. For releases: "75-real;80-real;90".
+      if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+        set(CMAKE_CUDA_ARCHITECTURES 90)
+      endif()
+      enable_language(CUDA)
+      if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know it of nvcc 13
+        set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+        set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+      endif()
+      set(GRADUS_HAS_CUDA ON)
+      set(GRADUS_CUDA_VERDICT
+          "on, by nvcc ${CMAKE_CUDA_COMPILER_VERSION} for compute capability ${CMAKE_CUDA_ARCHITECTURES} (CMAKE_CUDA_ARCHITECTURES)")
+    endif()
+  endif()
+endif()
+if(GRADUS_CUDA STREQUAL "ON" AND NOT GRADUS_HAS_CUDA)
+  message(FATAL_ERROR "GRADUS_CUDA is ON, but ${GRADUS_CUDA_VERDICT}")
+endif()
+if(GRADUS_HAS_CUDA)
+  message(STATUS "CUDA backend: ${GRADUS_CUDA_VERDICT}")
+else()
+  message(STATUS "CUDA backend: off, ${GRADUS_CUDA_VERDICT}")
+endif()
+unset(least)
+
+# gradus_cuda_kernels(target): the backend's kernels, by nvcc. They see neither fmt nor Eigen.
+function(gradus_cuda_kernels target)
+  gradus_glob(sources "backends/cuda/*.cu")
+  add_library(${target} OBJECT ${sources})
+  target_include_directories(${target} PRIVATE "${PROJECT_BINARY_DIR}/include")
+  # Constants and std::array in formulas and geometry are for both sides; 186: what is signed for some types is not for uint8.
+  target_compile_options(${target} PRIVATE --expt-relaxed-constexpr -diag-suppress=186 "SHELL:-Xcompiler -Wall"
+                                           "$<$<BOOL:${GRADUS_WERROR}>:SHELL:-Werror all-warnings>")
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
