@@ -22,7 +22,7 @@ struct Backends {
 #else
     // A stand-in, so that asking for a GPU says what is missing instead of "unknown device".
     devices.add({.type = "cuda",
-                 .description = "GPU through CUDA and cuDNN",
+                 .description = "GPU through CUDA",
                  .rank = 20,
                  .list = [] { return std::vector<DeviceInfo>(); },
                  .missing =

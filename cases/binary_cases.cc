@@ -96,6 +96,9 @@ void add_binary_cases(std::vector<OpCase>& cases) {
   cases.push_back({.op = "AddN", .name = "one", .operands = {real({2, 3})}, .dtypes = kCaseDTypes});
   cases.push_back(
       {.op = "AddN", .name = "three", .operands = {real({2, 3}), real({2, 3}), real({2, 3})}, .dtypes = kCaseDTypes});
+  // More than a GPU's kernel takes in one pass.
+  cases.push_back(
+      {.op = "AddN", .name = "many", .operands = std::vector<Operand>(40, real({3})), .dtypes = kCaseDTypes});
   cases.push_back({.op = "AddN", .name = "scalars", .operands = {real({}), real({})}, .dtypes = kCaseDTypes});
   cases.push_back({.op = "AddN", .name = "empty", .operands = {real({0, 2}), real({0, 2})}});
   cases.push_back({.op = "AddN", .name = "int32", .operands = {int32s({1, INT32_MAX}), int32s({2, 1})}});

@@ -1,4 +1,4 @@
-// Devices and backends. A backend is a device type ("ref", "cpu", later "cuda") with its own memory; it is known to the rest
+// Devices and backends. A backend is a device type ("ref", "cpu", "cuda") with its own memory; it is known to the rest
 // only by what it registers here. A session creates its own Device objects, so devices are never shared between sessions.
 #pragma once
 

@@ -54,12 +54,6 @@ WindowAxis::Range multiples_inside(std::int64_t first, std::int64_t step, std::i
 
 }  // namespace
 
-bool WindowAxis::position(std::int64_t pixel, std::int64_t tap, std::int64_t* position) const {
-  const std::int64_t distance = pixel - (tap * dilation - pad_before);  // from tap `tap` of position 0
-  *position = distance / stride;
-  return distance % stride == 0;
-}
-
 WindowAxis::Range WindowAxis::taps_inside(std::int64_t position) const {
   return multiples_inside(pixel(position, 0), dilation, window, in);
 }

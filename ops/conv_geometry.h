@@ -7,7 +7,8 @@
 //   VALID, EXPLICIT  out = (in + before + after - extent + stride) / stride, truncated toward zero; an extent beyond the
 //                    padded image fails, but gradients take an out of 0 (allow_empty_output): it has no windows
 //
-// (TensorFlow's documentation of tf.nn.convolution.) Everything here is a plain value; nothing keeps a reference.
+// (TensorFlow's documentation of tf.nn.convolution.) Everything here is a plain value; nothing keeps a reference. What is constexpr can
+// be called by kernels of GPUs as well.
 #pragma once
 
 #include <cstdint>
@@ -32,15 +33,19 @@ struct WindowAxis {
   std::int64_t out = 0;
 
   // Pixels from a window's first tap to its last, both included.
-  std::int64_t extent() const { return window == 0 ? 0 : (window - 1) * dilation + 1; }
+  constexpr std::int64_t extent() const { return window == 0 ? 0 : (window - 1) * dilation + 1; }
   // The pixel under tap `tap` of the window at `position`; below 0 or from `in` on it lies in the padding.
-  std::int64_t pixel(std::int64_t position, std::int64_t tap) const {
+  constexpr std::int64_t pixel(std::int64_t position, std::int64_t tap) const {
     return position * stride - pad_before + tap * dilation;
   }
 
   // The inverse: the position whose tap `tap` lies on `pixel`. False where the stride steps over that pixel; the
   // position may lie outside [0, out).
-  bool position(std::int64_t pixel, std::int64_t tap, std::int64_t* position) const;
+  constexpr bool position(std::int64_t pixel, std::int64_t tap, std::int64_t* position) const {
+    const std::int64_t distance = pixel - (tap * dilation - pad_before);  // from tap `tap` of position 0
+    *position = distance / stride;
+    return distance % stride == 0;
+  }
 
   // Half-open ranges [begin, end), possibly empty (begin == end).
   struct Range {
@@ -99,8 +104,8 @@ struct ConvGeometry : WindowGeometry {
   std::int64_t out_channels = 0;
   std::int64_t groups = 1;
 
-  std::int64_t group_in() const { return channels / groups; }  // channels of the filter
-  std::int64_t group_out() const { return out_channels / groups; }
+  constexpr std::int64_t group_in() const { return channels / groups; }  // channels of the filter
+  constexpr std::int64_t group_out() const { return out_channels / groups; }
   Shape input_shape() const { return image_shape(data_format, batch, rows.in, columns.in, channels); }
   Shape filter_shape() const { return {rows.window, columns.window, group_in(), out_channels}; }
   Shape output_shape() const { return WindowGeometry::output_shape(out_channels); }

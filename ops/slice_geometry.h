@@ -58,7 +58,7 @@ SliceWindow strided_slice_window(const Shape& x, std::span<const std::int64_t> b
 Shape padded_shape(const Shape& x, const std::vector<std::int64_t>& paddings, bool reflect, int sign = 1);
 
 // Where position i of a reflected axis comes from, for i in [-size + 1, 2 * size - 1): 2 1 | 0 1 2 | 1 0.
-inline std::int64_t reflected(std::int64_t i, std::int64_t size) {
+constexpr std::int64_t reflected(std::int64_t i, std::int64_t size) {
   if (i < 0) return -i;
   return i < size ? i : 2 * (size - 1) - i;
 }

@@ -16,6 +16,10 @@ inline std::int64_t index_value(const Tensor& indices, std::int64_t k) {
   }
 }
 
+// What is said of element k of indices of this shape, which must be in [0, size), and of a row's label.
+std::string index_text(const Shape& indices, std::int64_t k, std::int64_t value, std::int64_t size);
+std::string label_text(std::int64_t row, std::int64_t label, std::int64_t classes);
+
 // The same, or OutOfRange with the position and the value where it lies outside [0, size).
 std::int64_t checked_index(const KernelContext& c, const Tensor& indices, std::int64_t k, std::int64_t size);
 // Label k, or OutOfRange with the row and the label where there is no such class.

@@ -5,30 +5,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "gradus/backends/common/moves.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus::cpu {
 namespace {
-
-void pad(KernelContext& c) {
-  const auto& attrs = c.attrs<PadAttrs>();
-  const Tensor& x = c.input(0);
-  Tensor& y = c.output(0);
-  visit_dtype(y.dtype(), [&]<class T>(TypeTag<T>) {
-    const T value = *attrs.constant_value.as<T>();
-    fill_elements(c, y.raw(), y.num_elements(), &value, sizeof(T));
-  });
-  const auto to = row_major_strides(y.shape()), from = row_major_strides(x.shape());
-  std::int64_t first = 0;
-  LoopNest nest;
-  for (int d = 0; d < x.shape().rank(); ++d) {
-    first += attrs.paddings[at(2 * d)] * to[d];
-    nest.add(x.shape()[d], {to[d], from[d]});
-  }
-  strided_copy(c, nest, element(y, first), x.raw(), dtype_size(y.dtype()));
-}
 
 template <class T>
 void mirror_pad_rows(KernelContext& c) {
@@ -113,7 +96,7 @@ void mirror_pad_grad(KernelContext& c) {
 }  // namespace
 
 void register_pad_kernels(KernelRegistry& kernels) {
-  kernels.add("Pad", kDevice, kAllDTypes, pad);
+  register_pad_moves<Mover>(kernels, kDevice);
   kernels.add("MirrorPad", kDevice, kAllDTypes, mirror_pad);
   kernels.add("MirrorPadGrad", kDevice, kNumeric, mirror_pad_grad);
 }

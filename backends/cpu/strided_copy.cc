@@ -94,9 +94,4 @@ void fill_elements(KernelContext& c, void* dst, std::int64_t count, const void* 
   strided_copy(c, nest, dst, value, element_size);
 }
 
-void zero_bytes(KernelContext& c, void* dst, std::size_t bytes) {
-  const std::uint8_t zero = 0;
-  fill_elements(c, dst, static_cast<std::int64_t>(bytes), &zero, 1);
-}
-
 }  // namespace gradus::cpu

@@ -10,16 +10,6 @@
 
 namespace gradus::cpu {
 
-inline std::size_t at(int d) { return static_cast<std::size_t>(d); }
-
-// Where element i lies.
-inline const char* element(const Tensor& t, std::int64_t i) {
-  return static_cast<const char*>(t.raw()) + i * static_cast<std::int64_t>(dtype_size(t.dtype()));
-}
-inline char* element(Tensor& t, std::int64_t i) {
-  return static_cast<char*>(t.raw()) + i * static_cast<std::int64_t>(dtype_size(t.dtype()));
-}
-
 // Rows are what is contiguous along the last axis; they are counted over all other axes.
 inline std::int64_t last_dim(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[shape.rank() - 1]; }
 inline std::int64_t row_count(const Shape& shape) {
@@ -32,7 +22,16 @@ void strided_copy(KernelContext& c, const common::LoopNest& nest, void* dst, con
 
 // `element_size` bytes at `value`, repeated `count` times from dst on, in parallel.
 void fill_elements(KernelContext& c, void* dst, std::int64_t count, const void* value, std::size_t element_size);
-// Zero bytes, in parallel.
-void zero_bytes(KernelContext& c, void* dst, std::size_t bytes);
+
+// Both, for backends/common/moves.h.
+struct Mover {
+  static void copy(KernelContext& c, const common::LoopNest& nest, void* dst, const void* src,
+                   std::size_t element_size) {
+    strided_copy(c, nest, dst, src, element_size);
+  }
+  static void fill(KernelContext& c, void* dst, std::int64_t count, const void* value, std::size_t element_size) {
+    fill_elements(c, dst, count, value, element_size);
+  }
+};
 
 }  // namespace gradus::cpu

@@ -1,26 +1,14 @@
-// Tiling is a copy by a loop nest. Its gradient sums over the tiles, for one row of the result at a time and in a fixed order, so that
+// Tiling only moves elements. Its gradient sums over the tiles, for one row of the result at a time and in a fixed order, so that
 // rows can be done by any thread.
 #include <algorithm>
 
+#include "gradus/backends/common/moves.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/strided_copy.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus::cpu {
 namespace {
-
-void tile(KernelContext& c) {
-  const Shape& x = c.input(0).shape();
-  const Shape& y = c.output(0).shape();
-  if (y.num_elements() == 0) return;
-  const auto to = row_major_strides(y), from = row_major_strides(x);
-  LoopNest nest;
-  for (int d = 0; d < x.rank(); ++d) {
-    nest.add(y[d] / x[d], {to[d] * x[d], 0});
-    nest.add(x[d], {to[d], from[d]});
-  }
-  strided_copy(c, nest, c.output(0).raw(), c.input(0).raw(), dtype_size(c.output(0).dtype()));
-}
 
 void tile_grad(KernelContext& c) {
   constexpr std::int64_t kBlock = 256;
@@ -58,7 +46,7 @@ void tile_grad(KernelContext& c) {
 }  // namespace
 
 void register_tile_kernels(KernelRegistry& kernels) {
-  kernels.add("Tile", kDevice, kAllDTypes, tile);
+  register_tile_moves<Mover>(kernels, kDevice);
   kernels.add("TileGrad", kDevice, kNumeric, tile_grad);
 }
 

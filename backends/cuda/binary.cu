@@ -46,12 +46,10 @@ void checked_kernel(KernelContext& c) {
   });
 }
 void prepare_quotient(KernelContext& c) {
-  c.keep(Checked{common::broadcast_nest(c, 2),
-                 device_of(c).add_mistake(Code::kInvalidArgument, c.where(), "integer division by zero")});
+  c.keep(Checked{common::broadcast_nest(c, 2), add_mistake(c, Code::kInvalidArgument, "integer division by zero")});
 }
 void prepare_power(KernelContext& c) {
-  c.keep(Checked{common::broadcast_nest(c, 2),
-                 device_of(c).add_mistake(Code::kInvalidArgument, c.where(), kNegativePower)});
+  c.keep(Checked{common::broadcast_nest(c, 2), add_mistake(c, Code::kInvalidArgument, kNegativePower)});
 }
 
 // The operands of one pass of a long sum.

@@ -10,6 +10,7 @@ namespace gradus::cuda {
 
 void check(cudaError_t error, const char* call) {
   if (error == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());  // said here, and not once more to whoever asks next
   const std::string_view text = call;
   Code code = Code::kInternal;
   if (error == cudaErrorMemoryAllocation) code = Code::kResourceExhausted;

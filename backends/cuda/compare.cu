@@ -10,7 +10,7 @@ template <class Bits>
 __global__ void select(Bits* z, const bool* condition, const Bits* x, const Bits* y, Loops<3> loops, std::int64_t n) {
   for (std::int64_t i = first_item(); i < n; i += item_stride()) {
     std::int64_t offsets[3] = {};
-    find_offsets<std::uint64_t>(loops, i, offsets);
+    find_narrow_offsets(loops, i, n, offsets);
     z[i] = condition[offsets[0]] ? x[offsets[1]] : y[offsets[2]];
   }
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace gradus::cuda {
@@ -12,7 +13,10 @@ CudaDevice::CudaDevice(int index, const DeviceOptions& options) : Device({"cuda"
 }
 
 // Buffers may live longer than the device; what is still under way must not use what is given back.
-CudaDevice::~CudaDevice() { static_cast<void>(cudaStreamSynchronize(stream_.get())); }
+CudaDevice::~CudaDevice() {
+  static_cast<void>(cudaSetDevice(name().index));
+  static_cast<void>(cudaStreamSynchronize(stream_.get()));
+}
 
 void CudaDevice::make_current() const { GRADUS_CUDA(cudaSetDevice(name().index)); }
 
@@ -39,13 +43,15 @@ Buffer CudaDevice::allocate(std::size_t bytes) {
 void CudaDevice::copy_from_host(void* device_memory, const void* host, std::size_t bytes) {
   if (bytes == 0) return;
   make_current();
+  const std::unique_lock lock(mutex_);
   staging_.upload(device_memory, host, bytes, stream_.get());
 }
 
 void CudaDevice::copy_to_host(void* host, const void* device_memory, std::size_t bytes) {
   make_current();
+  const std::unique_lock lock(mutex_);
   if (bytes > 0) staging_.download(host, device_memory, bytes, stream_.get());
-  if (looks_for_findings_) throw_finding();
+  throw_finding(lock);
 }
 
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
@@ -61,7 +67,7 @@ void CudaDevice::fill(void* device_memory, unsigned char byte, std::size_t bytes
 void CudaDevice::synchronize() {
   make_current();
   GRADUS_CUDA(cudaStreamSynchronize(stream_.get()));
-  if (looks_for_findings_) throw_finding();
+  throw_finding(std::unique_lock(mutex_));
 }
 
 std::int64_t CudaDevice::memory_bytes() const {
@@ -71,29 +77,40 @@ std::int64_t CudaDevice::memory_bytes() const {
   return static_cast<std::int64_t>(total);
 }
 
-unsigned CudaDevice::add_mistake(Code code, std::string where, const char* format) {
-  mistakes_.push_back({code, std::move(where), format});
+// Plans come and go, and their kernels say the same again.
+unsigned CudaDevice::add_mistake(Code code, std::string where, Describe describe) {
+  const std::unique_lock lock(mutex_);
+  const auto same = [&](const Mistake& m) {
+    return m.where == where && m.code == code && m.describe(0, 1) == describe(0, 1);
+  };
+  const auto found = std::find_if(mistakes_.begin(), mistakes_.end(), same);
+  if (found != mistakes_.end()) return static_cast<unsigned>(found - mistakes_.begin() + 1);
+  mistakes_.push_back({code, std::move(where), std::move(describe)});
   return static_cast<unsigned>(mistakes_.size());
 }
 
 Finding* CudaDevice::findings() {
-  if (findings_ == nullptr) {
-    findings_ = allocate(sizeof(Finding));
-    fill(findings_.get(), 0, sizeof(Finding));
+  const std::unique_lock lock(mutex_);
+  Lookout& lookout = lookouts_[std::this_thread::get_id()];
+  if (lookout.findings == nullptr) {
+    lookout.findings = allocate(sizeof(Finding));
+    fill(lookout.findings.get(), 0, sizeof(Finding));
   }
-  looks_for_findings_ = true;
-  return static_cast<Finding*>(findings_.get());
+  lookout.looks = true;
+  return static_cast<Finding*>(lookout.findings.get());
 }
 
-void CudaDevice::throw_finding() {
-  looks_for_findings_ = false;
+void CudaDevice::throw_finding(const std::unique_lock<std::mutex>&) {
+  const auto own = lookouts_.find(std::this_thread::get_id());
+  if (own == lookouts_.end() || !own->second.looks) return;
+  own->second.looks = false;
+  void* const findings = own->second.findings.get();
   Finding finding{};
-  staging_.download(&finding, findings_.get(), sizeof(finding), stream_.get());
+  staging_.download(&finding, findings, sizeof(finding), stream_.get());
   if (finding.number == 0) return;
-  fill(findings_.get(), 0, sizeof(Finding));
+  fill(findings, 0, sizeof(Finding));
   const Mistake& mistake = mistakes_.at(finding.number - 1);
-  throw Error(mistake.code,
-              mistake.where + " " + fmt::format(fmt::runtime(mistake.format), finding.values[0], finding.values[1]));
+  throw Error(mistake.code, mistake.where + " " + mistake.describe(finding.values[0], finding.values[1]));
 }
 
 std::vector<DeviceInfo> list_devices() {

@@ -1,8 +1,13 @@
-// A GPU as a device of the engine: its memory, one stream in which all work takes its turn, and what kernels find wrong.
+// A GPU as a device of the engine: its memory, one stream in which all work takes its turn, and what kernels find wrong. Several threads
+// may use it at the same time; each hears of what its own kernels found.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gradus/backends/cuda/handles.h"
@@ -38,24 +43,30 @@ class CudaDevice final : public Device {
   // Makes this the device that CUDA's calls of this thread speak of.
   void make_current() const;
 
-  // What a kernel may find wrong, said once per plan: where() of its node, and what to say, with {} for the finding's values. Returns
-  // its number.
-  unsigned add_mistake(Code code, std::string where, const char* format);
-  // Where the kernel writes it (report() in kernel_errors.h). Called whenever such a kernel is launched.
+  // What a kernel may find wrong, said once per plan: where() of its node, and what to say of the two values that the kernel leaves.
+  // Returns its number.
+  using Describe = std::function<std::string(std::int64_t, std::int64_t)>;
+  unsigned add_mistake(Code code, std::string where, Describe describe);
+  // Where the kernel writes it (report() in kernels.h). Called whenever such a kernel is launched.
   Finding* findings();
 
  private:
-  void throw_finding();
+  // What a thread of the host that runs a plan has to look for: several may share the device.
+  struct Lookout {
+    Buffer findings;
+    bool looks = false;  // a kernel that may find something was launched since the host looked last
+  };
+  void throw_finding(const std::unique_lock<std::mutex>& lock);
 
   struct Mistake {
     Code code;
     std::string where;
-    const char* format;
+    Describe describe;
   };
   DeviceOptions options_;
   std::vector<Mistake> mistakes_;
-  Buffer findings_;
-  bool looks_for_findings_ = false;  // a kernel that may find something was launched since the host looked last
+  std::map<std::thread::id, Lookout> lookouts_;
+  std::mutex mutex_;  // of all that follows and of what stands above; the stream keeps its own order
   Staging staging_;
   Stream stream_;
 };

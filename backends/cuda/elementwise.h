@@ -23,8 +23,8 @@ struct Operands {
 template <int operands>
 struct Loops {
   int size = 0;
-  std::int64_t count[Shape::kMaxRank] = {};
-  std::int64_t stride[Shape::kMaxRank][operands] = {};
+  std::int64_t count[LoopNest::kMaxLoops] = {};
+  std::int64_t stride[LoopNest::kMaxLoops][operands] = {};
 
   explicit Loops(const LoopNest& nest) : size(nest.size()) {
     for (int i = 0; i < size; ++i) {
@@ -49,7 +49,17 @@ __device__ void find_offsets(const Loops<operands>& loops, std::int64_t i, std::
     const Index count = static_cast<Index>(loops.count[loop]);
     const Index position = loop > 0 ? rest % count : rest;
     for (int k = 0; k < operands; ++k) offsets[k] += static_cast<std::int64_t>(position) * loops.stride[loop][k];
-    rest /= count;
+    if (loop > 0) rest /= count;
+  }
+}
+
+template <int operands>
+__device__ void find_narrow_offsets(const Loops<operands>& loops, std::int64_t i, std::int64_t n,
+                                    std::int64_t (&offsets)[operands]) {
+  if (n <= 0x7fffffff) {
+    find_offsets<std::uint32_t>(loops, i, offsets);
+  } else {
+    find_offsets<std::uint64_t>(loops, i, offsets);
   }
 }
 
@@ -73,11 +83,7 @@ template <class F, class Y, class T, int operands>
 __global__ void elementwise_broadcast(Y* y, Operands<T, operands> x, Loops<operands> loops, std::int64_t n, F f) {
   for (std::int64_t i = first_item(); i < n; i += item_stride()) {
     std::int64_t offsets[operands] = {};
-    if (n <= 0x7fffffff) {
-      find_offsets<std::uint32_t>(loops, i, offsets);
-    } else {
-      find_offsets<std::uint64_t>(loops, i, offsets);
-    }
+    find_narrow_offsets(loops, i, n, offsets);
     compute_element(f, y, x, offsets, i, std::make_integer_sequence<int, operands>{});
   }
 }

@@ -63,9 +63,10 @@ cudaError_t start(const Launch& l, void (*)(Parameters...), Parameters... argume
 
 template <class... Parameters>
 struct Starter {
-  template <auto kernel, class... Arguments>
-  static cudaError_t run(const Launch& l, Arguments&&... arguments) {
-    return start<kernel, Parameters...>(l, kernel, static_cast<Parameters>(arguments)...);
+  // Arguments become parameters as in any call: a narrowing one is warned of, a pointer to another type is an error.
+  template <auto kernel>
+  static cudaError_t run(const Launch& l, Parameters... arguments) {
+    return start<kernel, Parameters...>(l, kernel, arguments...);
   }
 };
 template <class... Parameters>
@@ -75,15 +76,16 @@ Starter<Parameters...> starter_of(void (*)(Parameters...));
 
 // Puts a kernel into a stream; nothing where the grid is empty. What goes wrong while it runs is reported by a later synchronisation.
 template <auto kernel, class... Arguments>
-cudaError_t launch(const Launch& l, Arguments&&... arguments) {
+cudaError_t launch(const Launch& l, Arguments... arguments) {
   using Starter = decltype(cuda_detail::starter_of(kernel));
-  return Starter::template run<kernel>(l, static_cast<Arguments&&>(arguments)...);
+  return Starter::template run<kernel>(l, arguments...);
 }
 
 // Kernels over n items step through them by the size of the whole grid, so that any grid will do.
 inline __device__ std::int64_t first_item() { return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
 inline __device__ std::int64_t item_stride() { return std::int64_t{gridDim.x} * blockDim.x; }
-// A grid for that: enough blocks for all items, at most as many as keep every processor busy.
+// A grid for that: enough blocks for all items, but no more than are in flight several times over on the largest GPU (an H200 has 132
+// processors, each with room for 8 blocks of 256 threads); the threads then go on to further items (a grid-stride loop).
 inline unsigned blocks_for(std::int64_t n, unsigned threads, unsigned most = 132 * 16) {
   return static_cast<unsigned>(std::min<std::int64_t>((n + threads - 1) / threads, most));
 }

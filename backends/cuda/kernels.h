@@ -29,6 +29,38 @@ void run_over(KernelContext& c, std::int64_t items, Arguments... arguments) {
   check(launch<kernel>(l, arguments...), "the launch of a kernel");
 }
 
+// The same of a kernel in which each block has its own result.
+template <auto kernel, class... Arguments>
+void run_blocks(KernelContext& c, std::int64_t blocks, unsigned threads, Arguments... arguments) {
+  const CudaDevice& device = device_of(c);
+  device.make_current();
+  const Launch l{.grid = static_cast<unsigned>(blocks), .block = threads, .stream = device.stream()};
+  check(launch<kernel>(l, arguments...), "the launch of a kernel");
+}
+
+// CudaDevice::add_mistake for this kernel's node.
+template <class Describe>
+unsigned add_mistake(KernelContext& c, Code code, Describe describe) {
+  return device_of(c).add_mistake(code, c.where(), describe);
+}
+inline unsigned add_mistake(KernelContext& c, Code code, const char* text) {
+  return add_mistake(c, code, [text](std::int64_t, std::int64_t) { return std::string(text); });
+}
+
+// From inside of a kernel: the sum, in every thread of the block, of what its threads bring: by halves, always in the same order.
+template <unsigned threads, class T>
+__device__ T block_sum(T value) {
+  GRADUS_SHARED(T, values, [threads]);
+  __syncthreads();  // an earlier sum may still be read
+  values[threadIdx.x] = value;
+  for (unsigned half = threads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) values[threadIdx.x] += values[threadIdx.x + half];
+  }
+  __syncthreads();
+  return values[0];
+}
+
 // From inside of a kernel: what it found wrong, unless another thread was first.
 __device__ inline void report(Finding* findings, unsigned number, std::int64_t first = 0, std::int64_t second = 0) {
   if (atomicCAS(&findings->number, 0U, number) != 0U) return;

@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace gradus::cuda {
 
 Staging::Slot& Staging::next_slot() {
   Slot& slot = slots_[next_++ % slots_.size()];
   if (!slot.memory) {
+    Event free = make_event();
     slot.memory = make_pinned_memory(kPiece);
-    slot.free = make_event();
+    slot.free = std::move(free);
   } else {
     GRADUS_CUDA(cudaEventSynchronize(slot.free.get()));
   }

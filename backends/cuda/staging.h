@@ -1,5 +1,5 @@
-// The way between the host's memory and a device's: by pinned memory, piece by piece, since copies of other memory would make the host
-// wait, and could not be part of a captured graph.
+// The way between the host's memory and a device's: by pinned memory, piece by piece, since the runtime would make the host wait for
+// copies of other memory.
 #pragma once
 
 #include <array>

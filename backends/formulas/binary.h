@@ -1,4 +1,4 @@
-// One formula per element-wise op of two operands, and of Select's neighbours of three. Integers wrap around.
+// One formula per element-wise op of two operands, and ClipByValue of three. Integers wrap around.
 #pragma once
 
 #include <cmath>

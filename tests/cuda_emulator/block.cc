@@ -56,6 +56,7 @@ struct Thread {
 
 struct SharedVariable {
   Place place;
+  std::size_t type = 0;
   GuardedMemory memory;
 };
 constexpr std::size_t kMaxSharedVariables = 16;
@@ -79,7 +80,7 @@ class Block {
   const Thread& current() const { return *current_; }
   void barrier(const Place& place);
   const std::uint64_t* exchange(unsigned mask, std::uint64_t value, const char* what, const Place& place);
-  void* shared(std::size_t bytes, const Place& place);
+  void* shared(std::size_t bytes, std::size_t type, const Place& place);
   void* dynamic() const { return dynamic_.get(); }
   [[noreturn]] void fail(const Thread& thread, const std::string& what, const Place& place) const;
 
@@ -180,9 +181,9 @@ const std::uint64_t* Block::exchange(unsigned mask, std::uint64_t value, const c
   return meeting->values.data();
 }
 
-void* Block::shared(std::size_t bytes, const Place& place) {
+void* Block::shared(std::size_t bytes, std::size_t type, const Place& place) {
   for (SharedVariable& variable : shared_) {
-    if (variable.memory.get() != nullptr && !(variable.place == place)) continue;
+    if (variable.memory.get() != nullptr && !(variable.place == place && variable.type == type)) continue;
     if (variable.memory.get() != nullptr) return variable.memory.get();
     shared_bytes_ += bytes;
     if (shared_bytes_ > launch_.allowed_bytes) {
@@ -192,6 +193,7 @@ void* Block::shared(std::size_t bytes, const Place& place) {
            place);
     }
     variable.place = place;
+    variable.type = type;
     variable.memory.allocate(bytes);
     return variable.memory.get();
   }
@@ -271,8 +273,8 @@ void block_barrier(const char* file, int line) { running_block->barrier({file, l
 const std::uint64_t* warp_exchange(unsigned mask, std::uint64_t value, const char* what, const char* file, int line) {
   return running_block->exchange(mask, value, what, {file, line});
 }
-void* shared_variable(std::size_t bytes, const char* file, int line) {
-  return running_block->shared(bytes, {file, line});
+void* shared_variable(std::size_t bytes, std::size_t type, const char* file, int line) {
+  return running_block->shared(bytes, type, {file, line});
 }
 void* dynamic_shared_memory() { return running_block->dynamic(); }
 void fail_in_kernel(const std::string& what, const char* file, int line) {
@@ -290,17 +292,21 @@ void run_kernel(const KernelLaunch& launch, ThreadOrder order, std::mt19937_64& 
   } leave;
   // Once for all blocks: what one block does has not happened before another begins.
   release(&workshop);
-  std::size_t first = 0;
+  std::vector<uint3> blocks;
   for (unsigned z = 0; z < launch.grid.z; ++z) {
     for (unsigned y = 0; y < launch.grid.y; ++y) {
-      for (unsigned x = 0; x < launch.grid.x; ++x) {
-#ifndef GRADUS_EMULATOR_TSAN
-        workshop.meetings.clear();
-#endif
-        Block(launch, {x, y, z}, workshop, first).run(order, random);
-        first = (first + kRotation) % workshop.fibers.size();
-      }
+      for (unsigned x = 0; x < launch.grid.x; ++x) blocks.push_back({x, y, z});
     }
+  }
+  if (order == ThreadOrder::kRandom) std::shuffle(blocks.begin(), blocks.end(), random);
+  if (order == ThreadOrder::kDescending) std::reverse(blocks.begin(), blocks.end());
+  std::size_t first = 0;
+  for (const uint3& index : blocks) {
+#ifndef GRADUS_EMULATOR_TSAN
+    workshop.meetings.clear();
+#endif
+    Block(launch, index, workshop, first).run(order, random);
+    first = (first + kRotation) % workshop.fibers.size();
   }
   workshop.meetings.clear();
 }

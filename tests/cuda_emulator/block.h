@@ -31,7 +31,7 @@ struct KernelLaunch {
   std::function<void()> body;                // the kernel's call with its arguments
 };
 
-// The order in which the threads of a block get their turns.
+// The order in which blocks, and the threads of a block, get their turns.
 enum class ThreadOrder { kAscending, kDescending, kRandom };
 
 // Runs all blocks. Throws KernelError; other blocks do not run then.
@@ -55,8 +55,8 @@ void block_barrier(const char* file, int line);
 const std::uint64_t* warp_exchange(unsigned mask, std::uint64_t value, const char* what, const char* file, int line);
 unsigned lane();
 
-// The block's variable of this line, as large and aligned as said, filled with 0xFF, which is NaN.
-void* shared_variable(std::size_t bytes, const char* file, int line);
+// The block's variable of this line and type, filled with 0xFF, which is NaN.
+void* shared_variable(std::size_t bytes, std::size_t type, const char* file, int line);
 void* dynamic_shared_memory();
 
 // Of a thread that cannot go on, at this line.

@@ -10,7 +10,8 @@
 //   sanitizers   AddressSanitizer sees overruns of device and shared memory; ThreadSanitizer takes each CUDA thread for a thread,
 //                and so finds races and missing barriers
 //
-// Not emulated: time, caches and fences, tensor cores, the device's own exp and sin, registers.
+// Not emulated: time, caches and fences, tensor cores, the device's own exp and sin, contracted products and sums, registers, blocks at
+// the same time, and what a device answers to a kernel that touches the host's memory.
 #pragma once
 
 #include <cstddef>

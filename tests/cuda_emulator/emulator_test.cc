@@ -72,7 +72,7 @@ TEST_F(CudaEmulator, KernelsComputeInEveryOrder) {
     start({.seed = 7, .order = order});
     float *x = device<float>(640), *y = device<float>(640), *s = device<float>(10);
     CHECK_CUDA((launch<count_up>({.grid = 3, .block = 64, .stream = stream}, x, 640)));
-    CHECK_CUDA((launch<scale<float>>({.grid = blocks_for(640, 128), .block = 128, .stream = stream}, y, x, 2, 640)));
+    CHECK_CUDA((launch<scale<float>>({.grid = blocks_for(640, 128), .block = 128, .stream = stream}, y, x, 2.0F, 640)));
     CHECK_CUDA((launch<sums<float>>({.grid = 10, .block = 64, .stream = stream}, s, y)));
     const std::vector<float> result = host(s, 10);
     for (std::size_t b = 0; b < 10; ++b) EXPECT_EQ(result[b], static_cast<float>(2 * (64 * 64 * b + 63 * 32)));
@@ -98,11 +98,16 @@ TEST_F(CudaEmulator, AnEmptyGridIsNoLaunch) {
 __global__ void write_at(float* x, std::int64_t i) { x[i] = 1.0F; }
 
 #ifndef GRADUS_EMULATOR_ASAN  // which ends the process before
-TEST_F(CudaEmulator, WritesBehindAnAllocationAreFoundWhenItIsFreed) {
+TEST_F(CudaEmulator, WritesAroundAnAllocationAreFoundWhenItIsFreed) {
   float* x = device<float>(10);
   CHECK_CUDA((launch<write_at>({.grid = 1, .block = 1, .stream = stream}, x, 10)));
   EXPECT_EQ(cudaFree(x), cudaErrorLaunchFailure);
   EXPECT_EQ(cuda_emulator::failure(), "a kernel wrote 0 bytes behind the end of an allocation of 40 bytes");
+  start({});
+  float* const y = device<float>(10);
+  CHECK_CUDA((launch<write_at>({.grid = 1, .block = 1, .stream = stream}, y, -1)));
+  EXPECT_EQ(cudaFree(y), cudaErrorLaunchFailure);
+  EXPECT_EQ(cuda_emulator::failure(), "a kernel wrote 4 bytes before the start of an allocation of 40 bytes");
 }
 #endif
 
@@ -167,13 +172,13 @@ TEST_F(CudaEmulator, SharedMemoryHasItsLimit) {
   float* y = device<float>(1);
   CHECK_CUDA((launch<large_shared<48>>({.grid = 1, .block = 1, .stream = stream}, y)));
   EXPECT_EQ(host(y, 1)[0], 1.0F);
-  CHECK_CUDA((launch<dynamic_sum>({.grid = 1, .block = 64, .shared_bytes = 256, .stream = stream}, y, 64)));
+  CHECK_CUDA((launch<dynamic_sum>({.grid = 1, .block = 64, .shared_bytes = 256, .stream = stream}, y, 64U)));
   EXPECT_EQ(host(y, 1)[0], 64.0F);
-  EXPECT_EQ((launch<dynamic_sum>({.grid = 1, .block = 64, .shared_bytes = 50000, .stream = stream}, y, 64)),
+  EXPECT_EQ((launch<dynamic_sum>({.grid = 1, .block = 64, .shared_bytes = 50000, .stream = stream}, y, 64U)),
             cudaErrorInvalidValue);
   CHECK_CUDA(cudaFuncSetAttribute(reinterpret_cast<const void*>(&dynamic_sum),
                                   cudaFuncAttributeMaxDynamicSharedMemorySize, 50000));
-  CHECK_CUDA((launch<dynamic_sum>({.grid = 1, .block = 64, .shared_bytes = 50000, .stream = stream}, y, 64)));
+  CHECK_CUDA((launch<dynamic_sum>({.grid = 1, .block = 64, .shared_bytes = 50000, .stream = stream}, y, 64U)));
   EXPECT_EQ(host(y, 1)[0], 64.0F);
   CHECK_CUDA((launch<large_shared<49>>({.grid = 1, .block = 1, .stream = stream}, y)));
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaErrorLaunchFailure);
@@ -269,7 +274,7 @@ TEST_F(CudaEmulator, CapturedGraphsReplayInEveryOrderThatEventsAllow) {
     CHECK_CUDA((launch<count_up>({.block = 2, .stream = stream}, a, 2)));
     CHECK_CUDA(cudaEventRecord(fork, stream));
     CHECK_CUDA(cudaStreamWaitEvent(other, fork, 0));
-    CHECK_CUDA((launch<scale<float>>({.block = 2, .stream = other}, b, a, 3, 2)));
+    CHECK_CUDA((launch<scale<float>>({.block = 2, .stream = other}, b, a, 3.0F, 2)));
     CHECK_CUDA(cudaEventRecord(join, other));
     CHECK_CUDA(cudaStreamWaitEvent(stream, join, 0));
     CHECK_CUDA((launch<add_to>({.stream = stream}, b, a + 1)));
@@ -285,6 +290,80 @@ TEST_F(CudaEmulator, CapturedGraphsReplayInEveryOrderThatEventsAllow) {
     CHECK_CUDA(cudaGraphExecDestroy(executable));
     EXPECT_EQ(cuda_emulator::counts().live_graphs, 0U);
   }
+}
+
+// y = (y + 1) * 2 or y * 2 + 1 where nothing says which comes first.
+TEST_F(CudaEmulator, NodesOfAGraphKeepOnlyTheOrderThatEventsGive) {
+  int added_first = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    start({.seed = seed});
+    cudaStream_t other = nullptr;
+    cudaEvent_t fork = nullptr, join = nullptr;
+    CHECK_CUDA(cudaStreamCreateWithFlags(&other, cudaStreamNonBlocking));
+    CHECK_CUDA(cudaEventCreateWithFlags(&fork, cudaEventDisableTiming));
+    CHECK_CUDA(cudaEventCreateWithFlags(&join, cudaEventDisableTiming));
+    float *x = device<float>(1), *y = device<float>(1);
+    const float one = 1;
+    CHECK_CUDA(cudaMemcpy(x, &one, 4, cudaMemcpyHostToDevice));
+    CHECK_CUDA(cudaMemcpy(y, &one, 4, cudaMemcpyHostToDevice));
+    CHECK_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    CHECK_CUDA(cudaEventRecord(fork, stream));
+    CHECK_CUDA(cudaStreamWaitEvent(other, fork, 0));
+    CHECK_CUDA((launch<add_to>({.stream = stream}, y, x)));
+    CHECK_CUDA((launch<twice>({.stream = other}, y)));
+    CHECK_CUDA(cudaEventRecord(join, other));
+    CHECK_CUDA(cudaStreamWaitEvent(stream, join, 0));
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    CHECK_CUDA(cudaStreamEndCapture(stream, &graph));
+    CHECK_CUDA(cudaGraphInstantiate(&executable, graph, 0));
+    CHECK_CUDA(cudaGraphLaunch(executable, stream));
+    const float result = host(y, 1)[0];
+    EXPECT_TRUE(result == 4.0F || result == 3.0F) << result;
+    added_first += result == 4.0F ? 1 : 0;
+    // An event of a capture is of no use after it.
+    EXPECT_EQ(cudaEventSynchronize(join), cudaErrorCapturedEvent);
+    EXPECT_EQ(cudaStreamWaitEvent(other, join, 0), cudaErrorCapturedEvent);
+  }
+  EXPECT_GT(added_first, 2);
+  EXPECT_LT(added_first, 18);
+}
+
+// An event that is recorded in two streams: whoever waits for the second record waits for that one, whichever comes first.
+TEST_F(CudaEmulator, EventsCountTheirRecords) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    start({.seed = seed});
+    cudaStream_t other = nullptr, third = nullptr;
+    cudaEvent_t event = nullptr;
+    CHECK_CUDA(cudaStreamCreateWithFlags(&other, cudaStreamNonBlocking));
+    CHECK_CUDA(cudaStreamCreateWithFlags(&third, cudaStreamNonBlocking));
+    CHECK_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+    float *x = device<float>(2), *y = device<float>(2);
+    CHECK_CUDA(cudaEventRecord(event, stream));
+    CHECK_CUDA((launch<count_up>({.block = 2, .stream = other}, x, 2)));
+    CHECK_CUDA(cudaEventRecord(event, other));
+    CHECK_CUDA(cudaStreamWaitEvent(third, event, 0));
+    CHECK_CUDA((launch<scale<float>>({.block = 2, .stream = third}, y, x, 3.0F, 2)));
+    CHECK_CUDA(cudaStreamSynchronize(third));
+    EXPECT_EQ(host(y, 2)[1], 3.0F);
+  }
+}
+
+// As of block_sum() for two types in one kernel.
+template <class T>
+__device__ T shared_copy(T value) {
+  GRADUS_SHARED(T, memory, [4]);
+  memory[threadIdx.x] = value;
+  return memory[threadIdx.x];
+}
+__global__ void two_types(double* y) {
+  const float small = shared_copy(static_cast<float>(threadIdx.x));
+  y[threadIdx.x] = shared_copy(small + 0.5);
+}
+TEST_F(CudaEmulator, SharedVariablesOfTemplatesAreOfTheirInstance) {
+  auto* const y = device<double>(4);
+  CHECK_CUDA((launch<two_types>({.block = 4, .stream = stream}, y)));
+  EXPECT_EQ(host(y, 4), (std::vector<double>{0.5, 1.5, 2.5, 3.5}));
 }
 
 TEST_F(CudaEmulator, MistakesInCapturesAreFound) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "tests/cuda_emulator/block.h"
@@ -27,10 +28,10 @@
 #define blockDim (::gradus::cuda_emulator::block_dimensions())
 #define gridDim (::gradus::cuda_emulator::grid_dimensions())
 
-// A variable of the block: GRADUS_SHARED(float, tile, [32][33]); one a line.
-#define GRADUS_SHARED(type, name, extents)             \
-  type(&name) extents = *static_cast<type(*) extents>( \
-      ::gradus::cuda_emulator::shared_variable(sizeof(type extents), __FILE__, __LINE__))
+// A variable of the block: GRADUS_SHARED(float, tile, [32][33]); one a line. Instances of a template have their own.
+#define GRADUS_SHARED(type, name, extents)                                                      \
+  type(&name) extents = *static_cast<type(*) extents>(::gradus::cuda_emulator::shared_variable( \
+      sizeof(type extents), typeid(type extents).hash_code(), __FILE__, __LINE__))
 
 namespace gradus::cuda_emulator {
 
@@ -120,6 +121,7 @@ inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
 // Atomic also between blocks, as on the device; relaxed, so that they order nothing else.
 template <class T, class Function>
 T gradus_emulated_atomic(T* address, Function&& function) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
   Bits* const bits = reinterpret_cast<Bits*>(address);
   Bits expected = __atomic_load_n(bits, __ATOMIC_RELAXED);

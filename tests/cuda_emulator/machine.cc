@@ -122,14 +122,16 @@ void Machine::record(Stream& stream, const std::shared_ptr<Event>& event) {
   }
   const std::uint64_t generation = ++event->recorded;
   put(stream, [event, generation] {
-    event->done = generation;
+    event->done.insert(generation);
+    while (event->done.erase(event->all_done + 1) > 0) ++event->all_done;
     event->time = std::chrono::steady_clock::now();
   });
 }
 
 void Machine::wait(Stream& stream, const std::shared_ptr<Event>& event) {
   if (event->capture != nullptr) {
-    if (stream.capture == nullptr) {  // the stream joins, which it may do when it has nothing else to do
+    if (event->capture->has_ended) refuse(cudaErrorCapturedEvent, "the event was recorded in a capture that has ended");
+    if (stream.capture == nullptr) {  // the stream joins
       stream.capture = event->capture;
       stream.capture->streams.insert(&stream);
       stream.last.clear();
@@ -196,6 +198,7 @@ std::shared_ptr<Graph> Machine::end_capture(Stream& stream) {
     s->last.clear();
   }
   --captures_;
+  capture->has_ended = true;
   if (!capture->broken.empty())
     refuse(cudaErrorStreamCaptureInvalidated, "the capture was broken by " + capture->broken);
   if (!joined)
@@ -224,7 +227,7 @@ bool Machine::do_one_task() {
   const auto consider = [&](Stream& s) {
     if (s.tasks.empty()) return;
     const Task& task = s.tasks.front();
-    if (task.work || task.event->done >= task.generation) ready.push_back(&s);
+    if (task.work || task.event->is_done(task.generation)) ready.push_back(&s);
   };
   for (const auto& s : default_streams_) consider(*s);
   for (const auto& s : streams_) consider(*s);
@@ -241,6 +244,11 @@ void Machine::work_until(const std::function<bool()>& condition) {
   }
   access_.reset();
   accessed_ = -1;
+}
+
+void Machine::finish(const Stream& stream) {
+  work_until([&] { return stream.tasks.empty(); });
+  if (sticky == cudaSuccess && !stream.tasks.empty()) refuse(cudaErrorUnknown, "the stream waits for what never comes");
 }
 
 void Machine::use(int device) {

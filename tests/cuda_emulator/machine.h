@@ -45,14 +45,19 @@ struct Capture {
   Stream* origin = nullptr;
   std::set<Stream*> streams;  // the origin and those that joined by waiting for an event
   std::string broken;         // by which call
+  bool has_ended = false;
 };
 
 struct Event {
   int device = 0;
-  std::uint64_t recorded = 0, done = 0;  // how often it was put into a stream, and how often that came to pass
+  std::uint64_t recorded = 0;    // how often it was put into a stream
+  std::uint64_t all_done = 0;    // up to which of these all came to pass
+  std::set<std::uint64_t> done;  // and which after it: not in order, where the streams are several
   std::chrono::steady_clock::time_point time;
   std::shared_ptr<Capture> capture;  // in which it was recorded last
   std::vector<std::size_t> after;    // the nodes that it stands for there
+  bool is_done(std::uint64_t generation) const { return generation <= all_done || done.contains(generation); }
+  bool is_done() const { return is_done(recorded); }
 };
 
 struct Task {
@@ -110,9 +115,7 @@ class Machine {
   void work_a_little(const std::function<bool()>& condition) {
     work_until([&, turn = 0]() mutable { return turn++ > 0 || condition(); });
   }
-  void finish(const Stream& stream) {
-    work_until([&] { return stream.tasks.empty(); });
-  }
+  void finish(const Stream& stream);
   void finish_all() {
     work_until([] { return false; });
   }

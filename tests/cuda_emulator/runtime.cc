@@ -65,6 +65,20 @@ Stream& stream_of(Machine& m, cudaStream_t handle) {
   return stream;
 }
 
+std::shared_ptr<Event> event_outside_capture(const Machine& m, cudaEvent_t handle) {
+  const std::shared_ptr<Event> event = m.event(handle);
+  if (event->capture == nullptr) return event;
+  throw RuntimeError(cudaErrorCapturedEvent, "the event was recorded in a capture, where nobody can wait for it");
+}
+
+// Work for a stream of another device than the current one. (Copies may be.)
+void check_current(const Stream& stream, const std::string& what) {
+  if (stream.device == current_device) return;
+  throw RuntimeError(cudaErrorInvalidResourceHandle, what + ": its stream belongs to device " +
+                                                         std::to_string(stream.device) + "; the current one is " +
+                                                         std::to_string(current_device));
+}
+
 void check_device(const Machine& m, int device) {
   if (m.num_devices() == 0) throw RuntimeError(cudaErrorNoDevice, "there is no device");
   if (device < 0 || device >= m.num_devices())
@@ -113,10 +127,7 @@ void check_launch(const Machine& m, const KernelLaunch& l, const Stream& stream)
   const auto refuse = [&](cudaError_t code, const std::string& text) {
     throw RuntimeError(code, "kernel " + l.kernel + ": " + text);
   };
-  if (stream.device != current_device) {
-    refuse(cudaErrorInvalidResourceHandle, "its stream belongs to device " + std::to_string(stream.device) +
-                                               "; the current one is " + std::to_string(current_device));
-  }
+  check_current(stream, "kernel " + l.kernel);
   const std::size_t threads = std::size_t{l.block.x} * l.block.y * l.block.z;
   if (threads == 0 || threads > kMaxThreadsPerBlock || l.block.z > 64) {
     refuse(cudaErrorInvalidConfiguration, "a block has 1 to 1024 threads, at most 64 in z; got " +
@@ -263,6 +274,7 @@ const char* cudaGetErrorName(cudaError_t error) {
     case cudaErrorStreamCaptureUnmatched: return "cudaErrorStreamCaptureUnmatched";
     case cudaErrorStreamCaptureUnjoined: return "cudaErrorStreamCaptureUnjoined";
     case cudaErrorStreamCaptureIsolation: return "cudaErrorStreamCaptureIsolation";
+    case cudaErrorCapturedEvent: return "cudaErrorCapturedEvent";
     case cudaErrorStreamCaptureImplicit: return "cudaErrorStreamCaptureImplicit";
     default: return "unrecognized error code";
   }
@@ -355,6 +367,7 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
   return call([&](Machine& m) {
     Stream& s = stream_of(m, stream);
     if (bytes == 0) return;
+    check_current(s, "cudaMemsetAsync");
     m.check_device_range(to, bytes, "the destination of cudaMemsetAsync");
     m.put(s, [&m, to, value, bytes] { fill_bytes(m, to, value, bytes); });
   });
@@ -403,16 +416,16 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return call_outside_capture("cudaEventSynchronize", [&](Machine& m) {
-    const auto e = m.event(event);
-    m.work_until([&] { return e->done >= e->recorded; });
+    const auto e = event_outside_capture(m, event);
+    m.work_until([&] { return e->is_done(); });
   });
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   bool done = true;
   const cudaError_t error = call_outside_capture("cudaEventQuery", [&](Machine& m) {
-    const auto e = m.event(event);
-    m.work_a_little([&] { return e->done >= e->recorded; });
-    done = e->done >= e->recorded;
+    const auto e = event_outside_capture(m, event);
+    m.work_a_little([&] { return e->is_done(); });
+    done = e->is_done();
   });
   return error == cudaSuccess && !done ? cudaErrorNotReady : error;
 }
@@ -421,8 +434,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
     const auto a = m.event(begin), b = m.event(end);
     if (a->recorded == 0 || b->recorded == 0)
       throw RuntimeError(cudaErrorInvalidResourceHandle, "an event was never recorded");
-    if (a->done < a->recorded || b->done < b->recorded)
-      throw RuntimeError(cudaErrorNotReady, "an event has not happened yet");
+    if (!a->is_done() || !b->is_done()) throw RuntimeError(cudaErrorNotReady, "an event has not happened yet");
     *milliseconds = std::chrono::duration<float, std::milli>(b->time - a->time).count();
   });
 }
@@ -464,7 +476,11 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   return call([&](Machine& m) { *executable = static_cast<cudaGraphExec_t>(m.keep_graph(m.graph(graph))); });
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
-  return call([&](Machine& m) { m.launch(stream_of(m, stream), m.graph(executable)); });
+  return call([&](Machine& m) {
+    Stream& s = stream_of(m, stream);
+    check_current(s, "cudaGraphLaunch");
+    m.launch(s, m.graph(executable));
+  });
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return call([&](Machine& m) { m.destroy_graph(graph); });
