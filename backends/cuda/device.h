@@ -66,7 +66,7 @@ class CudaDevice final : public Device {
   DeviceOptions options_;
   std::vector<Mistake> mistakes_;
   std::map<std::thread::id, Lookout> lookouts_;
-  std::mutex mutex_;  // of all that follows and of what stands above; the stream keeps its own order
+  std::mutex mutex_;  // guards mistakes_, lookouts_ and staging_; the stream keeps its own order
   Staging staging_;
   Stream stream_;
 };

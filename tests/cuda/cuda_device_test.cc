@@ -132,6 +132,14 @@ TEST_F(CudaDeviceTest, PartsOfAGraphOnOtherDevices) {
   EXPECT_NE(plan.find("cuda:1"), std::string::npos) << plan;
 }
 
+// What has no kernel there runs on the CPU, with the CPU's bits.
+TEST_F(CudaDeviceTest, RandomNumbersAreTheCpus) {
+  Graph graph;
+  const Output numbers = random_normal(graph, {100}), scaled = numbers * 2.0;
+  const auto on = [&](const char* name) { return Session(graph, {.device = name, .seed = 3}).run(scaled); };
+  EXPECT_TRUE(bit_equal(on("cuda:0"), on("cpu:0")));
+}
+
 TEST_F(CudaDeviceTest, VariablesLiveThere) {
   Graph graph;
   const Output v = variable(graph, Tensor::from(Shape{2}, std::vector<float>{1, 2}), "v");
