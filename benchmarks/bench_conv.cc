@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
   options.integer("--threads", &threads, 0, 1024, "threads; 0 is one per processor");
   options.integer("--repeats", &repeats, 1, 1 << 20, "runs that are timed");
   options.text("--only", &only, "TEXT", "only the shapes whose name has this in it");
-  options.choice("--dtype", &dtype, {"float16", "float32", "float64"}, "what is computed with");
+  options.choice("--dtype", &dtype, {"float16", "bfloat16", "float32", "float64"}, "what is computed with");
   options.text("--device", &device, "DEVICE", "where");
   return gradus_bench::run(argc, argv, "bench_conv", options,
                            [&] { time_convolutions(threads, repeats, only, gd::dtype_from_name(dtype), device); });

@@ -42,7 +42,10 @@ double tolerance_of(const OpCase& c, DType dtype) {
   switch (dtype) {
     case DType::kFloat64: return c.tolerance_float64 > 0 ? c.tolerance_float64 : 1e-12;
     case DType::kFloat32: return c.tolerance_float32 > 0 ? c.tolerance_float32 : 1e-5;
-    default: return c.tolerance_float16 > 0 ? c.tolerance_float16 : 2e-3;
+    default: {
+      const double of_float16 = c.tolerance_float16 > 0 ? c.tolerance_float16 : 2e-3;
+      return of_float16 * (machine_epsilon(dtype) / machine_epsilon(DType::kFloat16));
+    }
   }
 }
 

@@ -14,6 +14,7 @@ void add_custom_gradient_cases(std::vector<OpCase>& cases) {
        .name = "two_results",
        .operands = {real({2, 3}), real({4}), real({2, 3}), real({4})},
        .attrs = two_identities,
+       .dtypes = kCaseDTypes,
        .max_order = 0,
        .max_order_reason = "the gradient is whatever the user writes; tests/autodiff/custom_gradient_test.cc"});
 }

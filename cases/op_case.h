@@ -12,7 +12,7 @@
 
 namespace gradus::cases {
 
-// How one operand of a case is made. Real operands take the dtype of the run (float16, float32, float64).
+// How one operand of a case is made. Real operands take the dtype of the run (one of kCaseDTypes).
 struct Operand {
   enum class Kind { kReal, kDistinct, kFixed };
   Kind kind = Kind::kReal;
@@ -21,7 +21,7 @@ struct Operand {
   double high = 1.0;
   std::vector<double> kinks = {};  // kReal: values that are avoided by at least kKinkMargin
   Tensor value = {};               // kFixed
-  bool accumulated = false;        // in the accumulation dtype: float32 where the run is in float16
+  bool accumulated = false;        // in the accumulation dtype: float32 where the run is in 16 bits
 };
 inline constexpr double kKinkMargin = 0.05;
 
@@ -48,7 +48,8 @@ struct OpCase {
   // implies 0).
   int max_order = 9;
   std::string max_order_reason = "";
-  // Allowed max |difference| / max(max |reference|, 1e-3) per dtype; 0 means the default (1e-12, 1e-5, 2e-3).
+  // Allowed max |difference| / max(max |reference|, 1e-3) per dtype; 0 means the default (1e-12, 1e-5, 2e-3). In bfloat16, which has
+  // three digits less, it is eight times that of float16.
   double tolerance_float64 = 0, tolerance_float32 = 0, tolerance_float16 = 0;
 };
 
@@ -57,9 +58,10 @@ struct OpCase {
 const std::vector<OpCase>& all_op_cases();
 
 // Known at compile time: tests ask for the cases before main().
-inline constexpr std::initializer_list<DType> kCaseDTypes = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+inline constexpr std::initializer_list<DType> kCaseDTypes = {DType::kFloat16, DType::kBFloat16, DType::kFloat32,
+                                                             DType::kFloat64};
 
-// Adds cases of one op after the other, in three floating dtypes.
+// Adds cases of one op after the other, in all floating dtypes.
 struct CaseAdder {
   std::vector<OpCase>& cases;
   void operator()(const char* op, const char* name, std::vector<Operand> operands, Attrs attrs = {}) const;

@@ -6,7 +6,7 @@
 namespace gradus::cases {
 
 void add_random_cases(std::vector<OpCase>& cases) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kCaseDTypes) {
     const std::string name = dtype_name(dtype);
     cases.push_back({.op = "RandomUniform",
                      .name = name,

@@ -10,7 +10,7 @@ void add_source_cases(std::vector<OpCase>& cases) {
   cases.push_back({.op = "Identity", .name = "empty", .operands = {real({0, 3})}});
   cases.push_back({.op = "StopGradient", .name = "matrix", .operands = {real({2, 3})}, .dtypes = floating});
   for (const char* op : {"Assign", "AssignAdd", "AssignSub"}) {
-    cases.push_back({.op = op, .name = "matrix", .operands = {real({2, 3}), real({2, 3})}});
+    cases.push_back({.op = op, .name = "matrix", .operands = {real({2, 3}), real({2, 3})}, .dtypes = floating});
   }
 }
 

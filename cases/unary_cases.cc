@@ -77,8 +77,8 @@ void add_unary_cases(std::vector<OpCase>& cases) {
     cases.push_back({.op = op, .name = "int64", .operands = {int64s({2, 2}, {-7, 0, INT64_MIN, INT64_MAX})}});
     cases.push_back({.op = op, .name = "uint8", .operands = {fixed(Tensor::from<std::uint8_t>({0, 1, 7, 255}))}});
   }
-  for (const DType to :
-       {DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kBool}) {
+  for (const DType to : {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32,
+                         DType::kInt64, DType::kBool}) {
     const std::string name = std::string("to_") + dtype_name(to);
     cases.push_back(
         {.op = "Cast",

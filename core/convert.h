@@ -1,6 +1,6 @@
 // The conversion of one element to another dtype, the same for tensors (cast, fill, full, set) and kernels (Cast): floating values are truncated to integers,
 // those beyond the integer's range become its nearest value and NaN becomes 0 (plain C++ leaves both undefined); integers
-// keep their low bits; bool is value != 0; float16 is rounded once. A number that a user writes down for a graph is stricter:
+// keep their low bits; bool is value != 0; a number of 16 bits is rounded once. A number that a user writes down for a graph is stricter:
 // core/number.h.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "gradus/core/float16.h"
+#include "gradus/core/half.h"
 
 namespace gradus {
 
@@ -27,8 +27,8 @@ template <class To, class From>
 constexpr To convert_element(From value) {
   if constexpr (std::is_same_v<To, bool>) {
     return static_cast<double>(value) != 0.0;
-  } else if constexpr (std::is_same_v<To, Float16>) {
-    return Float16(static_cast<double>(value));
+  } else if constexpr (is_half_type<To>) {
+    return To(static_cast<double>(value));
   } else if constexpr (std::is_integral_v<To> && !std::is_integral_v<From>) {
     return truncated<To>(static_cast<double>(value));
   } else {

@@ -7,9 +7,9 @@
 namespace gradus {
 namespace {
 
-constexpr std::array<const char*, kDTypeCount> kNames = {"float16", "float32", "float64", "int32",
-                                                         "int64",   "uint8",   "bool"};
-constexpr std::array<std::size_t, kDTypeCount> kSizes = {2, 4, 8, 4, 8, 1, 1};
+constexpr std::array<const char*, kDTypeCount> kNames = {"float16", "bfloat16", "float32", "float64",
+                                                         "int32",   "int64",    "uint8",   "bool"};
+constexpr std::array<std::size_t, kDTypeCount> kSizes = {2, 2, 4, 8, 4, 8, 1, 1};
 
 }  // namespace
 

@@ -144,7 +144,7 @@ std::optional<IntValues> without_symbols(std::optional<IntValues> values) {
 
 void ShapeContext::require_floating(int i, const char* name) const {
   if (!is_floating(input_dtype(i))) {
-    fail(fmt::format("{} must be float16, float32 or float64; got {}", name, dtype_name(input_dtype(i))));
+    fail(fmt::format("{} must be {}; got {}", name, kFloatingNames, dtype_name(input_dtype(i))));
   }
 }
 

@@ -272,6 +272,12 @@ Tensor read_npy(ByteSource& source) {
 std::string npy_header_of(const Tensor& tensor, const std::string& what) {
   if (!tensor.defined()) throw invalid_argument(fmt::format("{}: the tensor was never given a value", what));
   const Shape& shape = tensor.shape();
+  if (tensor.dtype() == DType::kBFloat16) {
+    throw unimplemented(
+        fmt::format("{}: NumPy has no bfloat16: cast the tensor to float32, which is exact, or save it as safetensors, "
+                    "which have bfloat16",
+                    what));
+  }
   const std::size_t size = dtype_size(tensor.dtype());
   const auto* type = std::ranges::find_if(kNpyTypes, [&](const NpyType& known) {
     return known.dtype == tensor.dtype() && known.name[1] == static_cast<char>('0' + size);  // not one that is widened

@@ -5,7 +5,7 @@
 //   int32, uint32 becomes int64. Other types (uint64, complex, strings, Python objects, records) are Unimplemented;
 //   objects are never unpickled.
 // Writing: version 1.0, C order, little-endian, to a temporary file that is flushed to the disk and renamed, so
-//   readers never see half a file.
+//   readers never see half a file. bfloat16, which NumPy does not know, is Unimplemented: cast it to float32, which is exact.
 // Errors: NotFound (no such file or directory), DataLoss (truncated, corrupt or trailing bytes; names file and offset),
 //   Unimplemented (a type, rank above 8, encrypted or zip64 archives), InvalidArgument (an undefined tensor, a bad
 //   name).

@@ -12,7 +12,8 @@ namespace gradus::io {
 
 // One .npy array that fills the whole source.
 Tensor read_npy(ByteSource& source);
-// The bytes in front of the tensor's own memory; InvalidArgument, beginning with `what`, for an undefined tensor.
+// The bytes in front of the tensor's own memory. Throws, beginning with `what`, InvalidArgument for an undefined tensor, Unimplemented
+// for bfloat16.
 std::string npy_header_of(const Tensor& tensor, const std::string& what);
 void write_npy(const std::string& header, const Tensor& tensor, AtomicFile* file);
 // DataLoss unless each byte is 0 or 1: reading any other value as bool is undefined behaviour.

@@ -36,9 +36,9 @@ struct Name {
   const char* text;
   DType dtype;
 };
-constexpr Name kNames[] = {{"F16", DType::kFloat16}, {"F32", DType::kFloat32}, {"F64", DType::kFloat64},
-                           {"I32", DType::kInt32},   {"I64", DType::kInt64},   {"U8", DType::kUInt8},
-                           {"BOOL", DType::kBool}};
+constexpr Name kNames[] = {{"F16", DType::kFloat16}, {"BF16", DType::kBFloat16}, {"F32", DType::kFloat32},
+                           {"F64", DType::kFloat64}, {"I32", DType::kInt32},     {"I64", DType::kInt64},
+                           {"U8", DType::kUInt8},    {"BOOL", DType::kBool}};
 
 // nlohmann's parser keeps the last of two equal keys; a header with repeated keys says two things about one tensor.
 Json parse_strictly(const std::string& text) {
@@ -71,7 +71,7 @@ void parse_dtype(const std::string& name, const Json& value, SafeTensorEntry* en
     entry->dtype = known->dtype;
   } else {
     entry->unsupported =
-        fmt::format("tensor '{}' has dtype {}; supported: F16 F32 F64 I32 I64 U8 BOOL", name, printable(text));
+        fmt::format("tensor '{}' has dtype {}; supported: F16 BF16 F32 F64 I32 I64 U8 BOOL", name, printable(text));
   }
 }
 

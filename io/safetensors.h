@@ -1,7 +1,7 @@
 // The safetensors format: a JSON header, then the tensors' bytes, little-endian and without gaps. Read and written by
 // most frameworks, so weights travel. Definition: https://github.com/huggingface/safetensors#format
 //
-// dtypes: F16 F32 F64 I32 I64 U8 BOOL; others (BF16, I8, I16, U16, U32, U64, F8_*) are Unimplemented.
+// dtypes: F16 BF16 F32 F64 I32 I64 U8 BOOL; others (I8, I16, U16, U32, U64, F8_*) are Unimplemented.
 // Errors: NotFound, DataLoss (truncated, malformed, overlapping or out-of-range offsets, bytes that no tensor owns,
 //   repeated keys; names file and offset), InvalidArgument (an undefined tensor, the reserved name __metadata__, names
 //   or values that are not UTF-8), ResourceExhausted (disk full).

@@ -45,7 +45,7 @@ struct LoadWeightsOptions {
   // their values, and the report says so.
   bool strict = true;
   bool allow_left_over = true;  // false: throw too when the file holds tensors that no variable takes
-  bool convert_dtype = false;   // convert between float16, float32 and float64 instead of refusing
+  bool convert_dtype = false;   // convert between floating dtypes instead of refusing
   bool averaged = false;  // take the moving average of a variable, "NAME/average", as its value where the file has one
 };
 

@@ -34,7 +34,7 @@ class Place {
   void check_name() const;                                        // the name is not empty
   void check_defined(const char* what, const Output& x) const;    // x refers to something
   void check_same_graph(const Output& a, const Output& b) const;  // both are of one graph
-  void check_floating(const char* what, const Output& x) const;   // float16, float32 or float64
+  void check_floating(const char* what, const Output& x) const;   // kFloating
   // The name is not empty; both refer to something, in one graph.
   void check_pair(const char* first, const Output& a, const char* second, const Output& b) const;
   void check_labels_and_logits(const Output& labels, const Output& logits) const;  // that, and not the other way round

@@ -61,7 +61,7 @@ struct BatchNormOptions {
   DataFormat data_format = DataFormat::kNHWC;
 };
 // Ioffe and Szegedy, ICML 2015, over all dimensions but the channels. Variables gamma, beta (trainable), moving_mean,
-// moving_variance (float32 beside a float16 x); their updates go to the collection `update_ops`, and minimize() runs those of the
+// moving_variance (float32 beside an x of 16 bits); their updates go to the collection `update_ops`, and minimize() runs those of the
 // layers that it trains. A batch without elements leaves them as they are.
 Output batch_norm(const Output& x, const BatchNormOptions& options = {}, At at = "batch_norm");
 

@@ -65,7 +65,8 @@ void ExponentialMovingAverage::swap(Session& session) const {
     const Tensor value = session.value(variables_[i]), average = session.value(averages_[i]);
     const Tensor rounded = average.cast(variables_[i].dtype());
     Tensor back = value.cast(average.dtype());
-    if (rests_[i].valid()) {  // exact, because a float16 is within half a unit of the float32 that it was rounded from
+    if (rests_[i]
+            .valid()) {  // exact, because a number of 16 bits is within half a unit of the float32 that it was rounded from
       Tensor rest = session.value(rests_[i]);
       for (std::int64_t k = 0; k < rest.num_elements(); ++k) {
         back.set(k, back.at(k) + rest.at(k));

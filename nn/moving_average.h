@@ -7,8 +7,8 @@
 
 namespace gradus::nn {
 
-// average = decay * average + (1 - decay) * variable, starting at the variable's initial value. Averages of float16 variables are
-// float32: (1 - decay) of a difference is soon too small a step for float16.
+// average = decay * average + (1 - decay) * variable, starting at the variable's initial value. Averages of float16 and
+// bfloat16 variables are float32: (1 - decay) of a difference is soon too small a step for 16 bits.
 class ExponentialMovingAverage {
  public:
   // Makes an average for each variable (empty: the graph's trainable variables). Throws InvalidArgument for a decay outside
@@ -21,7 +21,7 @@ class ExponentialMovingAverage {
   // The average of a variable; throws NotFound for one without.
   Output average(const Output& variable, SourceLocation location = SourceLocation::current()) const;
   // Exchanges the values of variables and averages: once before an evaluation, once after it, when both have their bits again. (What
-  // the rounding of an average to float16 cuts off is kept meanwhile, in a variable of its own.)
+  // the rounding of an average to 16 bits cuts off is kept meanwhile, in a variable of its own.)
   void swap(Session& session) const;
 
  private:

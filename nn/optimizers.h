@@ -3,7 +3,7 @@
 //
 //   const Operation train = nn::momentum({.learning_rate = 0.05, .momentum = 0.9}).minimize(loss);
 //
-// Slots (the momentum, Adam's means) have the variable's shape and dtype, but float32 beside a float16 variable. Page:
+// Slots (the momentum, Adam's means) have the variable's shape and dtype, but float32 beside a variable of 16 bits. Page:
 // docs/training.md. A mistake is InvalidArgument with the optimiser, the option and its value, and the line of the call.
 #pragma once
 
@@ -66,8 +66,8 @@ Output step_counter(Graph& graph, At at = "step");
 
 class Optimizer {
  public:
-  // Adds the update of one variable, after making its slots; returns the update op. `learning_rate` is float32 for a float16
-  // variable, else of the variable's dtype.
+  // Adds the update of one variable, after making its slots; returns the update op. `learning_rate` is float32 for a
+  // variable of 16 bits, else of the variable's dtype.
   using Update = std::function<Output(const Output& variable, const Output& gradient, const Output& learning_rate)>;
   Optimizer(std::string name, LearningRate rate, GradientClipping clipping, Update update, StepOptions step = {},
             SourceLocation location = SourceLocation::current());

@@ -128,7 +128,7 @@ Output get_variable(Graph& graph, std::string_view name, DType dtype, const Shap
   graph.add_to_collection(collection_of(path), variable);
   graph.add_to_collection(kModelVariables, variable);
   if (options.l2 > 0.0) {
-    // Neither a small l2 nor the sum of squares need be a float16; their product is.
+    // Neither a small l2 nor the sum of squares need be a float16; their product is rounded once.
     const Output loss = options.l2 * l2_loss(accumulated(variable), std::string(name) + "_l2");
     graph.add_to_collection(kRegularizationLosses, as_dtype(loss, dtype));
   }

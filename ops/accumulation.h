@@ -1,5 +1,5 @@
 // The dtype in which sums, counts, statistics and the state of optimisers belong to tensors of a dtype. float16 ends at 65504
-// and has eleven bits: a count, a square or a small step kept in it is lost.
+// and has eleven bits, bfloat16 has eight: a count, a square or a small step kept in them is lost.
 #pragma once
 
 #include "gradus/graph/output.h"
@@ -7,8 +7,8 @@
 
 namespace gradus {
 
-// float32 for float16; every other dtype itself.
-inline constexpr DType accumulation_dtype(DType dtype) { return dtype == DType::kFloat16 ? DType::kFloat32 : dtype; }
+// float32 for float16 and bfloat16; every other dtype itself.
+inline constexpr DType accumulation_dtype(DType dtype) { return is_half(dtype) ? DType::kFloat32 : dtype; }
 
 // x in `dtype`: x itself where it has it already.
 inline Output as_dtype(const Output& x, DType dtype) { return x.dtype() == dtype ? x : cast(x, dtype); }

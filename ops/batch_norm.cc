@@ -10,13 +10,13 @@
 namespace gradus {
 namespace {
 
-// Operands first .. last have one dtype: x's, or float32 beside float16.
+// Operands first .. last have one dtype: x's, or float32 beside dtypes of 16 bits.
 void require_channel_dtype(ShapeContext& c, int x, int first, int last) {
   c.require_same_dtype(first, last);
   const DType of_x = c.input_dtype(x), of_channels = c.input_dtype(first);
   if (of_channels == of_x || of_channels == accumulation_dtype(of_x)) return;
   c.fail(fmt::format("what has one number per channel must have x's dtype{}; got x {} and {}",
-                     of_x == DType::kFloat16 ? " or float32" : "", dtype_name(of_x), dtype_name(of_channels)));
+                     is_half(of_x) ? " or float32" : "", dtype_name(of_x), dtype_name(of_channels)));
 }
 
 // Checks operands that belong to channels of `image` and returns the number of channels as far as it is known.

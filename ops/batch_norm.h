@@ -4,10 +4,10 @@
 //   y = (x - mean) * inv_std * scale + offset,   inv_std = 1 / sqrt(variance + epsilon)
 //
 // per channel. In training mean and variance are those of the batch, over everything but the channels; otherwise they are the
-// operands. x has rank 2 or more; channels are last (NHWC) or second (NCHW). dtypes: float16 (computed in float32), float32,
-// float64. Operands with one number per channel have x's dtype, or float32 beside a float16 x: the better choice there, since a
-// variance above 65504 is no float16. Results of that kind have the operands' dtype; saved_mean and saved_inv_std, on whose
-// gradients whole batches are summed, are float32 beside a float16 x in any case.
+// operands. x has rank 2 or more; channels are last (NHWC) or second (NCHW). dtypes: float16 and bfloat16 (computed in
+// float32), float32, float64. Operands with one number per channel have x's dtype, or float32 beside an x of 16 bits: the better
+// choice there, since a variance above 65504 is no float16 and bfloat16 has eight bits. Results of that kind have the operands' dtype; saved_mean and saved_inv_std, on whose
+// gradients whole batches are summed, are float32 beside such an x in any case.
 #pragma once
 
 #include "gradus/graph/forward.h"

@@ -19,8 +19,8 @@ struct BiasAddAttrs {
   }
 };
 
-// value of rank 2 or more, bias a vector with one element per channel; the result has the shape of value. float16, float32,
-// float64. Throws InvalidArgument for other ranks, unlike dtypes, or a bias of another length.
+// value of rank 2 or more, bias a vector with one element per channel; the result has the shape of value. float16, bfloat16,
+// float32, float64. Throws InvalidArgument for other ranks, unlike dtypes, or a bias of another length.
 Output bias_add(const Output& value, const Output& bias, const BiasAddAttrs& attrs = {}, At at = {});
 
 // The gradient of bias_add with respect to bias: the sum of out_backprop over everything but the channels; a

@@ -19,7 +19,7 @@ void broadcast_shape(ShapeContext& c) {
 
 void floating_broadcast_shape(ShapeContext& c) {
   if (!is_floating(c.input_dtype(0)) && c.input_dtype(0) == c.input_dtype(1)) {
-    c.fail(fmt::format("operands must be float16, float32 or float64; got {} (integers have floor_div)",
+    c.fail(fmt::format("operands must be {}; got {} (integers have floor_div)", kFloatingNames,
                        dtype_name(c.input_dtype(0))));
   }
   broadcast_shape(c);

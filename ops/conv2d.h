@@ -10,7 +10,7 @@
 //                      group(k) * channels / groups + c] * w[r, s, c, k]              (0 outside the image)
 //
 // groups = channels of the image / channels of the filter; groups == channels is a depthwise convolution. Geometry: see
-// ops/conv_geometry.h. dtypes: float16 (accumulated in float32), float32, float64.
+// ops/conv_geometry.h. dtypes: float16 and bfloat16 (accumulated in float32), float32, float64.
 #pragma once
 
 #include <cstdint>

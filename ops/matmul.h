@@ -1,4 +1,4 @@
-// Matrix products, of floating dtypes. float16 operands are multiplied and summed in float32. Page: docs/ops/matmul.md.
+// Matrix products, of floating dtypes. float16 and bfloat16 are multiplied and summed in float32. Page: docs/ops/matmul.md.
 #pragma once
 
 #include "gradus/graph/forward.h"

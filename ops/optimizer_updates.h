@@ -2,8 +2,8 @@
 // return the variable's new value; `learning_rate`, `momentum` and `step` are scalar operands, so that schedules are ordinary
 // graph. Layers above (nn/optimizers.h) make the slots. Page: docs/ops/optimizer_updates.md.
 //
-// `grad` has the variable's dtype (float16, float32, float64). Slots, `learning_rate` and `momentum` have it too, but float32
-// beside a float16 variable: in float16 the mean square of gradients below 2e-4 would be 0. The step is computed in that dtype
+// `grad` has the variable's dtype (float16, bfloat16, float32, float64). Slots, `learning_rate` and `momentum` have it too, but float32
+// beside a variable of 16 bits: in float16 the mean square of gradients below 2e-4 would be 0, in bfloat16 it would not fade. The step is computed in that dtype
 // and the variable rounded once. `step` is int64. Errors (InvalidArgument): var or a slot that is no variable, unlike shapes or
 // dtypes, a scalar operand of another rank.
 #pragma once

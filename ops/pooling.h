@@ -6,7 +6,7 @@
 //   avg_pool   y[n, i, j, c] = mean over r, s of the same
 //
 // Of equal maxima the first in row-major order counts: it alone receives the gradient. A NaN under the window is the maximum.
-// dtypes: float16 (computed in float32), float32, float64. All builders throw InvalidArgument for a rank other than 4, for
+// dtypes: float16 and bfloat16 (computed in float32), float32, float64. All builders throw InvalidArgument for a rank other than 4, for
 // placements that ops/conv_geometry.h rejects, and for explicit paddings as large as the window (a window would see no pixel).
 #pragma once
 

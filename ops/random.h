@@ -17,7 +17,7 @@ struct RandomUniformAttrs {
   std::int64_t seed = 0;
   template <class V>
   void visit(V& v) {
-    v("dtype", dtype, "float16, float32 or float64");
+    v("dtype", dtype, kFloatingNames);
     v("low", low, "smallest value");
     v("high", high, "upper end, excluded");
     v("seed", seed, "0: from the session's seed and the node");
@@ -32,7 +32,7 @@ struct RandomNormalAttrs {
   std::int64_t seed = 0;
   template <class V>
   void visit(V& v) {
-    v("dtype", dtype, "float16, float32 or float64");
+    v("dtype", dtype, kFloatingNames);
     v("mean", mean, "mean before truncation");
     v("stddev", stddev, "standard deviation before truncation, not negative");
     v("seed", seed, "0: from the session's seed and the node");

@@ -19,7 +19,7 @@ struct ReductionAttrs {
 };
 
 // Sum, mean, largest, smallest element and product over `axes` (negative ones count from the end; an empty list means
-// all of them), of x's dtype. Sums of float16 and float32 are exact to about a rounding of the result, in an order that
+// all of them), of x's dtype. Sums of all dtypes but float64 are exact to about a rounding of the result, in an order that
 // depends on the shape alone. Mean needs a floating dtype; integer sums and products wrap. NaN gives NaN. Over no
 // elements the results are 0, NaN, -inf, +inf and 1 (integers: the ends of their range). Ties in reduce_max and
 // reduce_min share the gradient evenly. Throws InvalidArgument for an axis out of range or named twice.

@@ -1,5 +1,5 @@
 // Softmax, its logarithm, and the cross entropies that start from logits. All work along the last dimension, the classes;
-// everything before it counts as rows. dtypes: float16 (computed in float32), float32, float64. Definitions as TensorFlow's
+// everything before it counts as rows. dtypes: float16 and bfloat16 (computed in float32), float32, float64. Definitions as TensorFlow's
 // tf.nn; page: docs/ops/softmax.md.
 #pragma once
 

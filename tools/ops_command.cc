@@ -26,7 +26,7 @@ std::vector<std::string> names_of(const std::vector<DType>& dtypes) {
 
 // "f16 f32 f64": narrow enough for a table.
 std::string short_names(const std::vector<DType>& dtypes) {
-  static constexpr const char* kShort[kDTypeCount] = {"f16", "f32", "f64", "i32", "i64", "u8", "bool"};
+  static constexpr const char* kShort[kDTypeCount] = {"f16", "bf16", "f32", "f64", "i32", "i64", "u8", "bool"};
   if (dtypes.size() == kDTypeCount) return "all";
   std::vector<std::string> names;
   for (DType d : dtypes) names.emplace_back(kShort[static_cast<std::size_t>(d)]);

@@ -5,7 +5,7 @@
 // gradients are added. FusedBatchNormGrad in turn is taken as a function of all its five operands; what it owes to x by way of
 // saved_mean and saved_inv_std flows back through the outputs of FusedBatchNorm. So any order of derivative works.
 //
-// Everything is computed in the accumulation dtype: counts and sums over a batch are no float16. An empty batch, whose
+// Everything is computed in the accumulation dtype: counts and sums over a batch have no place in 16 bits. An empty batch, whose
 // saved_inv_std is 0, counts as one of one element, so that its gradients are 0.
 #include "gradus/ops/batch_norm.h"
 
@@ -58,8 +58,7 @@ struct PerChannel {
 Output distances(const PerChannel& per, const Output& x, const Output& saved_mean, bool is_training) {
   const Output m = accumulated(saved_mean), rough = x - per.spread(m);
   if (!is_training) return rough;
-  const DType dtype = saved_mean.dtype();
-  const double epsilon = dtype == DType::kFloat16 ? 0x1p-10 : dtype == DType::kFloat32 ? 0x1p-23 : 0x1p-52;
+  const double epsilon = machine_epsilon(saved_mean.dtype());
   const Output rest = per.sum(rough) / per.count(m);
   return rough - per.spread(stop_gradient(where(less_equal(abs(rest), epsilon * abs(m)), rest, 0.0)));
 }

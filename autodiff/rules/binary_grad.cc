@@ -33,10 +33,6 @@ void divide_gradient(GradientContext& c) {
   if (c.needs(1)) c.set(1, -sum_to_shape_of(c.grad() * (c.output() / c.input(1)), c.input(1)));
 }
 
-double smallest_normal(DType dtype) {
-  return dtype == DType::kFloat16 ? 0x1p-14 : dtype == DType::kFloat32 ? 0x1p-126 : 0x1p-1022;
-}
-
 // dx = dz * y * x^(y-1), and 0 where both are 0. dy = dz * z * ln(x), and 0 where x <= 0, as in TensorFlow.
 void pow_gradient(GradientContext& c) {
   const Output x = c.input(0), y = c.input(1);

@@ -35,7 +35,7 @@ Output spread(const GradientContext& c, const Output& reduced) {
 
 void sum_gradient(GradientContext& c) { c.set(0, spread(c, c.grad())); }
 
-// A count above 65504, or one over it, is no float16: the division is done in the accumulation dtype and rounded once.
+// A count above 65504, or one over it, is no float16, and one above 256 may be no bfloat16: the division is done in the accumulation dtype and rounded once.
 void mean_gradient(GradientContext& c) {
   const Shape& x = c.input(0).shape();
   const Output dy = accumulated(c.grad());

@@ -1,11 +1,11 @@
 // The types that kernels compute in, for every backend: host and device code include it alike, so it needs the standard library and
-// core/float16.h alone. A further storage type, such as bfloat16, gets its line here and nowhere else.
+// core/half.h alone.
 #pragma once
 
 #include <cstdint>
 #include <type_traits>
 
-#include "gradus/core/float16.h"
+#include "gradus/core/half.h"
 
 namespace gradus::common {
 
@@ -13,11 +13,11 @@ template <class T>
 struct ComputeOf {
   using type = T;
 };
-template <>
-struct ComputeOf<Float16> {
+template <class Format>
+struct ComputeOf<Half<Format>> {
   using type = float;
 };
-// What formulas are computed in: float16 in float32, everything else in itself.
+// What formulas are computed in: types of 16 bits in float32, everything else in itself.
 template <class T>
 using Compute = typename ComputeOf<T>::type;
 

@@ -23,7 +23,8 @@ constexpr std::int64_t round_up(std::int64_t a, std::int64_t multiple) { return 
 // Calls f(TypeTag<T>{}) for each floating dtype: kernels that are registered type by type.
 template <class F>
 void for_each_floating(F&& f) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) visit_floating(dtype, f);
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64})
+    visit_floating(dtype, f);
 }
 
 // Calls f(TypeTag<Bits>{}) with the unsigned integer of an element's size, where elements are only moved.

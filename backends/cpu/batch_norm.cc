@@ -28,7 +28,7 @@ double number(const T& x) {
   return static_cast<double>(static_cast<Compute<T>>(x));
 }
 
-// Leaves each channel's mean in sums[k] and the sum of squared distances from it in sums[channels + k]. Of float16 and float32
+// Leaves each channel's mean in sums[k] and the sum of squared distances from it in sums[channels + k]. Of all dtypes but float64
 // one pass suffices, over distances from the channel's first element: an element lies at most sqrt(n) standard deviations from
 // the mean, so that in float64 the correction for it costs n * 2^-53 of the result at the most. `origin` is memory for one number
 // per channel.
@@ -95,8 +95,7 @@ void batch_norm(KernelContext& c) {
 
 // How far the exact mean lies from `saved`, where it does so by rounding alone; else 0: another mean was asked for.
 double rounding_of(double saved, DType dtype, double distance) {
-  const double epsilon = dtype == DType::kFloat16 ? 0x1p-10 : dtype == DType::kFloat32 ? 0x1p-23 : 0x1p-52;
-  return std::abs(distance) <= std::abs(saved) * epsilon ? distance : 0.0;
+  return std::abs(distance) <= std::abs(saved) * machine_epsilon(dtype) ? distance : 0.0;
 }
 
 template <class T>

@@ -49,14 +49,14 @@ void add_n_typed(KernelContext& c) {
       std::fill_n(total, n, C{0});
       for (int k = 0; k < c.num_inputs(); ++k) {
         const T* const x = static_cast<const T*>(c.input(k).raw()) + i;
-        if constexpr (std::is_same_v<T, Float16>) {
+        if constexpr (is_half_type<T>) {
           widen(x, wide, n);
           run_row<false>(plus, 3u, total, n, static_cast<const C*>(total), static_cast<const C*>(wide));
         } else {
           run_row<false>(plus, 3u, total, n, static_cast<const C*>(total), x);
         }
       }
-      if constexpr (std::is_same_v<T, Float16>) {
+      if constexpr (is_half_type<T>) {
         narrow(total, sum + i, n);
       } else {
         std::copy_n(total, n, sum + i);

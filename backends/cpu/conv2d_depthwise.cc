@@ -176,9 +176,11 @@ std::unique_ptr<ConvKernel> make_depthwise_filter(const ConvGeometry& geometry) 
   return std::make_unique<DepthwiseFilter<S>>(geometry);
 }
 template std::unique_ptr<ConvKernel> make_depthwise_image<Float16>(const ConvGeometry&, ConvDirection);
+template std::unique_ptr<ConvKernel> make_depthwise_image<BFloat16>(const ConvGeometry&, ConvDirection);
 template std::unique_ptr<ConvKernel> make_depthwise_image<float>(const ConvGeometry&, ConvDirection);
 template std::unique_ptr<ConvKernel> make_depthwise_image<double>(const ConvGeometry&, ConvDirection);
 template std::unique_ptr<ConvKernel> make_depthwise_filter<Float16>(const ConvGeometry&);
+template std::unique_ptr<ConvKernel> make_depthwise_filter<BFloat16>(const ConvGeometry&);
 template std::unique_ptr<ConvKernel> make_depthwise_filter<float>(const ConvGeometry&);
 template std::unique_ptr<ConvKernel> make_depthwise_filter<double>(const ConvGeometry&);
 

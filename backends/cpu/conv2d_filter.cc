@@ -207,6 +207,7 @@ std::unique_ptr<ConvKernel> make_conv2d_filter(const ConvGeometry& geometry) {
   return std::make_unique<FilterKernel<S>>(geometry);
 }
 template std::unique_ptr<ConvKernel> make_conv2d_filter<Float16>(const ConvGeometry&);
+template std::unique_ptr<ConvKernel> make_conv2d_filter<BFloat16>(const ConvGeometry&);
 template std::unique_ptr<ConvKernel> make_conv2d_filter<float>(const ConvGeometry&);
 template std::unique_ptr<ConvKernel> make_conv2d_filter<double>(const ConvGeometry&);
 

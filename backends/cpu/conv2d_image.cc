@@ -147,6 +147,7 @@ std::unique_ptr<ConvKernel> make_conv2d_image(const ConvGeometry& geometry, Conv
   return std::make_unique<ImageKernel<S>>(geometry, direction);
 }
 template std::unique_ptr<ConvKernel> make_conv2d_image<Float16>(const ConvGeometry&, ConvDirection);
+template std::unique_ptr<ConvKernel> make_conv2d_image<BFloat16>(const ConvGeometry&, ConvDirection);
 template std::unique_ptr<ConvKernel> make_conv2d_image<float>(const ConvGeometry&, ConvDirection);
 template std::unique_ptr<ConvKernel> make_conv2d_image<double>(const ConvGeometry&, ConvDirection);
 

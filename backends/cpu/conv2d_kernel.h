@@ -16,7 +16,7 @@ class ConvKernel {
   virtual std::size_t scratch_bytes(int workers) const = 0;
 };
 
-// S: float16, float32 or float64. Those whose result is an image, Conv2D and Conv2DBackpropInput, and those whose result is a filter.
+// S: an element type of kFloating. Those whose result is an image, Conv2D and Conv2DBackpropInput, and those whose result is a filter.
 template <class S>
 std::unique_ptr<ConvKernel> make_conv2d_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>

@@ -9,7 +9,6 @@
 #include "gradus/backends/cpu/conv2d_plan.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/cpu/vector.h"
-#include "gradus/core/float16.h"
 
 namespace gradus::cpu {
 

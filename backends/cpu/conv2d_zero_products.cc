@@ -18,11 +18,11 @@ constexpr std::int64_t kScanChunk = 65536;
 // By integers: comparisons of floating values would keep the loop from being vectorised.
 template <class S>
 bool all_finite(const S* values, std::int64_t count) {
-  if constexpr (std::is_same_v<S, Float16>) {
+  if constexpr (is_half_type<S>) {
     std::uint16_t largest = 0;
     for (std::int64_t i = 0; i < count; ++i)
       largest = std::max(largest, static_cast<std::uint16_t>(values[i].bits() & 0x7fffu));
-    return largest < 0x7c00u;
+    return largest < S::kInfinity;
   } else {
     using Bits = std::conditional_t<sizeof(S) == 4, std::uint32_t, std::uint64_t>;
     constexpr Bits kMagnitude = std::numeric_limits<Bits>::max() >> 1;
@@ -248,6 +248,7 @@ void ZeroProducts::add_to_filter(KernelContext& c) const {
 }
 
 template void ZeroProducts::put_right<Float16>(KernelContext&) const;
+template void ZeroProducts::put_right<BFloat16>(KernelContext&) const;
 template void ZeroProducts::put_right<float>(KernelContext&) const;
 template void ZeroProducts::put_right<double>(KernelContext&) const;
 

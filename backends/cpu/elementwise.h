@@ -1,6 +1,6 @@
 // The engine of all element-wise ops: y[i] = f(x0[i], x1[i], ...), with NumPy's broadcasting. The shapes are cut into
 // rows in which each operand either advances with the result or repeats one element, so that the loops are vectorised
-// by the compiler. A formula is written once, for all dtypes; float16 is computed in float32.
+// by the compiler. A formula is written once, for all dtypes; dtypes of 16 bits are computed in float32.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "gradus/backends/common/loop_nest.h"
-#include "gradus/backends/cpu/float16_rows.h"
+#include "gradus/backends/cpu/half_rows.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/formulas/formula.h"
 #include "gradus/core/wrapping.h"
@@ -62,10 +62,10 @@ void run_row(F f, unsigned advancing, Y* y, std::int64_t n, const X*... x) {
   }
 }
 
-// A row of float16: the operands are widened block by block.
-template <bool broadcasts, class F, class Y, std::size_t... k>
-void run_float16_row(F f, unsigned advancing, Y* y, std::int64_t n, std::index_sequence<k...>,
-                     const std::array<const Float16*, sizeof...(k)>& x) {
+// A row of numbers of 16 bits: the operands are widened block by block.
+template <class T, bool broadcasts, class F, class Y, std::size_t... k>
+void run_half_row(F f, unsigned advancing, Y* y, std::int64_t n, std::index_sequence<k...>,
+                  const std::array<const T*, sizeof...(k)>& x) {
   constexpr std::int64_t kBlock = 256;
   float wide[sizeof...(k)][kBlock];
   float result[kBlock];
@@ -91,8 +91,8 @@ void run_elementwise(KernelContext& c, F f) {
     Y* y = c.output(0).data<Y>();
     const std::array<const T*, operands> x{c.input(static_cast<int>(k)).template data<T>()...};
     for_rows(c, [&](const LoopNest::Offsets& offsets, std::int64_t begin, std::int64_t n) {
-      if constexpr (std::is_same_v<T, Float16>) {
-        run_float16_row<broadcasts>(f, advancing, y + begin, n, indices, {(x[k] + offsets[k])...});
+      if constexpr (is_half_type<T>) {
+        run_half_row<T, broadcasts>(f, advancing, y + begin, n, indices, {(x[k] + offsets[k])...});
       } else {
         run_row<broadcasts>(f, advancing, y + begin, n, (x[k] + offsets[k])...);
       }

@@ -70,7 +70,7 @@ void gather_grad(KernelContext& c) {
   const AxisExtents e = axis_extents(out.shape(), c.attrs<GatherAttrs>().axis);
   check_indices(c, c.input(1), e.axis);
   visit_dtype(out.dtype(), [&]<class T>(TypeTag<T>) {
-    if constexpr (std::is_same_v<T, Float16>) {
+    if constexpr (is_half_type<T>) {
       float* sums = c.scratch<float>();
       add_rows(c, e, c.input(0).data<T>(), sums);
       c.parallel_for(out.num_elements(), kCopyChunk, [&](std::int64_t begin, std::int64_t end) {
@@ -82,9 +82,9 @@ void gather_grad(KernelContext& c) {
   });
 }
 
-// float16 gradients are summed in float32.
+// Gradients of 16 bits are summed in float32.
 void prepare_gather_grad(KernelContext& c) {
-  if (c.output(0).dtype() == DType::kFloat16)
+  if (is_half(c.output(0).dtype()))
     c.request_scratch(static_cast<std::size_t>(c.output(0).num_elements()) * sizeof(float));
 }
 

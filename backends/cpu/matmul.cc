@@ -1,11 +1,11 @@
-// Matrix products by Eigen's GEMM, cut into blocks of rows or columns of the result by its shape alone. float16
-// operands are widened to float32 first, and the result is rounded once.
+// Matrix products by Eigen's GEMM, cut into blocks of rows or columns of the result by its shape alone. Operands
+// of 16 bits are widened to float32 first, and the result is rounded once.
 #include "gradus/ops/matmul.h"
 
 #include <algorithm>
 
 #include "gradus/backends/cpu/eigen.h"
-#include "gradus/backends/cpu/float16_rows.h"
+#include "gradus/backends/cpu/half_rows.h"
 #include "gradus/backends/cpu/kernels.h"
 
 namespace gradus::cpu {
@@ -88,27 +88,27 @@ void run_product(KernelContext& context, const T* a, const T* b, T* c) {
 }
 
 void matmul(KernelContext& c) {
-  if (c.output(0).dtype() == DType::kFloat64) {
-    run_product(c, c.input(0).data<double>(), c.input(1).data<double>(), c.output(0).data<double>());
-  } else if (c.output(0).dtype() == DType::kFloat32) {
-    run_product(c, c.input(0).data<float>(), c.input(1).data<float>(), c.output(0).data<float>());
-  } else {
-    float* const a = c.scratch<float>();
-    float* const b = a + c.input(0).num_elements();
-    float* const out = b + c.input(1).num_elements();
-    const auto convert = [&](std::int64_t count, auto&& f) { c.parallel_for(count, kComputeChunk, f); };
-    const Float16 *const x = c.input(0).data<Float16>(), *const y = c.input(1).data<Float16>();
-    Float16* const z = c.output(0).data<Float16>();
-    convert(c.input(0).num_elements(), [&](std::int64_t i, std::int64_t end) { widen(x + i, a + i, end - i); });
-    convert(c.input(1).num_elements(), [&](std::int64_t i, std::int64_t end) { widen(y + i, b + i, end - i); });
-    run_product(c, a, b, out);
-    convert(c.output(0).num_elements(), [&](std::int64_t i, std::int64_t end) { narrow(out + i, z + i, end - i); });
-  }
+  visit_floating(c.output(0).dtype(), [&]<class T>(TypeTag<T>) {
+    const T *const x = c.input(0).data<T>(), *const y = c.input(1).data<T>();
+    T* const z = c.output(0).data<T>();
+    if constexpr (is_half_type<T>) {
+      float* const a = c.scratch<float>();
+      float* const b = a + c.input(0).num_elements();
+      float* const out = b + c.input(1).num_elements();
+      const auto convert = [&](std::int64_t count, auto&& f) { c.parallel_for(count, kComputeChunk, f); };
+      convert(c.input(0).num_elements(), [&](std::int64_t i, std::int64_t end) { widen(x + i, a + i, end - i); });
+      convert(c.input(1).num_elements(), [&](std::int64_t i, std::int64_t end) { widen(y + i, b + i, end - i); });
+      run_product(c, a, b, out);
+      convert(c.output(0).num_elements(), [&](std::int64_t i, std::int64_t end) { narrow(out + i, z + i, end - i); });
+    } else {
+      run_product(c, x, y, z);
+    }
+  });
 }
 
 void prepare_matmul(KernelContext& c) {
   c.state = std::make_shared<ProductPlan>(c);
-  if (c.output(0).dtype() != DType::kFloat16) return;
+  if (!is_half(c.output(0).dtype())) return;
   const std::int64_t elements = c.input(0).num_elements() + c.input(1).num_elements() + c.output(0).num_elements();
   c.request_scratch(static_cast<std::size_t>(elements) * sizeof(float));
 }

@@ -15,7 +15,7 @@ void for_chunks(KernelContext& c, F&& body) {
   });
 }
 
-// float16 variables have slots and scalar operands of the type they are computed in, float32.
+// Variables of 16 bits have slots and scalar operands of the type they are computed in, float32.
 template <class T>
 Compute<T> scalar_operand(const KernelContext& c, int i) {
   return *c.input(i).data<Compute<T>>();

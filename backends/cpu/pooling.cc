@@ -18,7 +18,7 @@ template <bool backward>
 void prepare_pool(KernelContext& c) {
   const Shape& image = (backward ? c.output(0) : c.input(0)).shape();
   auto plan = std::make_shared<PoolPlan>(c.attrs<PoolAttrs>(), image);
-  if (backward && c.output(0).dtype() == DType::kFloat16) {
+  if (backward && is_half(c.output(0).dtype())) {
     c.request_scratch(sizeof(float) * static_cast<std::size_t>(c.num_workers() * plan->image_size()));
   }
   c.state = std::move(plan);

@@ -96,7 +96,7 @@ void for_windows(KernelContext& c, F&& f) {
 
 // Fills output 0, of the image's shape, with the sums that f(window, number of channels, sums of its image) adds. Where windows do
 // not overlap in rows, each row of windows owns a band of the image, and bands run in parallel; otherwise images do. Either way a
-// pixel's terms are added in one fixed order. Sums of float16 are kept in float32, in scratch memory of one image per worker.
+// pixel's terms are added in one fixed order. Sums of 16-bit numbers are kept in float32, in scratch memory of one image per worker.
 template <class T, class F>
 void scatter_windows(KernelContext& c, F&& f) {
   using U = Compute<T>;

@@ -16,10 +16,10 @@ namespace {
 
 using namespace formulas;
 
-// The elements of x from `offset` on, at most ReductionPlan::kBlock; float16 by way of `buffer`.
+// The elements of x from `offset` on, at most ReductionPlan::kBlock; those of 16 bits by way of `buffer`.
 template <class T>
 const Compute<T>* load(const T* x, std::int64_t n, Compute<T>* buffer) {
-  if constexpr (std::is_same_v<T, Float16>) {
+  if constexpr (is_half_type<T>) {
     widen(x, buffer, n);
     return buffer;
   } else {

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "gradus/backends/common/indices.h"
-#include "gradus/backends/cpu/float16_rows.h"
+#include "gradus/backends/cpu/half_rows.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/formulas/exponential.h"
 #include "gradus/ops/axis_extents.h"
@@ -99,7 +99,7 @@ void take_powers(const U* x, U* power, const U* largest, std::int64_t rows, std:
   }
 }
 
-// float16 rows are expanded to float32 in scratch memory; others are computed in the result itself.
+// Rows of 16-bit numbers are expanded to float32 in scratch memory; others are computed in the result itself.
 template <class T>
 void prepare_softmax(KernelContext& c) {
   if (std::is_same_v<T, Compute<T>>) return;

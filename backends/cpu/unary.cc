@@ -21,7 +21,7 @@ void add_rows(KernelRegistry& kernels, const char* op, F) {
       const T* const x = c.input(0).data<T>();
       T* const y = c.output(0).data<T>();
       c.parallel_for(c.output(0).num_elements(), kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
-        if constexpr (!std::is_same_v<T, Float16>) {
+        if constexpr (!is_half_type<T>) {
           Eigen::Map<Array> result(y + begin, end - begin);
           F{}(Eigen::Map<const Array>(x + begin, end - begin), result);
         } else {
@@ -65,9 +65,9 @@ void cast_kernel(KernelContext& c) {
       const From* const x = c.input(0).data<From>();
       To* const y = c.output(0).data<To>();
       c.parallel_for(c.output(0).num_elements(), kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
-        if constexpr (std::is_same_v<From, Float16> && std::is_same_v<To, float>) {
+        if constexpr (is_half_type<From> && std::is_same_v<To, float>) {
           widen(x + begin, y + begin, end - begin);
-        } else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Float16>) {
+        } else if constexpr (std::is_same_v<From, float> && is_half_type<To>) {
           narrow(x + begin, y + begin, end - begin);
         } else {
           for (std::int64_t i = begin; i < end; ++i) y[i] = convert_element<To>(static_cast<Compute<From>>(x[i]));

@@ -38,7 +38,7 @@ __device__ double channel_sum(const AxisExtents& e, F&& f) {
   return block_sum<kThreads>(sum);
 }
 
-// Numbers of channels, which beside a float16 x are float16 or float32: few, so that they may be asked for their dtype one by one.
+// Numbers of channels, which beside an x of 16 bits have its dtype or are float32: few, so that they may be asked for their dtype one by one.
 struct Numbers {
   void* data;
   DType dtype;
@@ -46,6 +46,7 @@ struct Numbers {
   __device__ double get(std::int64_t k) const {
     if (dtype == DType::kFloat64) return static_cast<const double*>(data)[k];
     if (dtype == DType::kFloat32) return static_cast<double>(static_cast<const float*>(data)[k]);
+    if (dtype == DType::kBFloat16) return number(static_cast<const BFloat16*>(data)[k]);
     return number(static_cast<const Float16*>(data)[k]);
   }
   __device__ void set(std::int64_t k, double value) const {
@@ -53,6 +54,8 @@ struct Numbers {
       static_cast<double*>(data)[k] = value;
     } else if (dtype == DType::kFloat32) {
       static_cast<float*>(data)[k] = static_cast<float>(value);
+    } else if (dtype == DType::kBFloat16) {
+      static_cast<BFloat16*>(data)[k] = static_cast<BFloat16>(value);
     } else {
       static_cast<Float16*>(data)[k] = static_cast<Float16>(value);
     }
@@ -159,8 +162,7 @@ void batch_norm_grad_kernel(KernelContext& c) {
   const auto& attrs = c.attrs<BatchNormAttrs>();
   const AxisExtents e = extents(c);
   const std::int64_t n = c.output(0).num_elements();
-  const DType saved = c.input(3).dtype();
-  const double epsilon_of_mean = saved == DType::kFloat64 ? 0x1p-52 : saved == DType::kFloat32 ? 0x1p-23 : 0x1p-10;
+  const double epsilon_of_mean = machine_epsilon(c.input(3).dtype());
   const GradientNumbers g{Numbers(c.input(2)), Numbers(c.input(3)), Numbers(c.input(4)), Numbers(c.output(1)),
                           Numbers(c.output(2))};
   auto* const slopes = c.scratch<Slopes>();

@@ -1,5 +1,5 @@
 // Formulas of element-wise ops, written once for processors and for GPUs: function objects of numbers, which need the standard library
-// and headers without fmt. Everything is constexpr, so that nvcc takes it for both sides. float16 is computed in float32. The reference backend has
+// and headers without fmt. Everything is constexpr, so that nvcc takes it for both sides. Dtypes of 16 bits are computed in float32. The reference backend has
 // formulas of its own: what others share is no oracle for them.
 //
 // Each family has a list of its formulas, for_each_unary_formula(add) and so on, which calls add(op, kind, formula) for each: a backend

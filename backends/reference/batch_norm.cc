@@ -2,7 +2,6 @@
 #include "gradus/ops/batch_norm.h"
 
 #include <cmath>
-#include <limits>
 
 #include "gradus/backends/reference/kernels.h"
 #include "gradus/ops/bias_add.h"
@@ -45,12 +44,6 @@ void batch_norm(KernelContext& c) {
     c.output(3).set(k, nothing ? 0 : mean);
     c.output(4).set(k, nothing ? 0 : inv_std);
   }
-}
-
-double machine_epsilon(DType dtype) {
-  return dtype == DType::kFloat16   ? std::ldexp(1.0, -10)
-         : dtype == DType::kFloat32 ? std::ldexp(1.0, -23)
-                                    : std::numeric_limits<double>::epsilon();
 }
 
 void batch_norm_grad(KernelContext& c) {

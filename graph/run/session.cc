@@ -317,9 +317,9 @@ class Session::Impl {
     return result;
   }
 
-  // float16 for float32 is widened, which is exact: older checkpoints hold the state of optimisers and batch norm as float16.
+  // 16 bits for float32 are widened, which is exact: older checkpoints hold the state of optimisers and batch norm as float16.
   static bool is_widened(const Output& variable, const Tensor& value) {
-    return value.dtype() == DType::kFloat16 && variable.dtype() == DType::kFloat32;
+    return is_half(value.dtype()) && variable.dtype() == DType::kFloat32;
   }
 
   void check_fits(const Output& variable, const Tensor& value) const {

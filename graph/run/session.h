@@ -100,7 +100,7 @@ class Session {
 
   // The value of a Variable's output; a variable without value is initialised first.
   Tensor value(const Output& variable);
-  // Overwrites it. Throws InvalidArgument on another dtype or shape, except that float16 is widened for a float32 variable.
+  // Overwrites it. Throws InvalidArgument on another dtype or shape, except that float16 and bfloat16 are widened for a float32 variable.
   void set_value(const Output& variable, const Tensor& value);
   // The same for several variables at one moment, whatever other threads run. set_values() changes all or, when it throws, none.
   std::vector<Tensor> values(const std::vector<Output>& variables);

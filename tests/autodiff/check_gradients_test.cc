@@ -100,8 +100,8 @@ TEST_F(CheckGradients, LargeJacobiansAreComparedByProjections) {
   EXPECT_GE(find(report, "image").compared, 8);
 }
 
-TEST_F(CheckGradients, Float32AndFloat16GraphsAreComputedInFloat64) {
-  for (const DType dtype : {DType::kFloat32, DType::kFloat16}) {
+TEST_F(CheckGradients, GraphsOfFewerBitsAreComputedInFloat64) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
     const Output x = input("x", {3, 3}, dtype);
     const Output c = constant(graph_, Tensor::full(dtype, {3, 3}, 0.5));
     const Output through_float32 = cast(cast(x * c, DType::kFloat32), dtype);

@@ -9,11 +9,12 @@
 namespace gradus {
 namespace {
 
-const std::vector<DType> kAll = {DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32,
-                                 DType::kInt64,   DType::kUInt8,   DType::kBool};
+const std::vector<DType> kAll = {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64,
+                                 DType::kInt32,   DType::kInt64,    DType::kUInt8,   DType::kBool};
 
-TEST(DType, NamesAreNumPysAndParseBack) {
-  const std::vector<std::string> names = {"float16", "float32", "float64", "int32", "int64", "uint8", "bool"};
+TEST(DType, NamesAreTheUsualOnesAndParseBack) {
+  const std::vector<std::string> names = {"float16", "bfloat16", "float32", "float64",
+                                          "int32",   "int64",    "uint8",   "bool"};
   ASSERT_EQ(kAll.size(), static_cast<std::size_t>(kDTypeCount));
   for (std::size_t i = 0; i < kAll.size(); ++i) {
     EXPECT_EQ(dtype_name(kAll[i]), names[i]);
@@ -35,15 +36,35 @@ TEST(DType, AnUnknownNameIsRefusedWithTheNamesThatExist) {
 }
 
 TEST(DType, SizesAndKinds) {
-  const std::vector<std::size_t> sizes = {2, 4, 8, 4, 8, 1, 1};
+  const std::vector<std::size_t> sizes = {2, 2, 4, 8, 4, 8, 1, 1};
   for (std::size_t i = 0; i < kAll.size(); ++i) {
     EXPECT_EQ(dtype_size(kAll[i]), sizes[i]);
-    EXPECT_EQ(is_floating(kAll[i]), i < 3);
-    EXPECT_EQ(is_integer(kAll[i]), i >= 3 && i < 6);
+    EXPECT_EQ(is_half(kAll[i]), i < 2);
+    EXPECT_EQ(is_floating(kAll[i]), i < 4);
+    EXPECT_EQ(is_integer(kAll[i]), i >= 4 && i < 7);
+    EXPECT_EQ(std::string(kFloatingNames).find(dtype_name(kAll[i])) != std::string::npos, is_floating(kAll[i]));
     EXPECT_EQ(kFloating.contains(kAll[i]), is_floating(kAll[i]));
     EXPECT_EQ(kIntegers.contains(kAll[i]), is_integer(kAll[i]));
     EXPECT_EQ(kNumeric.contains(kAll[i]), kAll[i] != DType::kBool);
     EXPECT_TRUE(kAllDTypes.contains(kAll[i]));
+  }
+}
+
+// By looking for them: 1 + 2^-k is another number than 1 down to the epsilon; below the smallest normal number
+// the next larger one is further away than that.
+TEST(DType, TheEpsilonAndTheSmallestNormalNumber) {
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
+    visit_floating(dtype, [&]<class T>(TypeTag<T>) {
+      const auto rounded = [](double x) { return static_cast<double>(static_cast<T>(x)); };
+      double epsilon = 1;
+      while (rounded(1 + epsilon / 2) > 1) epsilon /= 2;
+      EXPECT_EQ(machine_epsilon(dtype), epsilon) << dtype_name(dtype);
+      double normal = 1;
+      while (rounded(normal / 2 * (1 + epsilon)) == normal / 2 * (1 + epsilon) &&
+             normal / 2 * (1 + epsilon) > normal / 2)
+        normal /= 2;
+      EXPECT_EQ(smallest_normal(dtype), normal) << dtype_name(dtype);
+    });
   }
 }
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/support/values.h"
+
 namespace gradus {
 namespace {
 
@@ -57,7 +59,7 @@ TEST(Number, FitsIntegersOnlyWithinTheirRange) {
     EXPECT_EQ(fits(c.value, DType::kInt32), c.int32) << c.value.to_string();
     EXPECT_EQ(fits(c.value, DType::kInt64), c.int64) << c.value.to_string();
     EXPECT_EQ(fits(c.value, DType::kBool), c.boolean) << c.value.to_string();
-    for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) EXPECT_TRUE(fits(c.value, dtype));
+    for (const DType dtype : kDTypes) EXPECT_TRUE(fits(c.value, dtype));
   }
 }
 
@@ -66,6 +68,8 @@ TEST(Number, RoundsToFloatingDtypesOnce) {
   EXPECT_EQ(*Number(16777217).as<float>(), 16777216.0f);
   EXPECT_EQ(static_cast<double>(*Number(65519).as<Float16>()), 65504.0);
   EXPECT_TRUE(std::isinf(static_cast<double>(*Number(65520).as<Float16>())));
+  EXPECT_EQ(static_cast<double>(*Number(65520).as<BFloat16>()), 65536.0);
+  EXPECT_EQ(static_cast<double>(*Number((std::int64_t{257} << 40) + 1).as<BFloat16>()), 258 * 0x1p40);  // above the tie
   EXPECT_EQ(*Number((std::int64_t{1} << 53) + 1).as<double>(), 9007199254740992.0);
 }
 

@@ -126,6 +126,20 @@ TEST(Tensor, FloatingValuesBeyondAnIntegersRangeBecomeItsNearest) {
   EXPECT_EQ(Tensor::full(DType::kUInt8, {1}, 300.0).data<std::uint8_t>()[0], 255);
 }
 
+TEST(Tensor, OfBFloat16) {
+  Tensor t = Tensor::from<double>({4}, {0.1, -1e38, 1, kNaN}).cast(DType::kBFloat16);
+  EXPECT_EQ(t.bytes(), 8u);
+  EXPECT_EQ(t.at(0), 205 * 0x1p-11);  // 204.8
+  t.set(2, 257);
+  EXPECT_EQ(t.data<BFloat16>()[2].bits(), 0x4380u);  // 256
+  EXPECT_EQ(t.cast(DType::kFloat32).at(0), t.at(0));
+  EXPECT_EQ(t.cast(DType::kInt32).at(2), 256);
+  EXPECT_EQ(
+      t.to_string(),
+      "bfloat16 [4] min -9.96921e+37 mean -3.32307e+37 max 256 (1 not finite): [0.100098, -9.96921e+37, 256, nan]");
+  EXPECT_EQ(Tensor::scalar(BFloat16(-0.5)).item<BFloat16>(), BFloat16(-0.5));
+}
+
 TEST(Tensor, FillAndCopy) {
   Tensor t(DType::kFloat16, {3});
   t.fill(0.1);

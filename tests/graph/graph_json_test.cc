@@ -73,6 +73,7 @@ TEST(GraphJson, TensorsAndNumbersKeepEveryBit) {
   constant(graph, Tensor::from<double>({5}, {0.1, -0.0, odd, std::numeric_limits<double>::infinity(), 5e-324}));
   constant(graph, Tensor::from<std::int64_t>({2}, {INT64_MIN, INT64_MAX}));
   constant(graph, Tensor::zeros(DType::kFloat16, {0, 3}));
+  constant(graph, Tensor::from<double>({2}, {0.1, -1e38}).cast(DType::kBFloat16));
   constant(graph, Tensor::full(DType::kBool, {7}, 1.0));
   for (const double value : {0.1, -0.0, 1e300, odd, -std::numeric_limits<double>::infinity()}) {
     pad(placeholder(graph, DType::kFloat64, {2}), {1, 1}, PadMode::kConstant, value);

@@ -96,6 +96,15 @@ TEST_F(NpyTest, RoundTripsEveryTypeAndShape) {
   EXPECT_EQ(directory_.names(), (std::vector<std::string>{"a.npy"})) << "no temporary file may remain";
 }
 
+TEST_F(NpyTest, BFloat16IsRefusedWithWhatToDo) {
+  expect_error(Code::kUnimplemented, {path_, "NumPy has no bfloat16: cast the tensor to float32", "safetensors"},
+               [&] { save_npy(path_, Tensor::zeros(DType::kBFloat16, {2})); });
+  expect_error(Code::kUnimplemented, {path_ + "(w)", "NumPy has no bfloat16"}, [&] {
+    save_npz(path_, {{"w", Tensor::zeros(DType::kBFloat16, {2})}});
+  });
+  EXPECT_TRUE(directory_.names().empty()) << "no file was begun";
+}
+
 TEST_F(NpyTest, WritesExactlyTheDocumentedBytes) {
   save_npy(path_, Tensor::from<std::int32_t>({2}, {1, -2}));
   std::string header = "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }";

@@ -56,8 +56,8 @@ TEST_F(SafetensorsTest, WritesTheDocumentedFormat) {
 
 TEST_F(SafetensorsTest, RoundTripsEveryType) {
   std::map<std::string, Tensor> tensors;
-  for (DType dtype :
-       {DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUInt8, DType::kBool}) {
+  for (DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64,
+                      DType::kUInt8, DType::kBool}) {
     for (const Shape& shape : {Shape{}, Shape{0, 3}, Shape{3, 5}}) {
       tensors[std::string(dtype_name(dtype)) + shape.to_string()] =
           random_uniform_tensor(DType::kFloat64, shape, 5, -3.0, 90.0).cast(dtype);
@@ -71,6 +71,21 @@ TEST_F(SafetensorsTest, RoundTripsEveryType) {
   ASSERT_EQ(loaded.tensors.size(), tensors.size());
   for (const auto& [name, tensor] : tensors) EXPECT_TRUE(bit_equal(loaded.tensors.at(name), tensor)) << name;
   EXPECT_EQ(directory_.names(), (std::vector<std::string>{"a.safetensors"}));
+}
+
+// bfloat16 is the upper half of float32: 1 is 3f80, -2 is c000, the largest number 7f7f.
+TEST_F(SafetensorsTest, ReadsAndWritesTheBytesOfBFloat16) {
+  const std::string header = R"({"w":{"data_offsets":[0,6],"dtype":"BF16","shape":[3]}})";
+  const std::string data = bytes("\x80\x3f\x00\xc0\x7f\x7f");
+  const Tensor w = load(safetensors(header, data)).tensors.at("w");
+  EXPECT_EQ(w.dtype(), DType::kBFloat16);
+  EXPECT_EQ(w.at(0), 1);
+  EXPECT_EQ(w.at(1), -2);
+  EXPECT_EQ(w.at(2), 0x1.fep127);
+  save_safetensors(path_, {{"w", w}});
+  const std::string content = io_test::read_file(path_);
+  EXPECT_EQ(content.substr(8, header.size()), header);
+  EXPECT_EQ(content.substr(content.size() - data.size()), data);
 }
 
 TEST_F(SafetensorsTest, RefusesDamagedFilesWithTheOffset) {
@@ -123,7 +138,7 @@ TEST_F(SafetensorsTest, RefusesDamagedFilesWithTheOffset) {
     parts.push_back(path_ + ": offset");
     expect_error(Code::kDataLoss, parts, [&] { load(c.content); });
   }
-  expect_error(Code::kUnimplemented, {path_, "BF16", "supported"}, [&] { load(w("BF16", "[4]", "[0,8]")); });
+  expect_error(Code::kUnimplemented, {path_, "I16", "supported"}, [&] { load(w("I16", "[4]", "[0,8]")); });
   expect_error(Code::kUnimplemented, {"9 dimensions"}, [&] { load(w("F64", "[1,1,1,1,1,1,1,1,1]", "[0,8]")); });
 }
 
@@ -143,10 +158,10 @@ TEST_F(SafetensorsTest, BytesOfAHeaderThatAreNoTextAreEscapedInTheMessage) {
 }
 
 TEST_F(SafetensorsTest, ReadsSomeTensorsByName) {
-  const std::string header = R"({"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]},)"
+  const std::string header = R"({"a":{"dtype":"I16","shape":[2],"data_offsets":[0,4]},)"
                              R"("b":{"dtype":"U8","shape":[2],"data_offsets":[4,6]}})";
   io_test::write_file(path_, safetensors(header, "123456"));
-  expect_error(Code::kUnimplemented, {path_, "tensor 'a' has dtype BF16"}, [&] { load_safetensors(path_); });
+  expect_error(Code::kUnimplemented, {path_, "tensor 'a' has dtype I16"}, [&] { load_safetensors(path_); });
   const SafeTensors some = load_safetensors(path_, {.names = {"b"}});
   ASSERT_EQ(some.tensors.size(), 1U);
   EXPECT_EQ(some.tensors.at("b").at(1), '6');

@@ -15,7 +15,7 @@ TEST(Weights, AnArrayThatCannotBeReadHindersNobodyWhoDoesNotNeedIt) {
   Graph graph;
   const Output v = variable(graph, Tensor::scalar(0.0F), "v");
   Session session(graph);
-  const std::string header = R"({"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]},)"
+  const std::string header = R"({"a":{"dtype":"I16","shape":[1],"data_offsets":[0,2]},)"
                              R"("v":{"dtype":"F32","shape":[],"data_offsets":[2,6]}})";
   const std::string path = directory.file("w.safetensors");
   io_test::write_file(path, std::string(1, static_cast<char>(header.size())) + std::string(7, '\0') + header +

@@ -295,21 +295,23 @@ TEST_P(WeightsTest, MovingAveragesAreFoundByTheirVariable) {
 }
 
 TEST_P(WeightsTest, DTypesAreConvertedOnRequest) {
-  Graph graph, half;
-  for (Graph* g : {&graph, &half}) {
-    const DType dtype = g == &graph ? DType::kFloat32 : DType::kFloat16;
-    nn::dense(placeholder(*g, dtype, {-1, 2}, "x"), {.units = 2}, "fc");
+  // 0.1 rounded to 11 bits: 1638 / 16384 (1638.4 in units of 2^-14); to eight: 205 / 2048 (204.8 in units of 2^-11).
+  for (const auto& [dtype, tenth] : {std::pair{DType::kFloat16, 1638 * 0x1p-14}, {DType::kBFloat16, 205 * 0x1p-11}}) {
+    Graph graph, half;
+    nn::dense(placeholder(graph, DType::kFloat32, {-1, 2}, "x"), {.units = 2}, "fc");
+    nn::dense(placeholder(half, dtype, {-1, 2}, "x"), {.units = 2}, "fc");
+    Session from(graph), to(half);
+    from.set_value(graph.find_output("fc/kernel"), Tensor::from<float>({2, 2}, {1.0F, 0.1F, -3.0F, 1e-3F}));
+    save_weights(from, path());
+    expect_error(Code::kInvalidArgument,
+                 {std::string("fc/kernel is ") + dtype_name(dtype) + " [2,2] here, float32 [2,2] in the file",
+                  "convert_dtype = true converts them"},
+                 [&] { load_weights(to, path()); });
+    load_weights(to, path(), {.convert_dtype = true});
+    const Tensor kernel = to.value(half.find_output("fc/kernel"));
+    EXPECT_EQ(kernel.at(1), tenth);
+    EXPECT_EQ(kernel.at(2), -3.0);
   }
-  Session from(graph), to(half);
-  from.set_value(graph.find_output("fc/kernel"), Tensor::from<float>({2, 2}, {1.0F, 0.1F, -3.0F, 1e-3F}));
-  save_weights(from, path());
-  expect_error(Code::kInvalidArgument,
-               {"fc/kernel is float16 [2,2] here, float32 [2,2] in the file", "convert_dtype = true converts them"},
-               [&] { load_weights(to, path()); });
-  load_weights(to, path(), {.convert_dtype = true});
-  const Tensor kernel = to.value(half.find_output("fc/kernel"));
-  EXPECT_EQ(kernel.at(1), 0.0999755859375);  // 0.1 rounded to 11 bits: 1638 / 16384 (1638.4 in units of 2^-14)
-  EXPECT_EQ(kernel.at(2), -3.0);
 }
 
 // The values of one moment: with a and b always assigned together, no file has one without the other.

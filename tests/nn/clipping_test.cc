@@ -2,6 +2,7 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/support/expect_error.h"
@@ -41,11 +42,14 @@ TEST(Clipping, NoSquareOverflowsOrVanishes) {
   expect_clipped(DType::kFloat64, {3e-200, 4e-200}, 1e-200, {6e-201, 8e-201}, 1e-15);
   expect_clipped(DType::kFloat16, {30000, 40000}, 1, {0.6, 0.8}, 1e-3);
   expect_clipped(DType::kFloat16, {30000, 40000}, 1e-3, {0.6e-3, 0.8e-3}, 1e-3);
+  expect_clipped(DType::kBFloat16, {30000, 40000}, 1e-3, {0.6e-3, 0.8e-3}, 8e-3);
+  expect_clipped(DType::kBFloat16, {3e-30, 4e-30}, 1e-30, {6e-31, 8e-31}, 8e-3);
+  expect_clipped(DType::kBFloat16, {2e38, 2e38}, 1, {std::sqrt(0.5), std::sqrt(0.5)}, 8e-3);
 }
 
 TEST(Clipping, WhatIsShortEnoughKeepsItsBits) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
-    const double tiny = dtype == DType::kFloat16 ? 6e-8 : 1e-44;
+  for (const DType dtype : kDTypes) {
+    const double tiny = dtype == DType::kFloat16 ? 6e-8 : dtype == DType::kBFloat16 ? 1e-40 : 1e-44;
     const double small = Tensor::full(dtype, {}, tiny).at(0), third = Tensor::full(dtype, {}, 1.0 / 3).at(0);
     for (const char* device : kDevices) {
       EXPECT_EQ(clipped(device, dtype, {third, small, -0.0}, 0.7), (std::vector<double>{third, small, 0.0}));
@@ -57,7 +61,7 @@ TEST(Clipping, WhatIsShortEnoughKeepsItsBits) {
 }
 
 TEST(Clipping, AnInfiniteOrNaNGradientIsSeenEverywhere) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     for (const double bad : {kInf, -kInf, static_cast<double>(NAN)}) {
       for (const char* device : kDevices) {
         for (const double v : clipped(device, dtype, {1, bad, 0}, 5)) EXPECT_TRUE(std::isnan(v)) << device << bad << v;
@@ -101,7 +105,7 @@ TEST(Clipping, ByNormShortensRowsOneByOne) {
 // Below max_norm the function is the identity, whose derivative is 1: at zero too.
 TEST(Clipping, DerivativesAtZeroBelowAndAbove) {
   for (const char* device : kDevices) {
-    for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+    for (const DType dtype : kDTypes) {
       Graph graph;
       const Output a = placeholder(graph, dtype, {1}), b = placeholder(graph, dtype, {1});
       const std::vector<Output> c = clip_by_global_norm({a, b}, 2);
@@ -114,8 +118,9 @@ TEST(Clipping, DerivativesAtZeroBelowAndAbove) {
       EXPECT_EQ(at(0, 0), std::pair(1.0, 0.0)) << device << dtype_name(dtype);
       EXPECT_EQ(at(1, 1), std::pair(1.0, 0.0)) << device << dtype_name(dtype);
       // 2 x / |(x, y)| at (3, 4): 2 (1 / 5 - 9 / 125) and -2 * 12 / 125.
-      EXPECT_NEAR(at(3, 4).first, 0.256, 1e-3);
-      EXPECT_NEAR(at(3, 4).second, -0.192, 1e-3);
+      const double tolerance = std::max(1e-3, machine_epsilon(dtype));
+      EXPECT_NEAR(at(3, 4).first, 0.256, tolerance);
+      EXPECT_NEAR(at(3, 4).second, -0.192, tolerance);
     }
   }
 }

@@ -10,7 +10,7 @@ namespace gradus::nn {
 namespace {
 
 TEST(EmptyBatch, LeavesMovingAveragesUnchanged) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     for (const Shape& shape : {Shape{-1, 2}, Shape{0, 2}, Shape{-1, 4, 4, 2}}) {
       Graph graph;
       const Output x = placeholder(graph, dtype, shape);
@@ -52,7 +52,7 @@ TEST(EmptyBatch, OneRowMovesTheAveragesByItsVarianceZero) {
 
 // The loss is NaN, the mean of nothing; the weights stay as they are.
 TEST(EmptyBatch, TrainsNothing) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32}) {
     Graph graph;
     const Output images = placeholder(graph, dtype, {-1, 6, 6, 2}, "images");
     const Output labels = placeholder(graph, DType::kInt32, {-1}, "labels");

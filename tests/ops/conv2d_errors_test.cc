@@ -6,6 +6,7 @@
 
 #include "gradus/gradus.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
@@ -204,7 +205,7 @@ TEST_F(Conv2DErrors, DtypesWithoutAKernel) {
         session.run({{x, Tensor::zeros(DType::kInt32, {1, 4, 4, 1})}, {w, Tensor::zeros(DType::kInt32, {2, 2, 1, 1})}},
                     {y});
       });
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     EXPECT_NE(kernel_registry().describe("Conv2D").find(std::string("cpu: ") + dtype_name(dtype)), std::string::npos);
   }
 }

@@ -14,7 +14,8 @@ namespace {
 constexpr struct {
   DType dtype;
   double tolerance;
-} kTolerances[] = {{DType::kFloat64, 1e-12}, {DType::kFloat32, 1e-5}, {DType::kFloat16, 2e-3}};
+} kTolerances[] = {
+    {DType::kFloat64, 1e-12}, {DType::kFloat32, 1e-5}, {DType::kFloat16, 2e-3}, {DType::kBFloat16, 1.6e-2}};
 
 void expect_close(const ConvResults& got, const ConvResults& expected, double tolerance, const std::string& what) {
   EXPECT_LE(relative_difference(got.y, expected.y), tolerance) << "conv2d " << what;

@@ -54,7 +54,7 @@ TEST(Debug, PrintWritesOneLineToStderr) {
 
 TEST(Debug, CheckNumericsNeedsAFloatingDtype) {
   Graph graph;
-  expect_error(Code::kInvalidArgument, "x must be float16, float32 or float64; got int32",
+  expect_error(Code::kInvalidArgument, "x must be float16, bfloat16, float32 or float64; got int32",
                [&] { check_numerics(constant(graph, std::vector<std::int32_t>{1})); });
 }
 

@@ -51,6 +51,9 @@ TEST(EuclideanNorm, OfAnySize) {
   }
   expect_norm(DType::kFloat16, {300, -400}, 500, 0);
   expect_norm(DType::kFloat16, {3 * 0x1p-24, 4 * 0x1p-24}, 5 * 0x1p-24, 0);
+  for (const double scale : {100.0, 0x1p125, 0x1p-133}) {
+    expect_norm(DType::kBFloat16, {3 * scale, -4 * scale}, 5 * scale, 0);
+  }
 }
 
 TEST(EuclideanNorm, OfUnlikeSizes) {
@@ -63,7 +66,7 @@ TEST(EuclideanNorm, OfUnlikeSizes) {
 }
 
 TEST(EuclideanNorm, OfInfinityAndNaN) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     const double large = dtype == DType::kFloat64 ? 1e300 : 6e4;
     expect_norm(dtype, {large, -kInf, 1}, kInf, 0);
     expect_norm(dtype, {large, std::nan(""), 1}, std::nan(""), 0);
@@ -82,7 +85,7 @@ TEST(EuclideanNorm, OfManyElements) {
 }
 
 TEST(EuclideanNorm, HasTheSlopeZeroAtZero) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     Graph graph;
     const Output x = constant(graph, Tensor::from<double>({3, 2}, {0, 0, 3, 4, -7, 0}).cast(dtype));
     const Output dx = gradients(reduce_euclidean_norm(x, {1}), {x})[0];
@@ -90,11 +93,12 @@ TEST(EuclideanNorm, HasTheSlopeZeroAtZero) {
       Session session(graph, {.device = device});
       const Tensor d = session.run({dx})[0];
       const std::vector<double> expected = {0, 0, 0.6, 0.8, -1, 0};
-      for (std::int64_t i = 0; i < 6; ++i) EXPECT_NEAR(d.at(i), expected[static_cast<std::size_t>(i)], 3e-4) << device;
+      for (std::int64_t i = 0; i < 6; ++i)
+        EXPECT_NEAR(d.at(i), expected[static_cast<std::size_t>(i)], 0.3 * machine_epsilon(dtype) + 1e-7) << device;
     }
   }
   Graph graph;
-  expect_error(Code::kInvalidArgument, "x must be float16, float32 or float64; got int32",
+  expect_error(Code::kInvalidArgument, "x must be float16, bfloat16, float32 or float64; got int32",
                [&] { reduce_euclidean_norm(constant(graph, std::vector<std::int32_t>{1})); });
 }
 

@@ -44,13 +44,15 @@ TEST(GatherGrad, RepeatedIndicesReceiveTheSum) {
   EXPECT_EQ(elements(run_both(gather_grad(dy, indices, shape))), (Values{10, 20, 0, 0, 101, 202, 0, 0}));
 }
 
-TEST(GatherGrad, ManyRepeatsInFloat16AreSummedInFloat32) {
-  // 4096 ones: float16 alone would stop at 2048, where 2048 + 1 rounds back to 2048.
-  Graph graph;
-  const Output dy = constant(graph, Tensor::full(DType::kFloat16, {4096}, 1.0));
-  const Output indices = constant(graph, Tensor::zeros(DType::kInt32, {4096}));
-  const Tensor sum = run_both(gather_grad(dy, indices, constant(graph, std::vector<std::int32_t>{2})));
-  EXPECT_EQ(elements(sum), (Values{4096, 0}));
+TEST(GatherGrad, ManyRepeatsIn16BitsAreSummedInFloat32) {
+  // 4096 ones: float16 alone would stop at 2048, where 2048 + 1 rounds back to 2048, bfloat16 at 256.
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    Graph graph;
+    const Output dy = constant(graph, Tensor::full(dtype, {4096}, 1.0));
+    const Output indices = constant(graph, Tensor::zeros(DType::kInt32, {4096}));
+    const Tensor sum = run_both(gather_grad(dy, indices, constant(graph, std::vector<std::int32_t>{2})));
+    EXPECT_EQ(elements(sum), (Values{4096, 0}));
+  }
 }
 
 TEST(OneHot, ByHandAndOutOfRangeIsOff) {

@@ -32,8 +32,8 @@ TEST_F(Layout, TransposeByHand) {
 }
 
 TEST_F(Layout, TransposeOfEveryDTypeAndAwkwardSizesMatchesTheIndexFormula) {
-  for (const DType dtype :
-       {DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUInt8, DType::kBool}) {
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64, DType::kInt32,
+                            DType::kInt64, DType::kUInt8, DType::kBool}) {
     const Output x = counting({2, 67, 35, 3}, dtype);
     const Tensor nchw = run_both(transpose(x, {0, 3, 1, 2}));
     const Tensor input = run_both(identity(x));

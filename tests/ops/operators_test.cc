@@ -96,6 +96,7 @@ TEST_F(Operators, ConstantsTakeTheNumbersDType) {
   expect_scalar(constant(graph, std::uint8_t{200}), DType::kUInt8, 200);
   expect_scalar(constant(graph, true), DType::kBool, 1);
   expect_scalar(constant(graph, Float16(0.5f)), DType::kFloat16, 0.5);
+  expect_scalar(constant(graph, BFloat16(0.5f)), DType::kBFloat16, 0.5);
   const Output named = constant(graph, 1.0f, "one");
   EXPECT_EQ(named.name(), "one");
   EXPECT_EQ(named.node().line(), __LINE__ - 2);

@@ -8,6 +8,7 @@
 #include "gradus/ops/source_ops.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/run_both.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
@@ -92,7 +93,7 @@ TEST(Pooling, TilingWindowsOfAnyNumberOfChannels) {
       values.push_back(i % 13 == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(i * 7 % 3));
     }
     const Tensor pixels = Tensor::from(Shape{2, 6, 4, channels}, values);
-    for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+    for (const DType dtype : kDTypes) {
       for (const PoolAttrs& attrs : {square_pool(2, 2), PoolAttrs{.ksize = {1, 3, 2, 1}, .strides = {1, 3, 2, 1}}}) {
         Graph graph;
         const Output x = constant(graph, pixels.cast(dtype));
@@ -188,7 +189,7 @@ TEST(Pooling, Rejections) {
   expect_error(Code::kInvalidArgument, "rank 4", [&] {
     avg_pool(placeholder(graph, DType::kFloat32, {3, 4}), square_pool(2, 2));
   });
-  expect_error(Code::kInvalidArgument, "input must be float16, float32 or float64; got int32", [&] {
+  expect_error(Code::kInvalidArgument, "input must be float16, bfloat16, float32 or float64; got int32", [&] {
     avg_pool(placeholder(graph, DType::kInt32, {1, 3, 4, 2}), square_pool(2, 2));
   });
   expect_error(

@@ -68,12 +68,14 @@ TEST(Random, UniformFillsItsInterval) {
   expect_distribution(t, [](double v) { return (v + 2) / 8; });
 }
 
-TEST(Random, UniformNeverReachesItsUpperEndEvenInFloat16) {
-  Graph graph;
-  const Tensor t = run_seeded(random_uniform(graph, {kSamples}, {.dtype = DType::kFloat16}));
-  const auto x = sorted(t);
-  EXPECT_GE(x.front(), 0);
-  EXPECT_LT(x.back(), 1);
+TEST(Random, UniformNeverReachesItsUpperEndEvenIn16Bits) {
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    Graph graph;
+    const Tensor t = run_seeded(random_uniform(graph, {kSamples}, {.dtype = dtype}));
+    const auto x = sorted(t);
+    EXPECT_GE(x.front(), 0);
+    EXPECT_LT(x.back(), 1);
+  }
 }
 
 TEST(Random, NormalHasItsMomentsAndDistribution) {

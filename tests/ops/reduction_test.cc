@@ -121,7 +121,7 @@ TEST_F(Reduction, ErrorsNameAxesAndShapes) {
   expect_error(Code::kInvalidArgument, "[Sum 's' at reduction_test.cc:", [&] { reduce_sum(x, {2}, false, "s"); });
   expect_error(Code::kInvalidArgument, "axis 2 is outside [-2, 2) of a tensor of rank 2", [&] { reduce_sum(x, {2}); });
   expect_error(Code::kInvalidArgument, "axis 1 is named twice", [&] { reduce_max(x, {1, -1}); });
-  expect_error(Code::kInvalidArgument, "x must be float16, float32 or float64; got int32",
+  expect_error(Code::kInvalidArgument, "x must be float16, bfloat16, float32 or float64; got int32",
                [&] { reduce_mean(shape(x)); });
   expect_error(Code::kInvalidArgument, "shape [2] does not broadcast to x's [2,3]",
                [&] { sum_to_shape(x, constant(graph, std::vector<std::int32_t>{2})); });

@@ -70,6 +70,22 @@ TEST(RegistryAudit, EveryCaseBelongsToAnOpAndHasItsOwnName) {
   }
 }
 
+TEST(RegistryAudit, EveryOpOfRealNumbersHasACaseInEveryFloatingDType) {
+  for (const OpDef* def : library_ops()) {
+    const std::vector<const OpCase*> all = cases_of(*def);
+    if (!computes(*def) || std::none_of(all.begin(), all.end(), [](const OpCase* c) { return has_real_operand(*c); }))
+      continue;
+    for (const DType dtype : kCaseDTypes) {
+      EXPECT_TRUE(std::any_of(all.begin(), all.end(),
+                              [&](const OpCase* c) {
+                                return has_real_operand(*c) &&
+                                       std::find(c->dtypes.begin(), c->dtypes.end(), dtype) != c->dtypes.end();
+                              }))
+          << def->name << " has no case in " << dtype_name(dtype);
+    }
+  }
+}
+
 // A case with real operands runs in float32 and float64 at least, and has a kernel for each on both backends.
 TEST(RegistryAudit, EveryCaseHasKernelsOnBothBackends) {
   for (const OpCase& c : all_op_cases()) {

@@ -5,6 +5,7 @@
 
 #include "gradus/gradus.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/values.h"
 
 namespace gradus {
 namespace {
@@ -62,7 +63,7 @@ TEST(SigmoidCrossEntropy, LossAndDerivativesOfThreeOrdersKeepTheirDigitsInTheTai
 // A logit of +-infinity is certainty: right it costs nothing, wrong everything. 0 * infinity counts as 0.
 TEST(SigmoidCrossEntropy, InfiniteLogitsAndNaN) {
   const double inf = std::numeric_limits<double>::infinity();
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     Graph graph;
     const Output x =
         constant(graph, Tensor::from(std::vector<double>{inf, -inf, inf, -inf, std::nan(""), 0}).cast(dtype));

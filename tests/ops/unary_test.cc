@@ -91,7 +91,7 @@ TEST_F(Unary, ExponentialsReachBothEndsOfTheNumbers) {
 }
 
 TEST_F(Unary, NaNStaysNaNAndInfinitiesHaveTheirLimits) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     Tensor t(dtype, {19});  // long enough for vector code
     t.fill(std::nan(""));
     const Output nan = constant(graph, t);
@@ -177,17 +177,19 @@ TEST_F(Unary, SimpleOpsKeepTheSignOfZeroAndPassOnNaN) {
   }
 }
 
-// x^2 of 300 is no float16.
-TEST_F(Unary, GeluOfFloat16HasItsLimits) {
-  const Output x = cast(doubles({300, -300, 255, 65504, -65504, kInf, -kInf}), DType::kFloat16);
-  const Output y = gelu(x), dx = gradients(y, {x})[0];
-  const Output d2x = gradients(dx, {x})[0];
-  for (const char* device : {"cpu:0", "ref:0"}) {
-    Session session(graph, {.device = device});
-    const auto r = session.run({y, dx, d2x});
-    EXPECT_EQ(elements(r[0]), (Values{300, 0, 255, 65504, 0, kInf, 0})) << device;
-    EXPECT_EQ(elements(r[1]), (Values{1, 0, 1, 1, 0, 1, 0})) << device;
-    EXPECT_EQ(elements(r[2]), Values(7, 0)) << device;
+// x^2 of 300 is no float16, that of 1e38 no bfloat16.
+TEST_F(Unary, GeluOf16BitsHasItsLimits) {
+  for (const auto& [dtype, largest] : {std::pair{DType::kFloat16, 65504.0}, {DType::kBFloat16, 0x1.fep127}}) {
+    const Output x = cast(doubles({300, -300, 255, largest, -largest, kInf, -kInf}), dtype);
+    const Output y = gelu(x), dx = gradients(y, {x})[0];
+    const Output d2x = gradients(dx, {x})[0];
+    for (const char* device : {"cpu:0", "ref:0"}) {
+      Session session(graph, {.device = device});
+      const auto r = session.run({y, dx, d2x});
+      EXPECT_EQ(elements(r[0]), (Values{300, 0, 255, largest, 0, kInf, 0})) << device;
+      EXPECT_EQ(elements(r[1]), (Values{1, 0, 1, 1, 0, 1, 0})) << device;
+      EXPECT_EQ(elements(r[2]), Values(7, 0)) << device;
+    }
   }
 }
 
@@ -206,13 +208,15 @@ TEST_F(Unary, CastTruncatesTowardsZero) {
   EXPECT_EQ(elements(run_both(cast(beyond, DType::kUInt8))), (Values{0, 255, 0, 255, 0, 255, 0}));
   // 2049 lies between the float16 numbers 2048 and 2050: ties go to even.
   EXPECT_EQ(elements(run_both(cast(doubles({2049, 65520}), DType::kFloat16))), (Values{2048, kInf}));
+  // 257 lies between the bfloat16 numbers 256 and 258, the other half way from the largest to 2^128.
+  EXPECT_EQ(elements(run_both(cast(doubles({257, 0x1.ffp127, 65520}), DType::kBFloat16))), (Values{256, kInf, 65536}));
 }
 
 TEST_F(Unary, ErrorsNameOperandAndDtype) {
   const Output i = constant(graph, std::vector<std::int32_t>{1});
   const Output b = cast(i, DType::kBool);
   expect_error(Code::kInvalidArgument, "[Exp 'e' at unary_test.cc:", [&] { exp(i, "e"); });
-  expect_error(Code::kInvalidArgument, "x must be float16, float32 or float64; got int32", [&] { exp(i); });
+  expect_error(Code::kInvalidArgument, "x must be float16, bfloat16, float32 or float64; got int32", [&] { exp(i); });
   expect_error(Code::kInvalidArgument, "x must be numeric; got bool", [&] { negate(b); });
   expect_error(Code::kInvalidArgument,
                "dy and the other operand must have the same shape; got dy [2] and the other operand [3]", [&] {

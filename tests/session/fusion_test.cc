@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "tests/support/values.h"
+
 namespace gradus {
 namespace {
 
@@ -29,7 +31,7 @@ struct Layer {
 };
 
 TEST(Fusion, HasTheBitsOfOneStepAfterTheOther) {
-  for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     for (const DataFormat format : {DataFormat::kNHWC, DataFormat::kNCHW}) {
       for (const bool six : {false, true}) {
         Layer layer(dtype, format, six);

@@ -28,7 +28,7 @@ std::vector<ConvCase> small_conv_matrix(Padding padding);
 // long rows.
 std::vector<ConvCase> special_conv_cases();
 
-// Values of either sign with few bits: exact in float16, float32 and float64 alike.
+// Values of either sign with few bits: exact in every floating dtype.
 Tensor coarse_random(DType dtype, const Shape& shape, std::uint64_t seed);
 
 // conv2d(x, w), conv2d_backprop_input(w, dy) and conv2d_backprop_filter(x, dy).

@@ -10,7 +10,8 @@ namespace gradus {
 
 inline constexpr double kInf = std::numeric_limits<double>::infinity();
 inline constexpr const char* kDevices[] = {"cpu:0", "ref:0"};
-inline constexpr DType kDTypes[] = {DType::kFloat16, DType::kFloat32, DType::kFloat64};
+inline constexpr DType kDTypes[] = {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64};
+inline constexpr DType kHalves[] = {DType::kFloat16, DType::kBFloat16};
 
 inline Tensor vec(const std::vector<double>& values) { return Tensor::from(values); }
 

@@ -47,7 +47,7 @@ TEST_F(Listing, OneOpAsJson) {
   EXPECT_EQ(conv.at("operands"), json({"input", "filter"}));
   EXPECT_EQ(conv.at("layouts"), json({"NHWC", "NCHW"}));
   EXPECT_EQ(conv.at("orders_checked"), json({1, 2}));
-  EXPECT_EQ(conv.at("dtypes").at("ref"), json({"float16", "float32", "float64"}));
+  EXPECT_EQ(conv.at("dtypes").at("ref"), json({"float16", "bfloat16", "float32", "float64"}));
   for (const json& attr : conv.at("attributes")) {
     if (attr.at("name") != "padding") continue;
     EXPECT_EQ(attr.at("values"), json({"SAME", "VALID", "EXPLICIT"}));
