@@ -50,8 +50,8 @@ TEST(DType, SizesAndKinds) {
   }
 }
 
-// By looking for them: 1 + 2^-k is another number than 1 down to the epsilon; below the smallest normal number
-// the next larger one is further away than that.
+// By looking for them: 1 + 2^-k is another number than 1 down to the epsilon, and 2^-k (1 + epsilon) one with all digits down to the
+// smallest normal number.
 TEST(DType, TheEpsilonAndTheSmallestNormalNumber) {
   for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64}) {
     visit_floating(dtype, [&]<class T>(TypeTag<T>) {
@@ -60,9 +60,7 @@ TEST(DType, TheEpsilonAndTheSmallestNormalNumber) {
       while (rounded(1 + epsilon / 2) > 1) epsilon /= 2;
       EXPECT_EQ(machine_epsilon(dtype), epsilon) << dtype_name(dtype);
       double normal = 1;
-      while (rounded(normal / 2 * (1 + epsilon)) == normal / 2 * (1 + epsilon) &&
-             normal / 2 * (1 + epsilon) > normal / 2)
-        normal /= 2;
+      for (double next = 0.5 * (1 + epsilon); next > normal / 2 && rounded(next) == next; next /= 2) normal /= 2;
       EXPECT_EQ(smallest_normal(dtype), normal) << dtype_name(dtype);
     });
   }

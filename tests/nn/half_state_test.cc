@@ -210,5 +210,26 @@ TEST_P(HalfState, MovingAverages) {
   }
 }
 
+// Which of two inputs is larger, by a network whose weights, activations and gradients have 16 bits.
+TEST_P(HalfState, ANetworkLearns) {
+  constexpr std::int64_t n = 64;
+  Tensor points = random_normal_tensor(half_, {n, 2}, 1), classes(DType::kInt32, {n});
+  for (std::int64_t i = 0; i < n; ++i) classes.set(i, points.at({i, 0}) > points.at({i, 1}) ? 1 : 0);
+  Graph graph;
+  const Output x = placeholder(graph, half_, {-1, 2}, "x"), labels = placeholder(graph, DType::kInt32, {-1}, "labels");
+  const Output h = relu(batch_norm(dense(x, {.units = 8}, "hidden")));
+  const Output logits = dense(h, {.units = 2}, "logits"), loss = sparse_softmax_loss(labels, logits);
+  const Operation train = adam({.learning_rate = 0.05, .clipping = {.by_global_norm = 1}}).minimize(loss);
+  for (const char* device : kDevices) {
+    Session session(graph, {.device = device, .seed = 3});
+    const Feeds feeds{{x, points}, {labels, classes}};
+    for (int step = 0; step < 60; ++step) session.run(feeds, {}, {train});
+    const auto r = session.run(feeds, {loss, accuracy(labels, logits)});
+    EXPECT_EQ(r[0].dtype(), half_);
+    EXPECT_LT(r[0].at(0), 0.15) << device;
+    EXPECT_GE(r[1].at(0), 0.95) << device;
+  }
+}
+
 }  // namespace
 }  // namespace gradus::nn
