@@ -13,7 +13,7 @@
 namespace gradus::cpu {
 
 template <class Format>
-void widen(const Half<Format>* from, float* to, std::int64_t n) {
+inline void widen(const Half<Format>* from, float* to, std::int64_t n) {
   std::int64_t i = 0;
 #ifdef __F16C__
   if constexpr (std::is_same_v<Format, Binary16>) {
@@ -25,9 +25,9 @@ void widen(const Half<Format>* from, float* to, std::int64_t n) {
   for (; i < n; ++i) to[i] = static_cast<float>(from[i]);
 }
 
-// Rounds to nearest even.
+// Rounds to nearest even. (Both are `inline` though templates, without which g++ leaves them calls in the loops over blocks.)
 template <class Format>
-void narrow(const float* from, Half<Format>* to, std::int64_t n) {
+inline void narrow(const float* from, Half<Format>* to, std::int64_t n) {
   std::int64_t i = 0;
 #ifdef __F16C__
   if constexpr (std::is_same_v<Format, Binary16>) {
