@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the coefficients of backends/formulas/normal_tail.h and backends/formulas/logarithm.h (needs mpmath, takes a second).
+"""Prints the coefficients of backends/formulas/normal_tail.h and core/logarithm.h (needs mpmath, takes a second).
 
 Each is the polynomial in v of [-1, 1] through Chebyshev's points, written in powers of v or of what v stands for.
 """

@@ -5,8 +5,8 @@
 
 #include "gradus/backends/formulas/exponential.h"
 #include "gradus/backends/formulas/formula.h"
-#include "gradus/backends/formulas/logarithm.h"
 #include "gradus/core/integer_power.h"
+#include "gradus/core/logarithm.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus::formulas {

@@ -3,30 +3,22 @@
 // not vectorised.
 #pragma once
 
-#include <array>
 #include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <utility>
+
+#include "gradus/core/polynomial.h"
 
 namespace gradus::formulas {
 
 template <class T>
 struct ExponentialFormat;
 template <>
-struct ExponentialFormat<float> {
-  using Bits = std::uint32_t;
-  static constexpr Bits kMantissaBits = 23, kBias = 127;
+struct ExponentialFormat<float> : FloatFormat<float> {
   static constexpr float kLowest = -170, kHighest = 89;  // far below the smallest number; infinite above
-  static constexpr float kLn2High = 0x1.63p-1f, kLn2Low = -0x1.bd0106p-13f;  // n * kLn2High is exact
-  static constexpr int kDegree = 7;  // of the series: |r| <= ln(2) / 2 leaves less than an ulp
+  static constexpr int kDegree = 7;                      // of the series: |r| <= ln(2) / 2 leaves less than an ulp
 };
 template <>
-struct ExponentialFormat<double> {
-  using Bits = std::uint64_t;
-  static constexpr Bits kMantissaBits = 52, kBias = 1023;
+struct ExponentialFormat<double> : FloatFormat<double> {
   static constexpr double kLowest = -1400, kHighest = 710;
-  static constexpr double kLn2High = 0x1.62e42feep-1, kLn2Low = 0x1.a39ef35793c76p-33;
   static constexpr int kDegree = 13;
 };
 
@@ -39,17 +31,6 @@ template <class T, int k = 0>
   } else {
     return exponential_series<T, k + 1>(r, factorial * (k + 1)) * r + term;
   }
-}
-
-// c[0] + c[1] x + c[2] x^2 + ...
-template <class T, std::size_t n>
-[[gnu::always_inline]] constexpr T polynomial(const std::array<T, n>& c, T x) {
-  return [&]<std::size_t... k>(std::index_sequence<k...>) __attribute__((always_inline)) {
-    T sum = c[n - 1];
-    ((sum = sum * x + c[n - 2 - k]), ...);
-    return sum;
-  }
-  (std::make_index_sequence<n - 1>{});
 }
 
 // x = n ln(2) + r, with 2^n in two halves, because n may be beyond the exponents of normal numbers.

@@ -68,7 +68,7 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] constexpr T scaled_normal_tail(T t) {
   const T s = 1 / (1 + static_cast<T>(0.3) * t);
-  return s * polynomial(NormalTail<T>::kCoefficients, 2 * s - 1);
+  return s * polynomial<NormalTail<T>::kCoefficients>(2 * s - 1);
 }
 
 // erf(z) / z - 1 of z^2 < 1, by the series of 2 / sqrt(pi) (-z^2)^n / (n! (2n + 1)): near 0 it is more exact than 1 minus the tail.
@@ -86,7 +86,7 @@ template <class T>
 inline constexpr auto kErrorFunction = error_function_coefficients<T>();
 template <class T>
 [[gnu::always_inline]] constexpr T error_function_series(T square) {
-  return polynomial(kErrorFunction<T>, square);
+  return polynomial<kErrorFunction<T>>(square);
 }
 // P(X <= x) for |x| < 1
 template <class T>

@@ -6,8 +6,8 @@
 
 #include "gradus/backends/formulas/exponential.h"
 #include "gradus/backends/formulas/formula.h"
-#include "gradus/backends/formulas/logarithm.h"
 #include "gradus/backends/formulas/normal_tail.h"
+#include "gradus/core/logarithm.h"
 #include "gradus/core/wrapping.h"
 #include "gradus/ops/unary.h"
 

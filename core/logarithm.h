@@ -3,9 +3,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <limits>
 
-#include "gradus/backends/formulas/exponential.h"
+#include "gradus/core/polynomial.h"
 
 namespace gradus::formulas {
 
@@ -24,7 +25,7 @@ inline constexpr std::array<double, 7> kLogarithm<double> = {
 // ln(1 + f) = f - f^2/2 + s (f^2/2 + s^2 polynomial(s^2)): f itself is exact, and the rest is small beside it.
 template <class T, class... Low>
 [[gnu::always_inline]] constexpr T logarithm(T x, Low... low) {
-  using Format = ExponentialFormat<T>;
+  using Format = FloatFormat<T>;
   using Bits = typename Format::Bits;
   constexpr Bits kMantissa = Format::kMantissaBits;
   constexpr T kUpscale = static_cast<T>(Bits{1} << kMantissa) * 4;
@@ -38,7 +39,7 @@ template <class T, class... Low>
               (tiny ? static_cast<T>(Format::kBias + kMantissa + 2) : static_cast<T>(Format::kBias));
   const T f = std::bit_cast<T>(bits - ((biased - Format::kBias) << kMantissa)) - 1;
   const T s = f / (2 + f), half_square = f * f / 2, square = s * s;
-  const T small = s * (half_square + square * polynomial(kLogarithm<T>, square)) + ((k * Format::kLn2Low) + ... + low);
+  const T small = s * (half_square + square * polynomial<kLogarithm<T>>(square)) + ((k * Format::kLn2Low) + ... + low);
   const T value = k * Format::kLn2High - ((half_square - small) - f);
   const T infinity = std::numeric_limits<T>::infinity();
   return x > 0 ? (x == infinity ? infinity : value) : x == 0 ? -infinity : std::numeric_limits<T>::quiet_NaN();
