@@ -62,5 +62,7 @@ function(gradus_cuda_kernels target)
   # Constants and std::array in formulas and geometry are for both sides; 186: what is signed for some types is not for uint8.
   target_compile_options(${target} PRIVATE --expt-relaxed-constexpr -diag-suppress=186 "SHELL:-Xcompiler -Wall"
                                            "$<$<BOOL:${GRADUS_WERROR}>:SHELL:-Werror all-warnings>")
+  # Random numbers have the CPU's bits: products and sums are rounded one by one.
+  set_source_files_properties(backends/cuda/random.cu PROPERTIES COMPILE_OPTIONS --fmad=false)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()

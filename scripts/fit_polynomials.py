@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Prints the coefficients of backends/formulas/normal_tail.h and core/logarithm.h (needs mpmath, takes a second).
+"""Prints the coefficients of backends/formulas/normal_tail.h, core/logarithm.h and core/normal.h (needs mpmath, takes a second).
 
 Each is the polynomial in v of [-1, 1] through Chebyshev's points, written in powers of v or of what v stands for.
 """
-from mpmath import atanh, cos, erfc, exp, mp, mpf, nstr, pi, sqrt
+from mpmath import atanh, cos, erfc, exp, mp, mpf, nstr, pi, sin, sqrt
 
 mp.dps = 60
 
@@ -22,6 +22,13 @@ def logarithm(v):
     """(ln((1 + s) / (1 - s)) / s - 2) / s^2 of z = s^2 in [0, WIDEST], v = 2 z / WIDEST - 1."""
     s = sqrt((v + 1) / 2 * WIDEST)
     return (2 * atanh(s) / s - 2) / (s * s)
+
+
+def cosine_of_turns(v):
+    """(sin(2 pi t) / t - 4) / w of w = 1 / 16 - t^2 in [0, 1 / 16], v = 32 w - 1."""
+    w = (v + 1) / 32
+    t = sqrt(mpf(1) / 16 - w)
+    return (sin(2 * pi * t) / t - 4) / w
 
 
 def powers_of_v(function, count):
@@ -48,9 +55,15 @@ def powers_of_z(coefficients, scale):
 
 
 if __name__ == "__main__":
+    counts = {  # digits and coefficients of each type
+        "normal_tail": (("float", 10, 11), ("double", 18, 27)),
+        "logarithm": (("float", 10, 3), ("double", 18, 7)),
+        "cosine_of_turns": (("double", 18, 8),),
+    }
     for title, fit in (
         ("normal_tail", lambda n: powers_of_v(normal_tail, n)),
         ("logarithm", lambda n: powers_of_z(powers_of_v(logarithm, n), 2 / WIDEST)),
+        ("cosine_of_turns", lambda n: powers_of_z(powers_of_v(cosine_of_turns, n), mpf(32))),
     ):
-        for name, digits, count in (("float", 10, {"normal_tail": 11, "logarithm": 3}), ("double", 18, {"normal_tail": 27, "logarithm": 7})):
-            print(f"{title}, {name}:", ", ".join(nstr(c, digits, strip_zeros=False) for c in fit(count[title])))
+        for name, digits, count in counts[title]:
+            print(f"{title}, {name}:", ", ".join(nstr(c, digits, strip_zeros=False) for c in fit(count)))

@@ -6,9 +6,17 @@
 #include <cmath>
 #include <cstdio>
 
+#include "gradus/backends/common/debug.h"
 #include "gradus/backends/common/kernels.h"
 
 namespace gradus::common {
+
+std::string non_finite_text(const std::string& message, const Shape& shape, std::int64_t nans, std::int64_t infinities,
+                            std::int64_t first) {
+  return fmt::format("{}{}{} NaN and {} infinite elements of {}, the first at index {} of {}", message,
+                     message.empty() ? "" : ": ", nans, infinities, shape.num_elements(), first, shape.to_string());
+}
+
 namespace {
 
 void check_numerics(KernelContext& c) {
@@ -21,10 +29,8 @@ void check_numerics(KernelContext& c) {
     if (first < 0 && !std::isfinite(value)) first = i;
   }
   if (first >= 0) {
-    const std::string& message = c.attrs<CheckNumericsAttrs>().message;
     c.fail(Code::kInvalidArgument,
-           fmt::format("{}{}{} NaN and {} infinite elements of {}, the first at index {} of {}", message,
-                       message.empty() ? "" : ": ", nans, infinities, x.num_elements(), first, x.shape().to_string()));
+           non_finite_text(c.attrs<CheckNumericsAttrs>().message, x.shape(), nans, infinities, first));
   }
   if (c.output(0).raw() != x.raw()) c.output(0).copy_from(x);
 }

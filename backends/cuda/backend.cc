@@ -13,18 +13,6 @@ void register_families(KernelRegistry& kernels) {
 #include "gradus/ops/families.def"
 }
 
-// Families that have no kernels here, and why: sessions run them on the CPU.
-void register_debug_kernels(KernelRegistry& kernels) {
-  for (const char* op : {"CheckNumerics", "Print"}) {
-    kernels.add_cpu_only(op, "cuda", "it looks at values for people, in the host's memory");
-  }
-}
-void register_random_kernels(KernelRegistry& kernels) {
-  for (const char* op : {"RandomUniform", "RandomNormal", "TruncatedNormal", "Dropout"}) {
-    kernels.add_cpu_only(op, "cuda", "its numbers are not drawn on GPUs yet");
-  }
-}
-
 }  // namespace cuda
 
 void register_cuda_backend(BackendRegistry& backends, KernelRegistry& kernels) {

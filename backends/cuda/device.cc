@@ -81,7 +81,7 @@ std::int64_t CudaDevice::memory_bytes() const {
 unsigned CudaDevice::add_mistake(Code code, std::string where, Describe describe) {
   const std::unique_lock lock(mutex_);
   const auto same = [&](const Mistake& m) {
-    return m.where == where && m.code == code && m.describe(0, 1) == describe(0, 1);
+    return m.where == where && m.code == code && m.describe(0, 1, 2) == describe(0, 1, 2);
   };
   const auto found = std::find_if(mistakes_.begin(), mistakes_.end(), same);
   if (found != mistakes_.end()) return static_cast<unsigned>(found - mistakes_.begin() + 1);
@@ -110,7 +110,8 @@ void CudaDevice::throw_finding(const std::unique_lock<std::mutex>&) {
   if (finding.number == 0) return;
   fill(findings, 0, sizeof(Finding));
   const Mistake& mistake = mistakes_.at(finding.number - 1);
-  throw Error(mistake.code, mistake.where + " " + mistake.describe(finding.values[0], finding.values[1]));
+  throw Error(mistake.code,
+              mistake.where + " " + mistake.describe(finding.values[0], finding.values[1], finding.values[2]));
 }
 
 std::vector<DeviceInfo> list_devices() {

@@ -21,7 +21,7 @@ namespace gradus::cuda {
 struct Finding {
   unsigned number;  // of the mistake, 0: none (CudaDevice::add_mistake)
   unsigned unused;
-  long long values[2];  // for its text
+  long long values[3];  // for its text
 };
 
 class CudaDevice final : public Device {
@@ -43,9 +43,9 @@ class CudaDevice final : public Device {
   // Makes this the device that CUDA's calls of this thread speak of.
   void make_current() const;
 
-  // What a kernel may find wrong, said once per plan: where() of its node, and what to say of the two values that the kernel leaves.
+  // What a kernel may find wrong, said once per plan: where() of its node, and what to say of the three values that the kernel leaves.
   // Returns its number.
-  using Describe = std::function<std::string(std::int64_t, std::int64_t)>;
+  using Describe = std::function<std::string(std::int64_t, std::int64_t, std::int64_t)>;
   unsigned add_mistake(Code code, std::string where, Describe describe);
   // Where the kernel writes it (report() in kernels.h). Called whenever such a kernel is launched.
   Finding* findings();

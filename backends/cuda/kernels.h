@@ -38,13 +38,22 @@ void run_blocks(KernelContext& c, std::int64_t blocks, unsigned threads, Argumen
   check(launch<kernel>(l, arguments...), "the launch of a kernel");
 }
 
-// CudaDevice::add_mistake for this kernel's node.
+// CudaDevice::add_mistake for this kernel's node. The text is made of as many of the values as `describe` takes.
 template <class Describe>
 unsigned add_mistake(KernelContext& c, Code code, Describe describe) {
-  return device_of(c).add_mistake(code, c.where(), describe);
+  return device_of(c).add_mistake(
+      code, c.where(), [describe](std::int64_t first, std::int64_t second, std::int64_t third) {
+        if constexpr (std::is_invocable_v<Describe, std::int64_t, std::int64_t, std::int64_t>) {
+          return describe(first, second, third);
+        } else if constexpr (std::is_invocable_v<Describe, std::int64_t, std::int64_t>) {
+          return describe(first, second);
+        } else {
+          return describe(first);
+        }
+      });
 }
 inline unsigned add_mistake(KernelContext& c, Code code, const char* text) {
-  return add_mistake(c, code, [text](std::int64_t, std::int64_t) { return std::string(text); });
+  return add_mistake(c, code, [text](std::int64_t) { return std::string(text); });
 }
 
 // From inside of a kernel: the sum, in every thread of the block, of what its threads bring: by halves, always in the same order.
@@ -62,10 +71,12 @@ __device__ T block_sum(T value) {
 }
 
 // From inside of a kernel: what it found wrong, unless another thread was first.
-__device__ inline void report(Finding* findings, unsigned number, std::int64_t first = 0, std::int64_t second = 0) {
+__device__ inline void report(Finding* findings, unsigned number, std::int64_t first = 0, std::int64_t second = 0,
+                              std::int64_t third = 0) {
   if (atomicCAS(&findings->number, 0U, number) != 0U) return;
   findings->values[0] = first;
   findings->values[1] = second;
+  findings->values[2] = third;
 }
 
 }  // namespace gradus::cuda

@@ -105,9 +105,8 @@ void adam_kernel(KernelContext& c) {
                     device_of(c).findings(), c.kept<unsigned>(), n);
 }
 void prepare_adam(KernelContext& c) {
-  c.keep(add_mistake(c, Code::kInvalidArgument, [](std::int64_t step, std::int64_t) {
-    return "step counts from 1; got " + std::to_string(step);
-  }));
+  c.keep(add_mistake(c, Code::kInvalidArgument,
+                     [](std::int64_t step) { return "step counts from 1; got " + std::to_string(step); }));
 }
 
 }  // namespace

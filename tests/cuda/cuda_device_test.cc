@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <thread>
 
 #include "tests/cuda_emulator/emulator.h"
@@ -124,7 +125,7 @@ TEST_F(CudaDeviceTest, PartsOfAGraphOnOtherDevices) {
     const DeviceScope on(graph, "cuda:1");
     second = square(first);
   }
-  const Output last = reduce_sum(second);  // has no kernel there
+  const Output last = reduce_sum(second);
   Session session(graph, {.device = "cpu:0"});
   const Tensor values = Tensor::from(Shape{2, 3}, std::vector<float>{0, 1, 2, 3, 4, 5});
   EXPECT_EQ(session.run({{x, values}}, last).item<float>(), 0 + 0 + 1 + 4 + 9 + 16);
@@ -132,12 +133,31 @@ TEST_F(CudaDeviceTest, PartsOfAGraphOnOtherDevices) {
   EXPECT_NE(plan.find("cuda:1"), std::string::npos) << plan;
 }
 
-// What has no kernel there runs on the CPU, with the CPU's bits.
-TEST_F(CudaDeviceTest, RandomNumbersAreTheCpus) {
+// With the CPU's text, where both count.
+TEST_F(CudaDeviceTest, CheckNumericsCountsThere) {
   Graph graph;
-  const Output numbers = random_normal(graph, {100}), scaled = numbers * 2.0;
-  const auto on = [&](const char* name) { return Session(graph, {.device = name, .seed = 3}).run(scaled); };
+  const Output x = placeholder(graph, DType::kFloat32, {-1, 2});
+  const Output y = check_numerics(x, "activations", "guard") * 2.0;
+  Session session(graph, {.device = "cuda:0"});
+  EXPECT_EQ(session.explain(y, {{x, Tensor(DType::kFloat32, {2, 2})}}).find("cpu:0"), std::string::npos);
+  const auto values = [](std::vector<float> v) { return Tensor::from(Shape{2, 2}, std::move(v)); };
+  const float nan = std::nanf(""), infinity = HUGE_VALF;
+  EXPECT_TRUE(bit_equal(session.run({{x, values({1, -2, 3, 0})}}, y), values({2, -4, 6, 0})));
+  for (const char* part : {"[CheckNumerics 'guard' at cuda_device_test.cc:",
+                           "activations: 1 NaN and 2 infinite elements of 4, the first at index 1 of [2,2]"}) {
+    expect_error(Code::kInvalidArgument, part, [&] { session.run({{x, values({1, -infinity, nan, infinity})}}, y); });
+  }
+  EXPECT_TRUE(bit_equal(session.run({{x, values({1, -2, 3, 0})}}, y), values({2, -4, 6, 0})));
+}
+
+// What has no kernel there runs on the CPU.
+TEST_F(CudaDeviceTest, PrintRunsOnTheCpu) {
+  Graph graph;
+  const Output printed = print(random_normal(graph, {2}), "numbers") * 2.0;
+  const auto on = [&](const char* name) { return Session(graph, {.device = name, .seed = 3}).run(printed); };
+  testing::internal::CaptureStderr();
   EXPECT_TRUE(bit_equal(on("cuda:0"), on("cpu:0")));
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("numbers: "), std::string::npos);
 }
 
 TEST_F(CudaDeviceTest, VariablesLiveThere) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gradus/autodiff/gradients.h"
+#include "gradus/core/philox.h"
 #include "gradus/graph/run/session.h"
 #include "gradus/ops/operators.h"
 #include "gradus/ops/random.h"
@@ -112,6 +113,27 @@ TEST(Random, SameSeedSameBitsOnEveryDeviceAndNumberOfThreads) {
                           truncated_normal(graph, {50001}), dropout(x, 0.3)}) {
     const Tensor reference = run_seeded(y, "ref:0");
     for (const int threads : {1, 2, 3}) EXPECT_TRUE(bit_equal(run_seeded(y, "cpu:0", threads), reference)) << y.name();
+  }
+}
+
+// Each element by the definition, from the stream of its seed and of the first run. The counts are on both sides of what is drawn at once.
+TEST(Random, ElementsAreFunctionsOfTheStreamAndTheirPlace) {
+  const PhiloxStream stream(mix64(7), 1);
+  const auto at = [](std::int64_t i) { return static_cast<std::uint64_t>(i); };
+  for (const std::int64_t n : {0, 1, 63, 64, 65, 4095, 4097, 9000}) {
+    Graph graph;
+    const RandomNormalAttrs attrs{.dtype = DType::kFloat64, .mean = 0.3, .stddev = 1.7, .seed = 7};
+    const Tensor uniform =
+        run_seeded(random_uniform(graph, {n}, {.dtype = DType::kFloat64, .low = -0.3, .high = 1.1, .seed = 7}));
+    const Tensor normal = run_seeded(random_normal(graph, {n}, attrs));
+    const Tensor truncated = run_seeded(truncated_normal(graph, {n}, attrs));
+    for (std::int64_t i = 0; i < n; ++i) {
+      ASSERT_EQ(uniform.at(i), -0.3 + (1.1 - -0.3) * stream.uniform(at(i))) << i << " of " << n;
+      ASSERT_EQ(normal.at(i), 0.3 + 1.7 * stream.normal(at(i))) << i << " of " << n;
+      double z = stream.normal(at(i));
+      for (std::uint64_t attempt = 1; std::abs(z) >= 2; ++attempt) z = stream.normal(at(i) + (attempt << 48));
+      ASSERT_EQ(truncated.at(i), 0.3 + 1.7 * z) << i << " of " << n;
+    }
   }
 }
 
