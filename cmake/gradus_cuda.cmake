@@ -1,9 +1,11 @@
 # Looks for what the CUDA backend needs, and says in one line what was found, or the first thing that is missing. Sets
 #   GRADUS_CUDA_HEADERS  the toolkit's headers are there: the tests run the backend on an emulator (tests/cuda_emulator)
 #   GRADUS_HAS_CUDA      so is nvcc: the library has the backend
+#   GRADUS_CUDNN_HEADERS so are cuDNN's: the backend has the code that uses it, and looks for the library when it runs
 #   GRADUS_CUDA_VERDICT  the line, which `gradus devices` shows where there is no backend
 set(GRADUS_CUDA_HEADERS OFF)
 set(GRADUS_HAS_CUDA OFF)
+set(GRADUS_CUDNN_HEADERS OFF)
 set(least 12.0)  # the first whose nvcc knows C++20
 
 if(GRADUS_CUDA STREQUAL "OFF")
@@ -44,6 +46,45 @@ else()
     endif()
   endif()
 endif()
+# cuDNN's headers: where CUDNN_ROOT says, beside the toolkit's, in the system's folders, or in NVIDIA's wheel for Python. Only those of
+# version 9 are looked at, by the name of a header that came with it.
+set(cudnn_verdict "")
+if(GRADUS_CUDA_HEADERS)
+  set(wheels)
+  foreach(prefix "$ENV{VIRTUAL_ENV}" "$ENV{CONDA_PREFIX}" "$ENV{HOME}/.local" /usr/local /usr)
+    if(prefix)
+      file(GLOB found "${prefix}/lib/python3*/site-packages/nvidia/cudnn" "${prefix}/lib/python3*/dist-packages/nvidia/cudnn")
+      list(APPEND wheels ${found})
+    endif()
+  endforeach()
+  find_path(GRADUS_CUDNN_INCLUDE cudnn_graph.h HINTS "${CUDNN_ROOT}" "$ENV{CUDNN_ROOT}" ${CUDAToolkit_INCLUDE_DIRS} ${wheels}
+            PATH_SUFFIXES include DOC "The folder of cudnn_graph.h")
+  if(GRADUS_CUDNN_INCLUDE)
+    set(GRADUS_CUDNN_HEADERS ON)
+    file(STRINGS "${GRADUS_CUDNN_INCLUDE}/cudnn_version.h" lines REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) ")
+    string(REGEX REPLACE "[^0-9]+([0-9]+)" "\\1." cudnn_version "${lines}")
+    string(REGEX REPLACE "\\.$" "" cudnn_version "${cudnn_version}")
+    set(cudnn_verdict "; with cuDNN ${cudnn_version}")
+  else()
+    set(cudnn_verdict "; without cuDNN, whose headers were not found (CUDNN_ROOT says where they are)")
+  endif()
+endif()
+if(GRADUS_HAS_CUDA)
+  string(APPEND GRADUS_CUDA_VERDICT "${cudnn_verdict}")
+endif()
+
+# gradus_cuda_headers(target PRIVATE|PUBLIC): the toolkit's and cuDNN's, and where cuDNN's library was found.
+function(gradus_cuda_headers target visibility)
+  target_include_directories(${target} SYSTEM ${visibility} ${CUDAToolkit_INCLUDE_DIRS})
+  if(GRADUS_CUDNN_HEADERS)
+    target_include_directories(${target} SYSTEM ${visibility} "${GRADUS_CUDNN_INCLUDE}")
+    find_path(GRADUS_CUDNN_FOLDER libcudnn.so.9 HINTS "${GRADUS_CUDNN_INCLUDE}/.." "${CUDAToolkit_LIBRARY_DIR}"
+              PATH_SUFFIXES lib lib64 "lib/${CMAKE_LIBRARY_ARCHITECTURE}" DOC "The folder of libcudnn.so.9")
+    if(GRADUS_CUDNN_FOLDER)
+      target_compile_definitions(${target} ${visibility} "GRADUS_CUDNN_FOLDER=\"${GRADUS_CUDNN_FOLDER}\"")
+    endif()
+  endif()
+endfunction()
 if(GRADUS_CUDA STREQUAL "ON" AND NOT GRADUS_HAS_CUDA)
   message(FATAL_ERROR "GRADUS_CUDA is ON, but ${GRADUS_CUDA_VERDICT}")
 endif()

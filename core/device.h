@@ -103,6 +103,8 @@ struct Backend {
   // Empty when usable; otherwise the first missing link (build option, library, driver, device).
   std::function<std::string()> missing;
   std::function<std::unique_ptr<Device>(int index, const DeviceOptions&)> create;
+  // What it is built of and what was found of it on this machine, a line each, whether it can be used or not; optional.
+  std::function<std::vector<std::string>()> details = {};
 };
 
 class BackendRegistry {

@@ -23,6 +23,9 @@ void print_devices() {
   } catch (const Error&) {  // no backend at all; every line below says why
   }
   for (const auto& backend : backend_registry().all()) {
+    if (backend->details) {
+      for (const std::string& line : backend->details()) print_line(backend->type, line);
+    }
     if (const std::string missing = backend->missing(); !missing.empty()) {
       print_line(backend->type, "not available: " + missing);
       continue;

@@ -23,7 +23,8 @@ void register_cuda_backend(BackendRegistry& backends, KernelRegistry& kernels) {
                 .missing = cuda::what_is_missing,
                 .create = [](int index, const DeviceOptions& options) -> std::unique_ptr<Device> {
                   return std::make_unique<cuda::CudaDevice>(index, options);
-                }});
+                },
+                .details = cuda::software});
   cuda::register_families(kernels);
 }
 

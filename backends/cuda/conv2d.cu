@@ -5,10 +5,11 @@
 //
 // and differ only in which of the three is summed up from the other two. (The reference backend's conv2d.cc says the same with loops.)
 // The pixels around the image are zeros that take part, so that 0 * infinity is NaN; windows beyond the output do not exist.
-#include "gradus/ops/conv2d.h"
+#include "gradus/backends/cuda/conv2d.h"
 
 #include "gradus/backends/cuda/image.h"
 #include "gradus/backends/cuda/kernels.h"
+#include "gradus/ops/bias_add.h"
 #include "gradus/ops/conv_geometry.h"
 
 namespace gradus::cuda {
@@ -85,43 +86,88 @@ __global__ void backprop_filter(T* dw, const T* x, const T* dy, Image in, Image 
   if (threadIdx.x == 0) dw[tap] = static_cast<T>(sum);
 }
 
-// What is computed from an image of `image`, a filter of `filter`.
-ConvGeometry geometry(const KernelContext& c, const Shape& image, const Shape& filter) {
-  WindowPlacement placement = c.attrs<Conv2DAttrs>().placement();
-  placement.allow_empty_output = true;  // the shape function has refused what must not be
-  return conv_geometry(placement, image, filter);
+template <class T>
+__global__ void add_bias(T* y, const T* bias, bool relu, AxisExtents e, std::int64_t n) {
+  for (std::int64_t i = first_item(); i < n; i += item_stride()) {
+    const T sum = static_cast<T>(static_cast<Compute<T>>(y[i]) + static_cast<Compute<T>>(bias[i / e.inner % e.axis]));
+    y[i] = relu && static_cast<Compute<T>>(sum) < Compute<T>{0} ? static_cast<T>(0.0) : sum;  // NaN stays NaN
+  }
+}
+
+// Where cuDNN's filter has the element that is at [r][s][c][k] in ours.
+struct CudnnFilter {
+  std::int64_t rows, columns, channels, out_channels, stride_r, stride_s, stride_c, stride_k;
+
+  explicit CudnnFilter(const ConvGeometry& g)
+      : rows(g.rows.window), columns(g.columns.window), channels(g.group_in()), out_channels(g.out_channels) {
+    if (g.data_format == DataFormat::kNHWC) {
+      stride_c = 1, stride_s = channels, stride_r = columns * channels;
+    } else {
+      stride_s = 1, stride_r = columns, stride_c = rows * columns;
+    }
+    stride_k = rows * columns * channels;
+  }
+  constexpr std::int64_t size() const { return stride_k * out_channels; }
+  constexpr std::int64_t at(std::int64_t ours) const {
+    const std::int64_t k = ours % out_channels, c = ours / out_channels % channels;
+    const std::int64_t s = ours / out_channels / channels % columns, r = ours / out_channels / channels / columns;
+    return k * stride_k + r * stride_r + s * stride_s + c * stride_c;
+  }
+};
+
+// Bits of elements, which are only moved.
+template <class Bits>
+__global__ void filter_to_cudnn(Bits* to, const Bits* from, CudnnFilter f) {
+  for (std::int64_t i = first_item(); i < f.size(); i += item_stride()) to[f.at(i)] = from[i];
+}
+template <class Bits>
+__global__ void filter_from_cudnn(Bits* to, const Bits* from, CudnnFilter f) {
+  for (std::int64_t i = first_item(); i < f.size(); i += item_stride()) to[i] = from[f.at(i)];
 }
 
 template <class T>
-void conv2d(KernelContext& c) {
-  const ConvGeometry g = geometry(c, c.input(0).shape(), c.input(1).shape());
-  const Image in(c.input(0).shape(), g.data_format), out(c.output(0).shape(), g.data_format);
-  run_over<forward<T>>(c, out.size(), c.output(0).data<T>(), c.input(0).data<T>(), c.input(1).data<T>(), out, in, g);
-}
-
-template <class T>
-void conv2d_backprop_input(KernelContext& c) {
-  const ConvGeometry g = geometry(c, c.output(0).shape(), c.input(1).shape());
-  const Image in(c.output(0).shape(), g.data_format), out(c.input(2).shape(), g.data_format);
-  run_over<backprop_input<T>>(c, in.size(), c.output(0).data<T>(), c.input(1).data<T>(), c.input(2).data<T>(), in, out,
-                              g);
-}
-
-template <class T>
-void conv2d_backprop_filter(KernelContext& c) {
-  const ConvGeometry g = geometry(c, c.input(0).shape(), c.output(0).shape());
-  const Image in(c.input(0).shape(), g.data_format), out(c.input(2).shape(), g.data_format);
-  run_blocks<backprop_filter<T>>(c, c.output(0).num_elements(), kFilterThreads, c.output(0).data<T>(),
-                                 c.input(0).data<T>(), c.input(2).data<T>(), in, out, g);
+void run(KernelContext& c, const cudnn::Convolution& convolution) {
+  const ConvGeometry& g = convolution.geometry;
+  const Image in(g.input_shape(), g.data_format), out(g.output_shape(), g.data_format);
+  const auto input = [&c](int i) { return c.input(i).data<T>(); };
+  T* const result = c.output(0).data<T>();
+  switch (convolution.direction) {
+    case cudnn::Direction::kForward: run_over<forward<T>>(c, out.size(), result, input(0), input(1), out, in, g); break;
+    case cudnn::Direction::kBackpropInput:  // of sizes, filter and dy
+      run_over<backprop_input<T>>(c, in.size(), result, input(1), input(2), in, out, g);
+      break;
+    case cudnn::Direction::kBackpropFilter:  // of x, sizes and dy
+      run_blocks<backprop_filter<T>>(c, g.filter_shape().num_elements(), kFilterThreads, result, input(0), input(2), in,
+                                     out, g);
+      break;
+  }
 }
 
 }  // namespace
 
-void register_conv2d_kernels(KernelRegistry& kernels) {
-  common::for_each_floating([&]<class T>(TypeTag<T>) {
-    kernels.add("Conv2D", kDevice, {dtype_of<T>}, conv2d<T>);
-    kernels.add("Conv2DBackpropInput", kDevice, {dtype_of<T>}, conv2d_backprop_input<T>);
-    kernels.add("Conv2DBackpropFilter", kDevice, {dtype_of<T>}, conv2d_backprop_filter<T>);
+void run_plain_conv2d(KernelContext& c, const cudnn::Convolution& convolution) {
+  visit_floating(convolution.dtype, [&]<class T>(TypeTag<T>) { run<T>(c, convolution); });
+}
+
+void run_bias_and_relu(KernelContext& c, const cudnn::Convolution& convolution, DataFormat format) {
+  visit_floating(convolution.dtype, [&]<class T>(TypeTag<T>) {
+    Tensor& y = c.output(0);
+    run_over<add_bias<T>>(c, y.num_elements(), y.data<T>(), c.input(2).data<T>(), convolution.relu,
+                          channel_extents(y.shape(), format), y.num_elements());
+  });
+}
+
+void reorder_filter(KernelContext& c, FilterOrder order, void* to, const void* from,
+                    const cudnn::Convolution& convolution) {
+  const CudnnFilter filter(convolution.geometry);
+  visit_bits(dtype_size(convolution.dtype), [&]<class Bits>(TypeTag<Bits>) {
+    auto* const target = static_cast<Bits*>(to);
+    const auto* const source = static_cast<const Bits*>(from);
+    if (order == FilterOrder::kToCudnn) {
+      run_over<filter_to_cudnn<Bits>>(c, filter.size(), target, source, filter);
+    } else {
+      run_over<filter_from_cudnn<Bits>>(c, filter.size(), target, source, filter);
+    }
   });
 }
 

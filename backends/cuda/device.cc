@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "gradus/cuda_verdict.h"
+
 namespace gradus::cuda {
 
-CudaDevice::CudaDevice(int index, const DeviceOptions& options) : Device({"cuda", index}), options_(options) {
+CudaDevice::CudaDevice(int index, const DeviceOptions& options)
+    : Device({"cuda", index}), options_(options), cudnn_(index) {
   make_current();
   stream_ = make_stream();
 }
@@ -128,16 +131,32 @@ std::vector<DeviceInfo> list_devices() {
   return devices;
 }
 
+namespace {
+
+std::string cuda_version(int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); }
+
+}  // namespace
+
+std::vector<std::string> software() {
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
+  const cudnn::Found cudnn = cudnn::find();
+  return {fmt::format("backend {}", GRADUS_CUDA_VERDICT),
+          fmt::format("CUDA runtime {}, {}", cuda_version(CUDART_VERSION),
+                      driver == 0 ? "no driver" : "a driver that goes up to CUDA " + cuda_version(driver)),
+          cudnn.missing.empty() ? fmt::format("cuDNN {} ({})", cudnn.version, cudnn.path)
+                                : "convolutions by plain kernels: " + cudnn.missing};
+}
+
 std::string what_is_missing() {
   int driver = 0, count = 0;
   if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
     return "this machine has no NVIDIA driver (libcuda.so.1 was not found); use cpu:0 or ref:0";
   }
   const cudaError_t error = cudaGetDeviceCount(&count);
-  const auto version = [](int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); };
   if (error == cudaErrorInsufficientDriver) {
-    return fmt::format("the NVIDIA driver is too old: it goes up to CUDA {}, this build needs {}", version(driver),
-                       version(CUDART_VERSION));
+    return fmt::format("the NVIDIA driver is too old: it goes up to CUDA {}, this build needs {}", cuda_version(driver),
+                       cuda_version(CUDART_VERSION));
   }
   if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) {
     const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "gradus/backends/cuda/cudnn/cudnn.h"
 #include "gradus/backends/cuda/handles.h"
 #include "gradus/backends/cuda/staging.h"
 #include "gradus/core/device.h"
@@ -40,6 +41,8 @@ class CudaDevice final : public Device {
 
   cudaStream_t stream() const { return stream_.get(); }
   const DeviceOptions& options() const { return options_; }
+  // The plans that cuDNN has for this device, and what runs them.
+  cudnn::Context& cudnn() { return cudnn_; }
   // Makes this the device that CUDA's calls of this thread speak of.
   void make_current() const;
 
@@ -69,10 +72,13 @@ class CudaDevice final : public Device {
   std::mutex mutex_;  // guards mistakes_, lookouts_ and staging_; the stream keeps its own order
   Staging staging_;
   Stream stream_;
+  cudnn::Context cudnn_;
 };
 
 // As the command line shows them; `missing` is empty where the devices can be used.
 std::vector<DeviceInfo> list_devices();
 std::string what_is_missing();
+// The compiler, CUDA's runtime and driver, and cuDNN.
+std::vector<std::string> software();
 
 }  // namespace gradus::cuda

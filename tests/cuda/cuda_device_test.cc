@@ -52,6 +52,14 @@ TEST_F(CudaDeviceTest, ABufferMayLiveLongerThanItsDevice) {
   EXPECT_EQ(cuda_emulator::counts().live_allocations, 0U);
 }
 
+TEST_F(CudaDeviceTest, SaysWhatItIsBuiltOf) {
+  const std::vector<std::string> lines = backend_registry().find("cuda")->details();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(lines[0].starts_with("backend ")) << lines[0];
+  EXPECT_TRUE(lines[1].starts_with("CUDA runtime ")) << lines[1];
+  EXPECT_TRUE(lines[2].starts_with("cuDNN 9.") || lines[2].starts_with("convolutions by plain kernels: ")) << lines[2];
+}
+
 TEST_F(CudaDeviceTest, MemoryThatIsNotThereIsSaid) {
   cuda_emulator::reset({.memory = 64 << 20});
   const auto cuda = device();

@@ -35,6 +35,9 @@ void reset(const Options& options = {});
 // What the first failed kernel or copy said, "" where none has failed: "kernel relu<float> at relu.cu:31, block (0,0,0), ...".
 std::string failure();
 
+// What is wrong with that range as a device's memory, "" where it lies within one allocation.
+std::string check_memory(const void* address, std::size_t bytes);
+
 // Since reset().
 struct Counts {
   std::size_t kernels = 0, copies = 0, graph_launches = 0, allocations = 0;

@@ -163,6 +163,16 @@ std::string failure() {
   return machine().failure;
 }
 
+std::string check_memory(const void* address, std::size_t bytes) {
+  const std::lock_guard lock(mutex);
+  try {
+    machine().check_device_range(address, bytes, "it");
+  } catch (const RuntimeError& error) {
+    return error.what();
+  }
+  return "";
+}
+
 Counts counts() {
   const std::lock_guard lock(mutex);
   return machine().counts();

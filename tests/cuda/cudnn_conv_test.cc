@@ -1,0 +1,152 @@
+// Convolutions by cuDNN without a GPU: the plans are cuDNN's own, made for an H200; what they say of themselves is carried out by an
+// interpreter on the emulator and compared with loops that share no code with the library. Thus every stride, padding, layout and number
+// of a tensor in the descriptors is proven, and that under the default policy each convolution has an engine.
+#include <gradus/gradus.h>
+#include <gradus/nn/losses.h>
+#include <gradus/nn/models.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "gradus/ops/conv_geometry.h"
+#include "tests/cuda/emulated_cudnn.h"
+#include "tests/cuda_emulator/emulator.h"
+#include "tests/support/conv2d_matrix.h"
+#include "tests/support/expect_error.h"
+
+namespace gradus {
+namespace {
+
+using testing::ConvCase;
+using testing::ConvResults;
+
+constexpr struct {
+  DType dtype;
+  double tolerance;
+} kTolerances[] = {{DType::kFloat64, 1e-12}, {DType::kFloat32, 1e-5}, {DType::kFloat16, 2e-3}};
+
+void expect_near(const ConvResults& got, const ConvResults& expected, double tolerance, const std::string& what) {
+  EXPECT_LE(testing::relative_difference(got.y, expected.y), tolerance) << "conv2d " << what;
+  EXPECT_LE(testing::relative_difference(got.dx, expected.dx), tolerance) << "conv2d_backprop_input " << what;
+  EXPECT_LE(testing::relative_difference(got.dw, expected.dw), tolerance) << "conv2d_backprop_filter " << what;
+}
+
+// `plans`: by how many plans of cuDNN the three are computed. `every_dtype`: or float32 alone.
+void check_convolutions(const std::vector<ConvCase>& cases, int plans = 3, bool every_dtype = true) {
+  ASSERT_FALSE(cases.empty());
+  cuda_emulator::reset({.seed = 3});
+  for (const ConvCase& c : cases) {
+    const ConvResults expected = testing::naive_convolutions(c, testing::conv_operands(c, DType::kFloat64));
+    for (const auto& [dtype, tolerance] : kTolerances) {
+      if (!every_dtype && dtype != DType::kFloat32) continue;
+      const int before = testing::executed_cudnn_plans();
+      const ConvResults got = testing::run_convolutions(c, testing::conv_operands(c, dtype), "cuda:0");
+      expect_near(got, expected, tolerance, std::string(dtype_name(dtype)) + " " + c.name);
+      EXPECT_EQ(testing::executed_cudnn_plans() - before, plans) << dtype_name(dtype) << " " << c.name;
+    }
+    if (::testing::Test::HasFailure()) FAIL() << "stopped at " << c.name << " " << cuda_emulator::failure();
+  }
+}
+
+TEST(CudnnConv2D, SpecialShapes) { check_convolutions(testing::special_conv_cases()); }
+TEST(CudnnConv2D, SmallMatrixValid) { check_convolutions(testing::small_conv_matrix(Padding::kValid)); }
+TEST(CudnnConv2D, SmallMatrixSame) { check_convolutions(testing::small_conv_matrix(Padding::kSame)); }
+TEST(CudnnConv2D, SmallMatrixExplicit) { check_convolutions(testing::small_conv_matrix(Padding::kExplicit)); }
+TEST(CudnnConv2DLong, MatrixValid) { check_convolutions(testing::conv_matrix(Padding::kValid)); }
+TEST(CudnnConv2DLong, MatrixSame) { check_convolutions(testing::conv_matrix(Padding::kSame)); }
+TEST(CudnnConv2DLong, MatrixExplicit) { check_convolutions(testing::conv_matrix(Padding::kExplicit)); }
+
+// The project's own kernels, which a user can ask for.
+std::vector<ConvCase> without_cudnn(std::vector<ConvCase> cases) {
+  for (ConvCase& c : cases) c.attrs.use_cudnn_on_gpu = false;
+  return cases;
+}
+TEST(PlainConv2D, SpecialShapes) { check_convolutions(without_cudnn(testing::special_conv_cases()), 0, false); }
+TEST(PlainConv2D, SmallMatrixValid) {
+  check_convolutions(without_cudnn(testing::small_conv_matrix(Padding::kValid)), 0);
+}
+TEST(PlainConv2D, SmallMatrixSame) { check_convolutions(without_cudnn(testing::small_conv_matrix(Padding::kSame)), 0); }
+TEST(PlainConv2D, SmallMatrixExplicit) {
+  check_convolutions(without_cudnn(testing::small_conv_matrix(Padding::kExplicit)), 0);
+}
+
+// All different convolutions of a model, with the images of its own data set, two at a time.
+std::vector<ConvCase> convolutions_of(const std::string& model, const Shape& image) {
+  Graph graph;
+  const Output images = placeholder(graph, DType::kFloat32, {2, image[0], image[1], image[2]}, "images");
+  nn::model_by_name(model)(images);
+  std::vector<ConvCase> cases;
+  std::set<std::string> names;
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    Node& node = graph.node(id);
+    if (node.op() != "Conv2D") continue;
+    ConvCase c{.name = "",
+               .input = node.input(0).shape(),
+               .filter = node.input(1).shape(),
+               .output = node.output(0).shape(),
+               .attrs = node.attrs_as<Conv2DAttrs>()};
+    c.name = model + " " + c.input.to_string() + " * " + c.filter.to_string() + " = " + c.output.to_string();
+    if (names.insert(c.name).second) cases.push_back(std::move(c));
+  }
+  return cases;
+}
+TEST(CudnnModels, Lenet5) { check_convolutions(convolutions_of("lenet5", {28, 28, 1})); }
+TEST(CudnnModels, DeepMnist) { check_convolutions(convolutions_of("deep_mnist", {28, 28, 1})); }
+TEST(CudnnModels, Resnet20) { check_convolutions(convolutions_of("resnet20", {32, 32, 3})); }
+
+// What is fused.
+
+struct Layer {
+  Layer(DType dtype, DataFormat format, const Shape& image, const Shape& filter, bool relu_after, bool cudnn = true) {
+    x = placeholder(graph, dtype, image, "x");
+    w = placeholder(graph, dtype, filter, "w");
+    b = placeholder(graph, dtype, {filter[3]}, "b");
+    y = bias_add(conv2d(x, w, {.use_cudnn_on_gpu = cudnn, .data_format = format}), b, {.data_format = format});
+    if (relu_after) y = relu(y);
+    feeds = {{x, testing::coarse_random(dtype, image, 1)},
+             {w, testing::coarse_random(dtype, filter, 2)},
+             {b, testing::coarse_random(dtype, {filter[3]}, 3)}};
+  }
+  Graph graph;
+  Output x, w, b, y;
+  Feeds feeds;
+};
+
+TEST(CudnnFusion, BiasAndReluAreComputedWithTheConvolution) {
+  for (const auto& [dtype, tolerance] : kTolerances) {
+    for (const bool nhwc : {true, false}) {
+      for (const bool relu_after : {true, false}) {
+        for (const bool cudnn : {true, false}) {
+          cuda_emulator::reset();
+          const Layer layer(dtype, nhwc ? DataFormat::kNHWC : DataFormat::kNCHW,
+                            nhwc ? Shape{2, 5, 4, 3} : Shape{2, 3, 5, 4}, {3, 2, 3, 5}, relu_after, cudnn);
+          Session session(layer.graph, {.device = "cuda:0"});
+          Session reference(layer.graph, {.device = "ref:0"});
+          const int before = testing::executed_cudnn_plans();
+          const Tensor y = session.run(layer.feeds, layer.y);
+          EXPECT_EQ(testing::executed_cudnn_plans() - before, cudnn ? 1 : 0);
+          EXPECT_LE(testing::relative_difference(y, reference.run(layer.feeds, layer.y)), tolerance)
+              << dtype_name(dtype);
+          const std::string plan = session.explain(layer.y, layer.feeds);
+          EXPECT_NE(plan.find(relu_after ? "Conv2D+BiasAdd+Relu" : "Conv2D+BiasAdd"), std::string::npos) << plan;
+          EXPECT_NE(plan.find(cudnn ? "cuDNN" : "plain kernel: use_cudnn_on_gpu is false"), std::string::npos) << plan;
+        }
+      }
+    }
+  }
+}
+
+TEST(CudnnFusion, ABiasOfOtherChannelsIsAddedByThePlainKernel) {
+  cuda_emulator::reset();
+  Graph graph;
+  const Output x = constant(graph, testing::coarse_random(DType::kFloat32, {1, 4, 3, 2}, 1));
+  const Output w = variable(graph, testing::coarse_random(DType::kFloat32, {2, 2, 2, 3}, 2), "w");
+  const Output b = constant(graph, testing::coarse_random(DType::kFloat32, {4}, 3));
+  const Output y = bias_add(conv2d(x, w), b, {.data_format = DataFormat::kNCHW});
+  Session session(graph, {.device = "cuda:0"});
+  EXPECT_EQ(testing::relative_difference(session.run(y), Session(graph, {.device = "ref:0"}).run(y)), 0.0);
+  EXPECT_NE(session.explain(y).find("plain kernel: the bias has another data_format"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace gradus

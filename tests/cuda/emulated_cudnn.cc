@@ -1,0 +1,60 @@
+// What cuDNN needs a GPU for, on the emulator: the properties of a GPU, which a file describes, and an interpreter of plans in the place
+// of its kernels. (backends/cuda/cudnn/device.h has the declarations; device.cc, which tests do not link, the real ones.)
+#include "tests/cuda/emulated_cudnn.h"
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+
+#include "gradus/backends/cuda/cudnn/device.h"
+#include "gradus/backends/cuda/cudnn/engine.h"
+#include "gradus/core/error.h"
+#include "tests/cuda/cudnn_interpreter.h"
+#include "tests/cuda/h200_properties.h"
+#include "tests/cuda_emulator/emulator.h"
+#include "tests/cuda_emulator/launch.h"
+
+namespace gradus {
+namespace {
+
+std::atomic<int> executed = 0;
+
+}  // namespace
+
+int testing::executed_cudnn_plans() { return executed; }
+
+namespace cudnn {
+
+Descriptor device_properties(int) {
+  Descriptor properties(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  properties.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION,
+                 std::span<const char>(testing::kH200Properties, sizeof(testing::kH200Properties)));
+  properties.finalize();
+  return properties;
+}
+
+// As one thread of a kernel, which may touch the device's memory. The workspace is made NaN: nobody else may have a use for it.
+void execute(std::shared_ptr<void>&, const Descriptor& plan, std::span<const Binding> bindings, void* workspace,
+             cudaStream_t stream) {
+  const auto interpreted = std::make_shared<testing::InterpretedPlan>(json_of(plan));
+  const auto workspace_bytes =
+      static_cast<std::size_t>(plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE).at(0));
+  testing::PlanMemory memory;
+  for (const Binding& b : bindings) memory[std::to_string(b.operand)] = b.memory;
+  const auto check = [](const void* address, std::size_t bytes) {
+    if (const std::string wrong = cuda_emulator::check_memory(address, bytes); !wrong.empty())
+      throw internal_error(wrong);
+  };
+  interpreted->check(memory, check);
+  if (workspace_bytes > 0) check(workspace, workspace_bytes);
+  ++executed;
+  const auto body = [interpreted, memory, workspace, workspace_bytes] {
+    if (workspace_bytes > 0) std::memset(workspace, 0xFF, workspace_bytes);
+    interpreted->run(memory);
+  };
+  const cudaError_t error = cuda_emulator::enqueue_kernel("cuDNN's plan", nullptr, 1, 1, 0, stream, body);
+  if (error != cudaSuccess) throw internal_error("the emulator takes no more work: " + cuda_emulator::failure());
+}
+
+}  // namespace cudnn
+}  // namespace gradus
