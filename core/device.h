@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,26 @@ struct DeviceName {
   static DeviceName parse(std::string_view text);
   std::string to_string() const { return type + ":" + std::to_string(index); }
   friend bool operator==(const DeviceName&, const DeviceName&) = default;
+};
+
+// Work of a device that was recorded, to be repeated.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  // Submits all of it once more, on the same memory, ordered like one kernel.
+  virtual void replay() = 0;
+};
+
+// While one is alive, what its thread submits to the device is kept instead of being done. Ends before another is made.
+class Recorder {
+ public:
+  // Gives up what was recorded, unless it was finished.
+  virtual ~Recorder() = default;
+  // What is submitted from here on is of this step, by a number of the caller's. It comes after the steps of its stream, and after those
+  // in `after`, which began before; other streams may work at the same time.
+  virtual void begin_step(int step, int stream, std::span<const int> after) = 0;
+  // Throws Error where something was submitted that cannot be repeated.
+  virtual std::unique_ptr<Recording> finish() = 0;
 };
 
 class Device {
@@ -49,6 +70,8 @@ class Device {
   // Waits for all submitted work. A device that computes while the host goes on cannot throw from a kernel: what a kernel finds wrong
   // (a label that is no class) is thrown here, the first of it, with the Error's text beginning with the kernel's where().
   virtual void synchronize() {}
+  // nullptr for a device that cannot record (the default).
+  virtual std::unique_ptr<Recorder> record() { return nullptr; }
   // All the memory that there is, 0 where that is not known: a result that is larger is refused when a plan is made, before anything is
   // allocated.
   virtual std::int64_t memory_bytes() const { return 0; }

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
+
+#include "gradus/backends/cuda/recorder.h"
 
 #include "gradus/cuda_verdict.h"
 
@@ -59,12 +62,12 @@ void CudaDevice::copy_to_host(void* host, const void* device_memory, std::size_t
 
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
   make_current();
-  if (bytes > 0) GRADUS_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_.get()));
+  if (bytes > 0) GRADUS_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()));
 }
 
 void CudaDevice::fill(void* device_memory, unsigned char byte, std::size_t bytes) {
   make_current();
-  if (bytes > 0) GRADUS_CUDA(cudaMemsetAsync(device_memory, byte, bytes, stream_.get()));
+  if (bytes > 0) GRADUS_CUDA(cudaMemsetAsync(device_memory, byte, bytes, stream()));
 }
 
 void CudaDevice::synchronize() {
@@ -92,29 +95,53 @@ unsigned CudaDevice::add_mistake(Code code, std::string where, Describe describe
   return static_cast<unsigned>(mistakes_.size());
 }
 
-Finding* CudaDevice::findings() {
-  const std::unique_lock lock(mutex_);
-  Lookout& lookout = lookouts_[std::this_thread::get_id()];
-  if (lookout.findings == nullptr) {
-    lookout.findings = allocate(sizeof(Finding));
-    fill(lookout.findings.get(), 0, sizeof(Finding));
-  }
-  lookout.looks = true;
-  return static_cast<Finding*>(lookout.findings.get());
+Buffer CudaDevice::make_findings() {
+  Buffer findings = allocate(sizeof(Finding));
+  fill(findings.get(), 0, sizeof(Finding));
+  return findings;
 }
 
+void CudaDevice::look_at(const Buffer& findings) {
+  const std::unique_lock lock(mutex_);
+  std::vector<Buffer>& all = lookouts_[std::this_thread::get_id()].to_look_at;
+  if (std::find(all.begin(), all.end(), findings) == all.end()) all.push_back(findings);
+}
+
+Finding* CudaDevice::findings() {
+  if (CudaRecorder* recorder = CudaRecorder::of(*this); recorder != nullptr) return recorder->findings();
+  Buffer own;
+  {
+    const std::unique_lock lock(mutex_);
+    Buffer& findings = lookouts_[std::this_thread::get_id()].findings;
+    if (findings == nullptr) findings = make_findings();
+    own = findings;
+  }
+  look_at(own);
+  return static_cast<Finding*>(own.get());
+}
+
+// The first of what was found is thrown; the rest is forgotten with it.
 void CudaDevice::throw_finding(const std::unique_lock<std::mutex>&) {
   const auto own = lookouts_.find(std::this_thread::get_id());
-  if (own == lookouts_.end() || !own->second.looks) return;
-  own->second.looks = false;
-  void* const findings = own->second.findings.get();
-  Finding finding{};
-  staging_.download(&finding, findings, sizeof(finding), stream_.get());
-  if (finding.number == 0) return;
-  fill(findings, 0, sizeof(Finding));
-  const Mistake& mistake = mistakes_.at(finding.number - 1);
-  throw Error(mistake.code,
-              mistake.where + " " + mistake.describe(finding.values[0], finding.values[1], finding.values[2]));
+  if (own == lookouts_.end()) return;
+  Finding first{};
+  for (const Buffer& findings : std::exchange(own->second.to_look_at, {})) {
+    Finding finding{};
+    staging_.download(&finding, findings.get(), sizeof(finding), stream_.get());
+    if (finding.number == 0) continue;
+    fill(findings.get(), 0, sizeof(Finding));
+    if (first.number == 0) first = finding;
+  }
+  if (first.number == 0) return;
+  const Mistake& mistake = mistakes_.at(first.number - 1);
+  throw Error(mistake.code, mistake.where + " " + mistake.describe(first.values[0], first.values[1], first.values[2]));
+}
+
+std::unique_ptr<Recorder> CudaDevice::record() { return std::make_unique<CudaRecorder>(*this); }
+
+cudaStream_t CudaDevice::stream() const {
+  const CudaRecorder* recorder = CudaRecorder::of(*this);
+  return recorder == nullptr ? stream_.get() : recorder->stream();
 }
 
 std::vector<DeviceInfo> list_devices() {

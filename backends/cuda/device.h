@@ -39,7 +39,10 @@ class CudaDevice final : public Device {
   std::int64_t memory_bytes() const override;
   bool uses_host_memory() const override { return false; }
 
-  cudaStream_t stream() const { return stream_.get(); }
+  std::unique_ptr<Recorder> record() override;
+
+  // Where this thread's work goes: the device's stream or, while this thread records, that of the recording.
+  cudaStream_t stream() const;
   const DeviceOptions& options() const { return options_; }
   // The plans that cuDNN has for this device, and what runs them.
   cudnn::Context& cudnn() { return cudnn_; }
@@ -52,12 +55,17 @@ class CudaDevice final : public Device {
   unsigned add_mistake(Code code, std::string where, Describe describe);
   // Where the kernel writes it (report() in kernels.h). Called whenever such a kernel is launched.
   Finding* findings();
+  // Memory for one finding, with none in it yet.
+  Buffer make_findings();
+  // A recording whose kernels write there was submitted by this thread, which will look there too.
+  void look_at(const Buffer& findings);
 
  private:
-  // What a thread of the host that runs a plan has to look for: several may share the device.
+  // What a thread of the host that runs a plan has to look at: several may share the device.
   struct Lookout {
     Buffer findings;
-    bool looks = false;  // a kernel that may find something was launched since the host looked last
+    std::vector<Buffer>
+        to_look_at;  // kernels that may find something were launched since the host looked last, and write there
   };
   void throw_finding(const std::unique_lock<std::mutex>& lock);
 

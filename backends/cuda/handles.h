@@ -35,6 +35,8 @@ class Owned {
 
 using Stream = Owned<cudaStream_t, cudaStreamDestroy>;
 using Event = Owned<cudaEvent_t, cudaEventDestroy>;
+using CapturedGraph = Owned<cudaGraph_t, cudaGraphDestroy>;
+using ExecutableGraph = Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 using PinnedMemory = Owned<void*, cudaFreeHost>;
 
 // All of the current device. Streams do not wait for the default stream, nor that for them.

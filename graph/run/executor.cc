@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gradus/graph/run/recorded_steps.h"
+
 namespace gradus {
 namespace {
 
@@ -102,7 +104,16 @@ std::vector<Tensor> Executor::run(Plan& plan, const Feeds& feeds, std::uint64_t 
   bind_feeds(plan, feeds);
   run_number_ = run_number;
   for (auto& [device, number] : run_numbers_) device->store_number(number.get(), run_number);
-  for (const int s : plan.order) run_step(plan, plan.step(s));
+  update_recordings(plan, options_, [&](PlanStep& step) { run_step(plan, step); });
+  auto recorded = plan.recorded.begin();
+  for (std::size_t i = 0; i < plan.order.size();) {
+    if (recorded != plan.recorded.end() && recorded->begin == i) {
+      recorded->recording->replay();
+      i = recorded++->end;
+    } else {
+      run_step(plan, plan.step(plan.order[i++]));
+    }
+  }
   std::vector<Tensor> results;
   results.reserve(plan.fetch_values.size());
   for (const int value : plan.fetch_values) results.push_back(fetch(plan, value));

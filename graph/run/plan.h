@@ -105,6 +105,12 @@ struct PlanStep {
   const Node& node() const { return *nodes.back(); }  // by which the step is named
 };
 
+// Steps that a device has recorded: those at [begin, end) of Plan::order.
+struct RecordedSteps {
+  std::size_t begin, end;
+  std::unique_ptr<Recording> recording;
+};
+
 struct PlanNote {  // what became of a node that has no step
   const Node* node;
   int value;  // where its first result is found
@@ -131,7 +137,10 @@ struct Plan {
   std::map<Device*, std::size_t> scratch_bytes;  // of the step that has the most, within the arena
   bool changes_variables = false;                // some step assigns
   std::uint64_t runs = 0;
-  std::uint64_t generation = 0;  // of the memory that the steps' tensors point into; 0: of none yet
+  std::uint64_t generation = 0;              // of the memory that the steps' tensors point into; 0: of none yet
+  std::vector<RecordedSteps> recorded = {};  // in their order, for the memory of recorded_generation (recorded_steps.h)
+  std::uint64_t recorded_generation = 0;
+  std::string not_recorded = {};  // why the device gave up
 
   int root(int value) const;              // follows alias_of
   const Tensor& tensor(int value) const;  // that the value's users read; it stays where it is

@@ -87,6 +87,11 @@ class Printer {
       if (count > 0) counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, what);
     }
     if (!counts.empty()) text_ += counts + "\n";
+    for (const PlanReport::Recorded& r : report_.recorded) {
+      text_ += fmt::format("{} steps are one recording of {}{}\n", r.steps, r.device,
+                           r.streams > 1 ? fmt::format(", in {} streams", r.streams) : "");
+    }
+    if (!report_.not_recorded.empty()) text_ += "no step is recorded: " + report_.not_recorded + "\n";
     text_ += report_.profiled ? fmt::format("{:.4f} ms per run in all steps\n", total_ms_)
                               : "times: SessionOptions{.profile = true}, then run and explain again\n";
     TextTable memory({"memory", ">variables", ">constants", ">arena", ">scratch in it", ">bytes in all"});

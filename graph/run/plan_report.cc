@@ -130,6 +130,16 @@ PlanReport report_plan(const Plan& plan, const SessionOptions& options) {
     const std::vector<NodeRole> roles = node_roles(graph);
     for (const int s : plan.order) report.steps.push_back(report_step(plan, plan.step(s), roles));
   }
+  for (const RecordedSteps& stretch : plan.recorded) {
+    PlanReport::Recorded recorded{.device = plan.step(plan.order[stretch.begin]).device->name().to_string()};
+    for (std::size_t i = stretch.begin; i < stretch.end; ++i) {
+      const PlanStep& step = plan.step(plan.order[i]);
+      recorded.steps += !step.aliased;
+      recorded.streams = std::max(recorded.streams, step.stream + 1);
+    }
+    report.recorded.push_back(std::move(recorded));
+  }
+  report.not_recorded = plan.not_recorded;
   for (const PlanStep& step : plan.steps) report.profiled = report.profiled || (options.profile && step.runs > 0);
   for (const PlanNote& note : plan.notes) {
     report.notes.push_back({note.node->name(), note.node->op(), value_of(plan.value(note.value)), note.text});

@@ -67,8 +67,17 @@ struct PlanReport {
     std::size_t bytes() const { return variables + constants + arena; }
   };
 
+  // Steps that a device has recorded and repeats at once (SessionOptions::record), from their first run on.
+  struct Recorded {
+    std::string device;
+    std::size_t steps = 0;  // without views
+    int streams = 1;        // in which they work at the same time
+  };
+
   std::vector<Source> sources;
   std::vector<Step> steps;  // in run order
+  std::vector<Recorded> recorded;
+  std::string not_recorded;  // why a device gave up; empty where none did
   std::vector<Note> notes;
   std::vector<Memory> memory;
   std::uint64_t runs = 0;

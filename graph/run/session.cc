@@ -16,6 +16,7 @@
 #include "gradus/graph/run/executor.h"
 #include "gradus/graph/run/plan.h"
 #include "gradus/graph/run/plan_infer.h"
+#include "gradus/graph/run/recorded_steps.h"
 
 namespace gradus {
 namespace {
@@ -46,6 +47,9 @@ class Session::Impl {
       : graph_(graph), options_(std::move(options)), devices_(device_options(options_)) {
     if (options_.concurrent_runs < 1 || options_.concurrent_runs > 1024) {
       throw invalid_argument(fmt::format("concurrent_runs must be 1 to 1024; got {}", options_.concurrent_runs));
+    }
+    if (options_.streams < 1 || options_.streams > 2) {
+      throw invalid_argument(fmt::format("streams must be 1 or 2; got {}", options_.streams));
     }
     if (options_.device.empty()) options_.device = best_device();
     const DeviceName name = DeviceName::parse(options_.device);
@@ -248,8 +252,9 @@ class Session::Impl {
   std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches,
                                 const std::vector<Operation>& targets, bool follow_control = true) {
     const auto begin = std::chrono::steady_clock::now();
+    const auto streams = [&](Plan& plan) { assign_streams(plan, options_.streams); };
     std::unique_ptr<Plan> plan =
-        compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_, follow_control});
+        compile_plan({graph_, options_, feeds, fetches, targets, devices_, variables_, follow_control, streams});
     if (logs(LogLevel::kDebug)) {
       const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
       std::string text = fmt::format("compiled a plan of {} steps in {:.2f} ms", plan->order.size(), took.count());

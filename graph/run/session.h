@@ -36,8 +36,14 @@ struct SessionOptions {
   // the default, calls are carried out one after the other.
   int concurrent_runs = 1;
   // For devices that have a choice; CPUs compute float32 in full and the same bits in every run, whatever is said here.
-  bool allow_tf32 = false;      // products of float32 may be rounded to 10 bits of mantissa where that is faster
-  bool deterministic = true;    // only kernels that give the same bits in every run
+  bool allow_tf32 = false;    // products of float32 may be rounded to 10 bits of mantissa where that is faster
+  bool deterministic = true;  // only kernels that give the same bits in every run
+  // On devices that can (GPUs): from the third run on, steps that are the same in every run are repeated as one recording (a CUDA graph)
+  // instead of being started one by one. Same bits. Not while `profile`, `observer` or `check_numerics` looks at single steps.
+  bool record = true;
+  // In how many streams a recording may work at the same time: with 2, filter gradients beside what the gradient of the image leads to.
+  // Takes more memory, since steps at the same time cannot share it.
+  int streams = 1;
   bool check_numerics = false;  // stop at the first node that makes a NaN or infinity, naming its inputs' ranges
   // Called by run() after each step, in their order, those that compute initial values of variables included; what it throws ends
   // the run. Views count as steps. Nodes that were folded, shared or fused have none: optimize = false shows every node. The

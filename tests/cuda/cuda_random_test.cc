@@ -67,7 +67,8 @@ TEST_P(CudaRandom, DropoutHasTheCpusBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(DTypes, CudaRandom, testing::Values(DType::kFloat16, DType::kFloat32, DType::kFloat64),
+INSTANTIATE_TEST_SUITE_P(DTypes, CudaRandom,
+                         testing::Values(DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64),
                          [](const auto& tested) { return std::string(dtype_name(tested.param)); });
 
 }  // namespace

@@ -23,7 +23,8 @@ using testing::ConvResults;
 constexpr struct {
   DType dtype;
   double tolerance;
-} kTolerances[] = {{DType::kFloat64, 1e-12}, {DType::kFloat32, 1e-5}, {DType::kFloat16, 2e-3}};
+} kTolerances[] = {
+    {DType::kFloat64, 1e-12}, {DType::kFloat32, 1e-5}, {DType::kFloat16, 2e-3}, {DType::kBFloat16, 1e-2}};
 
 void expect_near(const ConvResults& got, const ConvResults& expected, double tolerance, const std::string& what) {
   EXPECT_LE(testing::relative_difference(got.y, expected.y), tolerance) << "conv2d " << what;

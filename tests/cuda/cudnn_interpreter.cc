@@ -22,6 +22,7 @@ void require(bool condition, const std::string& text) {
 
 DType dtype_from(const std::string& name) {
   if (name == "CUDNN_DATA_HALF") return DType::kFloat16;
+  if (name == "CUDNN_DATA_BFLOAT16") return DType::kBFloat16;
   if (name == "CUDNN_DATA_FLOAT") return DType::kFloat32;
   if (name == "CUDNN_DATA_DOUBLE") return DType::kFloat64;
   throw std::runtime_error("the interpreter of cuDNN's plans does not know the type " + name);

@@ -14,6 +14,7 @@ using Four = std::array<std::int64_t, 4>;
 cudnnDataType_t data_type(DType dtype) {
   switch (dtype) {
     case DType::kFloat16: return CUDNN_DATA_HALF;
+    case DType::kBFloat16: return CUDNN_DATA_BFLOAT16;
     case DType::kFloat32: return CUDNN_DATA_FLOAT;
     case DType::kFloat64: return CUDNN_DATA_DOUBLE;
     default: throw invalid_argument(fmt::format("cuDNN does not compute convolutions of {}", dtype_name(dtype)));

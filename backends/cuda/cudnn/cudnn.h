@@ -28,7 +28,7 @@ enum class Direction { kForward, kBackpropInput, kBackpropFilter };
 
 // y = convolution of x with w (then + bias, then relu), or one of its two gradients. Images lie in memory as geometry.data_format says;
 // filters as NVIDIA has them, [out channel][row][column][channel] for NHWC and [out channel][channel][row][column] for NCHW. Every
-// tensor begins at a multiple of 16 bytes. float16 is accumulated in float32. No size may be 0.
+// tensor begins at a multiple of 16 bytes. float16 and bfloat16 are accumulated in float32. No size may be 0.
 struct Convolution {
   Direction direction = Direction::kForward;
   DType dtype = DType::kFloat32;
