@@ -61,6 +61,9 @@ class Device {
   virtual void copy_to_host(void* host, const void* device_memory, std::size_t bytes) = 0;
   // Within this device's memory, ordered like a kernel; the ranges do not overlap. The default goes by way of the host.
   virtual void copy(void* to, const void* from, std::size_t bytes);
+  // From the memory of another device of this type: after all that either was given so far, and before what either is given from then
+  // on. False where there is no such way (the default): then a copy goes by way of the host.
+  virtual bool copy_from(Device& /*source*/, void* /*to*/, const void* /*from*/, std::size_t /*bytes*/) { return false; }
   // Sets every byte, ordered like a kernel. The default copies them from the host.
   virtual void fill(void* device_memory, unsigned char byte, std::size_t bytes);
   // Writes a number of the run for kernels to read, ordered like a kernel: no copy that anybody counts or waits for.
@@ -115,6 +118,7 @@ struct DeviceOptions {
   int num_threads = 0;        // 0: one per processor
   bool allow_tf32 = false;    // float32 products may be rounded to 10 bits of mantissa where that is faster
   bool deterministic = true;  // the same bits in every run
+  bool autotune = false;      // what is fastest is found by trying, when a plan is made
 };
 
 struct Backend {

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "gradus/backends/common/work.h"
+#include "gradus/backends/cuda/autotune.h"
 #include "gradus/backends/cuda/device.h"
 #include "gradus/ops/bias_add.h"
 #include "gradus/ops/conv2d.h"
@@ -59,10 +60,15 @@ void prepare(KernelContext& c, Direction direction) {
   } else if (cudnn::Found found = cudnn::find(); !found.missing.empty()) {
     why_not = found.missing;
   } else {
-    const CudaDevice& device = cuda_device(c);
+    CudaDevice& device = cuda_device(c);
     device.make_current();
-    state.plan = cuda_device(c).cudnn().plan(
-        convolution, {.deterministic = device.options().deterministic, .allow_tf32 = device.options().allow_tf32},
+    const DeviceOptions& options = device.options();
+    state.plan = device.cudnn().plan(
+        convolution,
+        {.deterministic = options.deterministic, .allow_tf32 = options.allow_tf32, .autotune = options.autotune},
+        [&](const cudnn::Convolution& what, std::span<const cudnn::Plan> plans, cudnn::RunPlan run) {
+          return fastest_plan(device, what, plans, run);
+        },
         &why_not);
   }
   if (state.plan != nullptr) {

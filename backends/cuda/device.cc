@@ -6,14 +6,32 @@
 #include <cstdlib>
 #include <utility>
 
+#include "gradus/backends/cuda/architectures.h"
 #include "gradus/backends/cuda/recorder.h"
 
 #include "gradus/cuda_verdict.h"
 
 namespace gradus::cuda {
+namespace {
+
+// Why a GPU cannot run this build's kernels; empty where it can. Builds for tests on the emulator do not say what they are for.
+std::string cannot_run_on(int index) {
+  int major = 0, minor = 0;
+  GRADUS_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index));
+  GRADUS_CUDA(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index));
+  const std::string_view built = GRADUS_CUDA_ARCHITECTURES;
+  if (built.empty() || runs_on(built, major, minor)) return "";
+  return fmt::format(
+      "cuda:{} has compute capability {}.{}, and this build's kernels are for {} (CMAKE_CUDA_ARCHITECTURES); configure "
+      "with -DCMAKE_CUDA_ARCHITECTURES={}{}",
+      index, major, minor, built, major, minor);
+}
+
+}  // namespace
 
 CudaDevice::CudaDevice(int index, const DeviceOptions& options)
     : Device({"cuda", index}), options_(options), cudnn_(index) {
+  if (const std::string wrong = cannot_run_on(index); !wrong.empty()) throw unavailable(wrong);
   make_current();
   stream_ = make_stream();
 }
@@ -63,6 +81,24 @@ void CudaDevice::copy_to_host(void* host, const void* device_memory, std::size_t
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
   make_current();
   if (bytes > 0) GRADUS_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()));
+}
+
+bool CudaDevice::copy_from(Device& other, void* to, const void* from, std::size_t bytes) {
+  auto* const source = dynamic_cast<CudaDevice*>(&other);
+  if (source == nullptr) return false;
+  if (bytes == 0) return true;
+  source->make_current();
+  const Event computed = make_event();
+  GRADUS_CUDA(cudaEventRecord(computed.get(), source->stream()));
+  make_current();
+  const Event copied = make_event();
+  GRADUS_CUDA(cudaStreamWaitEvent(stream(), computed.get(), 0));
+  GRADUS_CUDA(cudaMemcpyPeerAsync(to, name().index, from, source->name().index, bytes, stream()));
+  GRADUS_CUDA(cudaEventRecord(copied.get(), stream()));
+  // Its memory may be written again when it has been read.
+  source->make_current();
+  GRADUS_CUDA(cudaStreamWaitEvent(source->stream(), copied.get(), 0));
+  return true;
 }
 
 void CudaDevice::fill(void* device_memory, unsigned char byte, std::size_t bytes) {
@@ -191,7 +227,12 @@ std::string what_is_missing() {
                               : fmt::format("the NVIDIA driver finds no GPU; CUDA_VISIBLE_DEVICES is '{}'", visible);
   }
   if (error != cudaSuccess) return fmt::format("{} ({})", cudaGetErrorString(error), cudaGetErrorName(error));
-  return "";
+  std::string wrong;
+  for (int i = 0; i < count; ++i) {  // one that can be used is enough
+    wrong = cannot_run_on(i);
+    if (wrong.empty()) return "";
+  }
+  return wrong;
 }
 
 }  // namespace gradus::cuda

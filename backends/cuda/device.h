@@ -34,6 +34,7 @@ class CudaDevice final : public Device {
   void copy_from_host(void* device_memory, const void* host, std::size_t bytes) override;
   void copy_to_host(void* host, const void* device_memory, std::size_t bytes) override;
   void copy(void* to, const void* from, std::size_t bytes) override;
+  bool copy_from(Device& source, void* to, const void* from, std::size_t bytes) override;
   void fill(void* device_memory, unsigned char byte, std::size_t bytes) override;
   void synchronize() override;
   std::int64_t memory_bytes() const override;

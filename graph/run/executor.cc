@@ -207,7 +207,7 @@ void Executor::copy_between_devices(const Plan& plan, PlanStep& step) {
     step.device->copy_from_host(to.raw(), from.raw(), to.bytes());
   } else if (step.device->uses_host_memory()) {
     source->copy_to_host(to.raw(), from.raw(), to.bytes());
-  } else {
+  } else if (!step.device->copy_from(*source, to.raw(), from.raw(), to.bytes())) {
     const Buffer bounce = allocate_host(to.bytes());
     source->copy_to_host(bounce.get(), from.raw(), to.bytes());
     step.device->copy_from_host(to.raw(), bounce.get(), to.bytes());

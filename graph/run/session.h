@@ -38,6 +38,9 @@ struct SessionOptions {
   // For devices that have a choice; CPUs compute float32 in full and the same bits in every run, whatever is said here.
   bool allow_tf32 = false;    // products of float32 may be rounded to 10 bits of mantissa where that is faster
   bool deterministic = true;  // only kernels that give the same bits in every run
+  // On GPUs: several of cuDNN's engines are tried for each convolution when a plan is made, and the fastest is taken, instead of the one
+  // that cuDNN recommends. Plans take longer to make, and another session may choose another, with other bits.
+  bool autotune = false;
   // On devices that can (GPUs): from the third run on, steps that are the same in every run are repeated as one recording (a CUDA graph)
   // instead of being started one by one. Same bits. Not while `profile`, `observer` or `check_numerics` looks at single steps.
   bool record = true;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "gradus/backends/cuda/architectures.h"
 #include "tests/cuda_emulator/emulator.h"
 #include "tests/support/expect_error.h"
 
@@ -50,6 +51,22 @@ TEST_F(CudaDeviceTest, ABufferMayLiveLongerThanItsDevice) {
   }
   buffer.reset();
   EXPECT_EQ(cuda_emulator::counts().live_allocations, 0U);
+}
+
+// By NVIDIA's rules of compatibility: machine code within a major version, PTX from its version on.
+TEST_F(CudaDeviceTest, KnowsWhichGpusItsKernelsAreFor) {
+  using cuda::runs_on;
+  EXPECT_TRUE(runs_on("90", 9, 0) && runs_on("90", 10, 0) && runs_on("90", 12, 0));
+  EXPECT_FALSE(runs_on("90", 8, 9));
+  EXPECT_TRUE(runs_on("80-real", 8, 0) && runs_on("80-real", 8, 6));
+  EXPECT_FALSE(runs_on("80-real", 9, 0) || runs_on("86-real", 8, 0) || runs_on("80-real", 7, 5));
+  EXPECT_TRUE(runs_on("80-virtual", 8, 0) && runs_on("80-virtual", 9, 0));
+  EXPECT_TRUE(runs_on("90a", 9, 0));
+  EXPECT_FALSE(runs_on("90a", 10, 0) || runs_on("100f", 9, 0));
+  const char* const release = "75-real;80-real;90";
+  EXPECT_TRUE(runs_on(release, 7, 5) && runs_on(release, 8, 9) && runs_on(release, 12, 1));
+  EXPECT_FALSE(runs_on(release, 7, 0));
+  EXPECT_TRUE(runs_on("native", 6, 1) && runs_on("all-major", 9, 0));
 }
 
 TEST_F(CudaDeviceTest, SaysWhatItIsBuiltOf) {

@@ -95,6 +95,28 @@ TEST(CudnnModels, Lenet5) { check_convolutions(convolutions_of("lenet5", {28, 28
 TEST(CudnnModels, DeepMnist) { check_convolutions(convolutions_of("deep_mnist", {28, 28, 1})); }
 TEST(CudnnModels, Resnet20) { check_convolutions(convolutions_of("resnet20", {32, 32, 3})); }
 
+// Engines are tried on memory of their own, which is given back, and the result is that of any of them.
+TEST(CudnnAutotune, TakesOneOfSeveral) {
+  cuda_emulator::reset();
+  Graph graph;
+  const Output x = constant(graph, testing::coarse_random(DType::kFloat32, {2, 6, 5, 4}, 1));
+  const Output w = variable(graph, testing::coarse_random(DType::kFloat32, {3, 2, 4, 8}, 2), "w");
+  const Output y = conv2d(x, w);
+  const Tensor expected = Session(graph, {.device = "ref:0"}).run(y);
+  {
+    Session session(graph, {.device = "cuda:0", .autotune = true});
+    const int before = testing::executed_cudnn_plans();
+    EXPECT_LE(testing::relative_difference(session.run(y), expected), 1e-5);
+    const int tried = testing::executed_cudnn_plans() - before;
+    EXPECT_GE(tried, 2 * 6 + 1) << "two engines or more, six times each, and the run";
+    const std::string plan = session.explain(y);
+    EXPECT_NE(plan.find(", the fastest of "), std::string::npos) << plan;
+    (void)session.run(y);
+    EXPECT_EQ(testing::executed_cudnn_plans() - before, tried + 1) << "a plan is made once";
+  }
+  EXPECT_EQ(cuda_emulator::counts().live_allocations, 0U);
+}
+
 // What is fused.
 
 struct Layer {

@@ -222,7 +222,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     *properties = cudaDeviceProp{};
     std::strcpy(properties->name, "CUDA emulator");
     properties->totalGlobalMem = m.memory(device).total();
-    properties->major = 9;
+    properties->major = GRADUS_EMULATED_CAPABILITY / 10;
+    properties->minor = GRADUS_EMULATED_CAPABILITY % 10;
     properties->multiProcessorCount = 132;
     properties->warpSize = static_cast<int>(kWarpSize);
     properties->maxThreadsPerBlock = static_cast<int>(kMaxThreadsPerBlock);
@@ -237,6 +238,16 @@ cudaError_t cudaDriverGetVersion(int* version) {
 cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = CUDART_VERSION;
   return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  return call([&](Machine& m) {
+    check_device(m, device);
+    switch (attribute) {
+      case cudaDevAttrComputeCapabilityMajor: *value = GRADUS_EMULATED_CAPABILITY / 10; break;
+      case cudaDevAttrComputeCapabilityMinor: *value = GRADUS_EMULATED_CAPABILITY % 10; break;
+      default: throw RuntimeError(cudaErrorInvalidValue, "an attribute of devices that is not emulated");
+    }
+  });
 }
 cudaError_t cudaDeviceSynchronize() {
   return call_outside_capture("cudaDeviceSynchronize", [](Machine& m) { m.finish_all(); });

@@ -11,26 +11,45 @@ namespace gradus::cudnn {
 Context::Context(int device) : device_(device) {}
 Context::~Context() = default;
 
-Context::Entry Context::make_plan(const Convolution& convolution, const Policy& policy) {
+namespace {
+
+constexpr std::size_t kMostTried = 12;
+
+}  // namespace
+
+Context::Entry Context::make_plan(const Convolution& convolution, const Policy& policy, ChoosePlan choose) {
   if (properties_ == nullptr) properties_ = std::make_shared<const Descriptor>(device_properties(device_));
   Entry entry;
   try {
     const Descriptor graph = operation_graph(convolution);
-    const std::vector<Plan> plans = plans_for(graph, *properties_, convolution.dtype, policy, 1, &entry.why_not);
-    if (!plans.empty()) entry.plan = std::make_shared<const Plan>(plans.front());
+    std::vector<Plan> plans =
+        plans_for(graph, *properties_, convolution.dtype, policy, policy.autotune ? kMostTried : 1, &entry.why_not);
+    if (plans.empty()) return entry;
+    Choice choice{0, ""};
+    if (plans.size() > 1) {
+      choice = choose(convolution, plans,
+                      [&](const Plan& plan, std::span<const Binding> bindings, void* workspace, cudaStream_t stream) {
+                        execute(handle_, *plan.descriptor, bindings, workspace, stream);
+                      });
+    }
+    Plan& chosen = plans.at(choice.plan);
+    chosen.description += choice.why;
+    entry.plan = std::make_shared<const Plan>(chosen);
   } catch (const Error& error) {
-    if (error.code() == Code::kUnavailable) throw;
-    entry.why_not = error.what();  // sizes beyond what cuDNN can say, for one
+    // Sizes beyond what cuDNN can say, for one; what is wrong with the device or its memory is no question of the engine.
+    if (error.code() != Code::kInvalidArgument && error.code() != Code::kUnimplemented) throw;
+    entry.why_not = error.what();
   }
   return entry;
 }
 
-std::shared_ptr<const Plan> Context::plan(const Convolution& convolution, const Policy& policy, std::string* why_not) {
+std::shared_ptr<const Plan> Context::plan(const Convolution& convolution, const Policy& policy, ChoosePlan choose,
+                                          std::string* why_not) {
   const std::string key = fmt::format("{} {}{}{} {}", key_of(convolution), int{policy.deterministic},
                                       int{policy.allow_tf32}, int{policy.autotune}, policy.most_workspace);
   const std::unique_lock lock(mutex_);
   auto found = plans_.find(key);
-  if (found == plans_.end()) found = plans_.emplace(key, make_plan(convolution, policy)).first;
+  if (found == plans_.end()) found = plans_.emplace(key, make_plan(convolution, policy, choose)).first;
   *why_not = found->second.why_not;
   return found->second.plan;
 }

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "gradus/core/dtype.h"
+#include "gradus/core/function_ref.h"
 #include "gradus/ops/conv_geometry.h"
 
 namespace gradus::cudnn {
@@ -59,14 +60,25 @@ struct Plan {
   std::string description;  // "cuDNN 9.19.0 engine 28, workspace 0 bytes, deterministic"
 };
 
+// Puts a plan into a stream, of the context's device, which is the current one.
+using RunPlan = FunctionRef<void(const Plan&, std::span<const Binding> bindings, void* workspace, cudaStream_t stream)>;
+// Which of several plans for a convolution is taken (Policy::autotune), and what its description gets about it.
+struct Choice {
+  std::size_t plan;
+  std::string why;
+};
+using ChoosePlan = FunctionRef<Choice(const Convolution&, std::span<const Plan>, RunPlan run)>;
+
 // What a device needs of cuDNN. For several threads.
 class Context {
  public:
   explicit Context(int device);
   ~Context();
 
-  // The plan for a convolution, made once; nullptr where no engine fits, and `why_not` says why. Throws Unavailable without cuDNN.
-  std::shared_ptr<const Plan> plan(const Convolution& convolution, const Policy& policy, std::string* why_not);
+  // The plan for a convolution, made once; nullptr where no engine fits, and `why_not` says why. `choose` is asked where the policy
+  // says autotune and there are several. Throws Unavailable without cuDNN.
+  std::shared_ptr<const Plan> plan(const Convolution& convolution, const Policy& policy, ChoosePlan choose,
+                                   std::string* why_not);
   // Puts it into the stream, of this device, which is the current one.
   void run(const Plan& plan, std::span<const Binding> bindings, void* workspace, cudaStream_t stream);
 
@@ -75,7 +87,7 @@ class Context {
     std::shared_ptr<const Plan> plan;
     std::string why_not;
   };
-  Entry make_plan(const Convolution& convolution, const Policy& policy);
+  Entry make_plan(const Convolution& convolution, const Policy& policy, ChoosePlan choose);
 
   const int device_;
   std::mutex mutex_;  // guards all below

@@ -128,6 +128,7 @@ void check(cudnnStatus_t status, const char* call) {
   Code code = Code::kInternal;
   switch (status / 1000) {  // how cuDNN groups them
     case 1: code = Code::kUnavailable; break;
+    case 2: code = Code::kInvalidArgument; break;
     case 3: code = Code::kUnimplemented; break;
     default: break;
   }

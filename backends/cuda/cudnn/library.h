@@ -36,7 +36,8 @@ const FoundLibrary& find_library();
 const Library& library();
 
 // Throws unless all went well: "cudnnBackendFinalize: CUDNN_STATUS_BAD_PARAM (2000): <what cuDNN says about it>". Unavailable where the
-// device or its driver is not there, ResourceExhausted without memory, Unimplemented for what cuDNN does not support, else Internal.
+// device or its driver is not there, ResourceExhausted without memory, InvalidArgument for parameters that it refuses, Unimplemented for what it does not support, else
+// Internal.
 void check(cudnnStatus_t status, const char* call);
 // What cuDNN says about the last call that failed, on one line.
 std::string last_error();

@@ -13,10 +13,10 @@ class Descriptor {};
 Context::Context(int device) : device_(device) {}
 Context::~Context() = default;
 
-std::shared_ptr<const Plan> Context::plan(const Convolution&, const Policy&, std::string*) {
+std::shared_ptr<const Plan> Context::plan(const Convolution&, const Policy&, ChoosePlan, std::string*) {
   throw unavailable(find().missing);
 }
 void Context::run(const Plan&, std::span<const Binding>, void*, cudaStream_t) { throw unavailable(find().missing); }
-Context::Entry Context::make_plan(const Convolution&, const Policy&) { throw unavailable(find().missing); }
+Context::Entry Context::make_plan(const Convolution&, const Policy&, ChoosePlan) { throw unavailable(find().missing); }
 
 }  // namespace gradus::cudnn
