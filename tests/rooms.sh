@@ -31,6 +31,6 @@ for room in core graph ops autodiff backends; do
 done
 seq -f '// %g' 1200 >>"$tree/core/tensor.h"
 found=$("$tree/scripts/rooms" --check) && fail "a weekend path of over 12,000 lines passes"
-[[ "$found" == "the weekend path has 12"*" lines; README promises at most 12000" ]] || fail "of a long path it says: $found"
+[[ "$found" == "the weekend path has 1"[2-9]*" lines; README promises at most 12000" ]] || fail "of a long path it says: $found"
 "$tree/scripts/rooms" --sizes 2>/dev/null && fail "takes an option that it does not have"
 exit 0
