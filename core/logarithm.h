@@ -6,6 +6,7 @@
 #include <bit>
 #include <limits>
 
+#include "gradus/core/language.h"
 #include "gradus/core/polynomial.h"
 
 namespace gradus::formulas {

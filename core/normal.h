@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 
+#include "gradus/core/language.h"
 #include "gradus/core/logarithm.h"
 #include "gradus/core/polynomial.h"
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "gradus/core/language.h"
+
 namespace gradus::formulas {
 
 template <class T>
