@@ -63,7 +63,9 @@ class Device {
   virtual void copy(void* to, const void* from, std::size_t bytes);
   // From the memory of another device of this type: after all that either was given so far, and before what either is given from then
   // on. False where there is no such way (the default): then a copy goes by way of the host.
-  virtual bool copy_from(Device& /*source*/, void* /*to*/, const void* /*from*/, std::size_t /*bytes*/) { return false; }
+  virtual bool copy_from(Device& /*source*/, void* /*to*/, const void* /*from*/, std::size_t /*bytes*/) {
+    return false;
+  }
   // Sets every byte, ordered like a kernel. The default copies them from the host.
   virtual void fill(void* device_memory, unsigned char byte, std::size_t bytes);
   // Writes a number of the run for kernels to read, ordered like a kernel: no copy that anybody counts or waits for.

@@ -220,7 +220,10 @@ class Session::Impl {
     if (o.num_threads < 0 || o.num_threads > 1024) {
       throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", o.num_threads));
     }
-    return {.num_threads = o.num_threads, .allow_tf32 = o.allow_tf32, .deterministic = o.deterministic, .autotune = o.autotune};
+    return {.num_threads = o.num_threads,
+            .allow_tf32 = o.allow_tf32,
+            .deterministic = o.deterministic,
+            .autotune = o.autotune};
   }
 
   static std::vector<std::unique_ptr<Plan>>::iterator find_plan(Lane& lane, const Feeds& feeds,

@@ -79,7 +79,7 @@ TEST_F(CudaRecording, GivesTheSameBitsAsStepByStep) {
   EXPECT_GE(recorded.recordings, 3U) << "from the third run on";
   EXPECT_NE(recorded.plan.find("are one recording of cuda:0\n"), std::string::npos) << recorded.plan;
   expect_same(recorded, plain);
-  for (const std::uint64_t seed : {3, 4, 5}) {
+  for (const std::uint64_t seed : {3U, 4U, 5U}) {
     const Trained in_two_streams = train(net, {.streams = 2}, 5, seed);
     EXPECT_NE(in_two_streams.plan.find("one recording of cuda:0, in 2 streams"), std::string::npos)
         << in_two_streams.plan;

@@ -44,7 +44,7 @@ struct TwoLayers {
 TEST(TwoCudaDevices, TrainTogether) {
   cuda_emulator::reset();
   const std::vector<double> expected = TwoLayers("cuda:0", "cuda:0").losses(6);
-  for (const std::uint64_t seed : {1, 2, 3, 4, 5}) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     cuda_emulator::reset({.devices = 2, .seed = seed});
     TwoLayers both("cuda:0", "cuda:1");
     EXPECT_EQ(both.losses(6), expected) << "seed " << seed << " " << cuda_emulator::failure();
@@ -55,7 +55,7 @@ TEST(TwoCudaDevices, TrainTogether) {
 
 // Values that go there and back, in a loop of assignments: each copy waits for what was computed, and is read before it is written again.
 TEST(TwoCudaDevices, WaitForEachOther) {
-  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6, 7, 8}) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     cuda_emulator::reset({.devices = 2, .seed = seed});
     Graph graph;
     Output on_first, on_second;

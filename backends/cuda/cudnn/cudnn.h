@@ -89,7 +89,7 @@ class Context {
   };
   Entry make_plan(const Convolution& convolution, const Policy& policy, ChoosePlan choose);
 
-  const int device_;
+  [[maybe_unused]] const int device_;
   std::mutex mutex_;  // guards all below
   std::shared_ptr<const Descriptor> properties_;
   std::shared_ptr<void> handle_;
