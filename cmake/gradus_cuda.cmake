@@ -49,7 +49,8 @@ endif()
 # cuDNN's headers: where CUDNN_ROOT says, beside the toolkit's, in the system's folders, or in NVIDIA's wheel for Python. Only those of
 # version 9 are looked at, by the name of a header that came with it.
 set(cudnn_verdict "")
-if(GRADUS_CUDA_HEADERS)
+# Sanitizers would report what cuDNN itself does not give back, and the locks that they do not see in it: they look at the plain kernels.
+if(GRADUS_CUDA_HEADERS AND NOT GRADUS_SANITIZE)
   set(wheels)
   foreach(prefix "$ENV{VIRTUAL_ENV}" "$ENV{CONDA_PREFIX}" "$ENV{HOME}/.local" /usr/local /usr)
     if(prefix)

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include <cmath>
 #include <functional>
 #include <string>
@@ -364,6 +366,26 @@ TEST_F(CudaEmulator, SharedVariablesOfTemplatesAreOfTheirInstance) {
   auto* const y = device<double>(4);
   CHECK_CUDA((launch<two_types>({.block = 4, .stream = stream}, y)));
   EXPECT_EQ(host(y, 4), (std::vector<double>{0.5, 1.5, 2.5, 3.5}));
+}
+
+// By the mode in which it began, a capture forbids such calls to every thread or to its own.
+TEST_F(CudaEmulator, OtherThreadsAllocateDuringACapture) {
+  cudaStream_t stream = nullptr;
+  CHECK_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  for (const bool global : {false, true}) {
+    cudaGraph_t graph = nullptr;
+    CHECK_CUDA(cudaStreamBeginCapture(stream, global ? cudaStreamCaptureModeGlobal : cudaStreamCaptureModeThreadLocal));
+    cudaError_t allocated = cudaSuccess;
+    std::thread([&] {
+      void* memory = nullptr;
+      allocated = cudaMalloc(&memory, 100);
+      if (allocated == cudaSuccess) static_cast<void>(cudaFree(memory));
+    }).join();
+    EXPECT_EQ(allocated, global ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
+    EXPECT_EQ(cudaStreamEndCapture(stream, &graph), global ? cudaErrorStreamCaptureInvalidated : cudaSuccess);
+    if (graph != nullptr) CHECK_CUDA(cudaGraphDestroy(graph));
+  }
+  CHECK_CUDA(cudaStreamDestroy(stream));
 }
 
 TEST_F(CudaEmulator, MistakesInCapturesAreFound) {

@@ -167,13 +167,14 @@ void Machine::launch(Stream& stream, const std::shared_ptr<Graph>& graph) {
   });
 }
 
-void Machine::begin_capture(Stream& stream) {
+void Machine::begin_capture(Stream& stream, cudaStreamCaptureMode mode) {
   if (stream.capture != nullptr) refuse(cudaErrorIllegalState, "the stream is capturing already");
   stream.capture = std::make_shared<Capture>();
   stream.capture->origin = &stream;
   stream.capture->streams = {&stream};
   stream.last.clear();
-  ++captures_;
+  stream.capture->mode = mode;
+  stream.capture->thread = std::this_thread::get_id();
 }
 
 std::shared_ptr<Graph> Machine::end_capture(Stream& stream) {
@@ -197,7 +198,6 @@ std::shared_ptr<Graph> Machine::end_capture(Stream& stream) {
     s->capture = nullptr;
     s->last.clear();
   }
-  --captures_;
   capture->has_ended = true;
   if (!capture->broken.empty())
     refuse(cudaErrorStreamCaptureInvalidated, "the capture was broken by " + capture->broken);
@@ -209,8 +209,13 @@ std::shared_ptr<Graph> Machine::end_capture(Stream& stream) {
 
 void Machine::break_captures(const char* call) {
   for (const auto& s : streams_) {
-    if (s->capture != nullptr) s->capture->broken = call;
+    if (s->capture != nullptr && s->capture->forbids()) s->capture->broken = call;
   }
+}
+
+bool Machine::forbidden_by_capture() const {
+  return std::any_of(streams_.begin(), streams_.end(),
+                     [](const auto& s) { return s->capture != nullptr && s->capture->forbids(); });
 }
 
 void Machine::perform(Task task) {

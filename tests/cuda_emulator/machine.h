@@ -14,6 +14,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/cuda_emulator/device_memory.h"
@@ -45,6 +46,13 @@ struct Capture {
   Stream* origin = nullptr;
   std::set<Stream*> streams;  // the origin and those that joined by waiting for an event
   std::string broken;         // by which call
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  std::thread::id thread;  // that began it
+  // Calls that no capture can hold are forbidden to all threads, to the one that began it, or to none.
+  bool forbids() const {
+    return mode == cudaStreamCaptureModeGlobal ||
+           (mode == cudaStreamCaptureModeThreadLocal && thread == std::this_thread::get_id());
+  }
   bool has_ended = false;
 };
 
@@ -103,10 +111,11 @@ class Machine {
   void record(Stream& stream, const std::shared_ptr<Event>& event);
   void wait(Stream& stream, const std::shared_ptr<Event>& event);
   void launch(Stream& stream, const std::shared_ptr<Graph>& graph);
-  void begin_capture(Stream& stream);
+  void begin_capture(Stream& stream, cudaStreamCaptureMode mode);
   std::shared_ptr<Graph> end_capture(Stream& stream);
-  bool capturing() const { return captures_ > 0; }
-  // Marks all captures as broken by this call.
+  // Whether this thread may not make such calls now.
+  bool forbidden_by_capture() const;
+  // Marks the captures that forbid it as broken by this call.
   void break_captures(const char* call);
 
   // Work on, in an order drawn from the seed, until the condition holds or nothing is left.
@@ -143,7 +152,6 @@ class Machine {
   std::map<const void*, std::shared_ptr<Event>> events_;
   std::map<const void*, std::shared_ptr<Graph>> graphs_;
   std::map<const char*, std::size_t> pinned_;
-  int captures_ = 0;
   // Kept from one piece of work to the next: changing the protection of memory takes longer than a small kernel.
   std::unique_ptr<DeviceAccess> access_;
   int accessed_ = -1;

@@ -48,7 +48,7 @@ cudaError_t call(F&& f) {
 template <class F>
 cudaError_t call_outside_capture(const char* name, F&& f) {
   return call([&](Machine& m) {
-    if (m.capturing()) {
+    if (m.forbidden_by_capture()) {
       m.break_captures(name);
       throw RuntimeError(cudaErrorStreamCaptureUnsupported, std::string(name) + " while a stream is capturing");
     }
@@ -58,7 +58,7 @@ cudaError_t call_outside_capture(const char* name, F&& f) {
 
 Stream& stream_of(Machine& m, cudaStream_t handle) {
   Stream& stream = m.stream(handle, current_device);
-  if (stream.capture == nullptr && m.capturing() && handle == nullptr) {
+  if (stream.capture == nullptr && m.forbidden_by_capture() && handle == nullptr) {
     m.break_captures("work in the default stream");
     throw RuntimeError(cudaErrorStreamCaptureImplicit, "work in the default stream while another stream is capturing");
   }
@@ -473,10 +473,10 @@ cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribu
     m.shared_limits[function] = std::max(static_cast<std::size_t>(value), kSharedBytes);
   });
 }
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   return call([&](Machine& m) {
     if (stream == nullptr) throw RuntimeError(cudaErrorStreamCaptureUnsupported, "the default stream cannot capture");
-    m.begin_capture(m.stream(stream, current_device));
+    m.begin_capture(m.stream(stream, current_device), mode);
   });
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
