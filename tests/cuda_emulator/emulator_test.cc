@@ -3,11 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include <cmath>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gradus/backends/cuda/kernel.h"
@@ -370,8 +369,6 @@ TEST_F(CudaEmulator, SharedVariablesOfTemplatesAreOfTheirInstance) {
 
 // By the mode in which it began, a capture forbids such calls to every thread or to its own.
 TEST_F(CudaEmulator, OtherThreadsAllocateDuringACapture) {
-  cudaStream_t stream = nullptr;
-  CHECK_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
   for (const bool global : {false, true}) {
     cudaGraph_t graph = nullptr;
     CHECK_CUDA(cudaStreamBeginCapture(stream, global ? cudaStreamCaptureModeGlobal : cudaStreamCaptureModeThreadLocal));
@@ -385,7 +382,6 @@ TEST_F(CudaEmulator, OtherThreadsAllocateDuringACapture) {
     EXPECT_EQ(cudaStreamEndCapture(stream, &graph), global ? cudaErrorStreamCaptureInvalidated : cudaSuccess);
     if (graph != nullptr) CHECK_CUDA(cudaGraphDestroy(graph));
   }
-  CHECK_CUDA(cudaStreamDestroy(stream));
 }
 
 TEST_F(CudaEmulator, MistakesInCapturesAreFound) {
