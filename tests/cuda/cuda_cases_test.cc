@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cases/case_runner.h"
+#include "tests/cuda/device_cases.h"
 #include "tests/cuda_emulator/emulator.h"
 
 namespace gradus {
@@ -23,34 +24,16 @@ constexpr int kMostCases = 1000;
 constexpr bool kEveryDType = true;
 #endif
 
-std::vector<std::string> ops_with_kernels() {
-  std::set<std::string> with_cases;
-  for (const OpCase& c : cases::all_op_cases()) with_cases.insert(c.op);
-  std::set<std::string> ops;
-  for (const KernelDef* kernel : kernel_registry().of_device("cuda")) {
-    if (with_cases.contains(kernel->op)) ops.insert(kernel->op);
-  }
-  return {ops.begin(), ops.end()};
-}
-
 void expect_agreement(const OpCase& c, DType dtype, const std::vector<Tensor>& values, bool optimize) {
   static std::uint64_t seed = 0;
   cuda_emulator::reset({.seed = ++seed});
-  const SessionOptions options{.device = "cuda:0", .seed = 5, .optimize = optimize, .poison_outputs = !optimize};
   SCOPED_TRACE(c.op + " " + c.name + " " + dtype_name(dtype) + (optimize ? ", optimised" : ", plain"));
-  try {
-    const std::vector<Tensor> reference =
-        cases::run_case(c, cases::in_float64(c, values), {.device = "ref:0", .seed = 5});
-    const std::vector<Tensor> results = cases::run_case(c, values, options, {.unknown_shapes = !optimize});
-    EXPECT_EQ(cases::compare_with_reference(c, dtype, results, reference), "");
-  } catch (const Error& error) {
-    ADD_FAILURE() << error.full_text() << " " << cuda_emulator::failure();
-  }
+  EXPECT_EQ(testing::disagreement(c, dtype, values, {.optimize = optimize}), "") << cuda_emulator::failure();
   const cuda_emulator::Counts left = cuda_emulator::counts();
   EXPECT_EQ(left.live_allocations + left.live_streams + left.live_events, 0U);
 }
 
-class CudaCases : public testing::TestWithParam<std::string> {};
+class CudaCases : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(CudaCases, AgreesWithTheReference) {
   int count = 0;
@@ -65,7 +48,7 @@ TEST_P(CudaCases, AgreesWithTheReference) {
   EXPECT_GT(count, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, CudaCases, testing::ValuesIn(ops_with_kernels()),
+INSTANTIATE_TEST_SUITE_P(Ops, CudaCases, ::testing::ValuesIn(testing::ops_with_cases_and_kernels("cuda")),
                          [](const auto& tested) { return tested.param; });
 
 // The others run on the CPU, and say why. Whoever writes a kernel takes its op out here.

@@ -3,13 +3,10 @@
 // of a tensor in the descriptors is proven, and that under the default policy each convolution has an engine.
 #include <gradus/gradus.h>
 #include <gradus/nn/losses.h>
-#include <gradus/nn/models.h>
 #include <gtest/gtest.h>
 
-#include <set>
-
-#include "gradus/ops/conv_geometry.h"
 #include "tests/cuda/emulated_cudnn.h"
+#include "tests/cuda/model_convolutions.h"
 #include "tests/cuda_emulator/emulator.h"
 #include "tests/support/conv2d_matrix.h"
 #include "tests/support/expect_error.h"
@@ -71,29 +68,11 @@ TEST(PlainConv2D, SmallMatrixExplicit) {
   check_convolutions(without_cudnn(testing::small_conv_matrix(Padding::kExplicit)), 0);
 }
 
-// All different convolutions of a model, with the images of its own data set, two at a time.
-std::vector<ConvCase> convolutions_of(const std::string& model, const Shape& image) {
-  Graph graph;
-  const Output images = placeholder(graph, DType::kFloat32, {2, image[0], image[1], image[2]}, "images");
-  nn::model_by_name(model)(images);
-  std::vector<ConvCase> cases;
-  std::set<std::string> names;
-  for (int id = 0; id < graph.num_nodes(); ++id) {
-    Node& node = graph.node(id);
-    if (node.op() != "Conv2D") continue;
-    ConvCase c{.name = "",
-               .input = node.input(0).shape(),
-               .filter = node.input(1).shape(),
-               .output = node.output(0).shape(),
-               .attrs = node.attrs_as<Conv2DAttrs>()};
-    c.name = model + " " + c.input.to_string() + " * " + c.filter.to_string() + " = " + c.output.to_string();
-    if (names.insert(c.name).second) cases.push_back(std::move(c));
-  }
-  return cases;
-}
-TEST(CudnnModels, Lenet5) { check_convolutions(convolutions_of("lenet5", {28, 28, 1})); }
-TEST(CudnnModels, DeepMnist) { check_convolutions(convolutions_of("deep_mnist", {28, 28, 1})); }
-TEST(CudnnModels, Resnet20) { check_convolutions(convolutions_of("resnet20", {32, 32, 3})); }
+// With the images of its own data set, two at a time.
+void check_model(const std::string& model) { check_convolutions(testing::model_convolutions(model, 2)); }
+TEST(CudnnModels, Lenet5) { check_model("lenet5"); }
+TEST(CudnnModels, DeepMnist) { check_model("deep_mnist"); }
+TEST(CudnnModels, Resnet20) { check_model("resnet20"); }
 
 // Engines are tried on memory of their own, which is given back, and the result is that of any of them.
 TEST(CudnnAutotune, TakesOneOfSeveral) {
