@@ -33,10 +33,12 @@ nlohmann::json report_of(const fs::path& path) {
 
 // Why it failed, from its exit status alone: "" where the step had its say.
 std::string ending(int status, int limit, const std::string& verdict) {
+  if (limit == 0) return "no time was left";
   if (status == 124 || status == 137) return fmt::format("ran past its limit of {} s", limit);
   if (status > 128) return fmt::format("ended by signal {}", status - 128);
   if (status > 1) return fmt::format("could not be carried out (exit status {})", status);
   if (verdict == "unfinished" || verdict.empty()) return fmt::format("left no result (exit status {})", status);
+  if (status == 1 && verdict == "passed") return "something was found beside what it looked at; its .log has it";
   return "";
 }
 
