@@ -1,4 +1,4 @@
-"""The peer of bench_gpu in JAX: the same models (nn/models.h), data and optimiser. Prints lines of JSON.
+"""The peer of bench_gpu in JAX: the same models (nn/models.h; initial values differ), data and optimiser. Prints lines of JSON.
 
 Modes: jit (one call per step, arguments donated) and loop (all steps of a block in one call, by lax.fori_loop). Timed by the wall clock around
 a block that is waited for once, as bench_gpu does: JAX has no events.

@@ -219,6 +219,8 @@ TEST_F(GpuCheck, TheScriptSaysInOneLineWhatIsMissing) {
   EXPECT_EQ(text("out"), "");
   EXPECT_EQ(shell(run + " --nonsense"), 2);
   EXPECT_NE(text("err").find("no option '--nonsense'"), std::string::npos);
+  EXPECT_EQ(shell(run + " --only facts,nothing"), 2);
+  EXPECT_NE(text("err").find("no step 'nothing'; the steps: facts descriptions "), std::string::npos);
   EXPECT_EQ(shell("cp '" + std::string(kSourceFolder) + "/scripts/gpu_check' alone && ./alone run"), 2);
   EXPECT_NE(text("err").find("bin/gpu_check is not beside this script"), std::string::npos) << text("err");
   EXPECT_EQ(shell("./alone build"), 2);

@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "gradus/backends/cuda/cudnn/device.h"
 #include "gradus/backends/cuda/cudnn/engine.h"
 #include "gradus/backends/cuda/device.h"
+#include "gradus/core/error.h"
 #include "tests/cuda/cudnn_interpreter.h"
 #include "tests/gpu_check/checks.h"
 #include "tests/gpu_check/convolutions.h"
 #include "tests/gpu_check/machine.h"
 #include "tests/gpu_check/planted.h"
+#include "tests/support/conv2d_matrix.h"
 
 namespace gradus::gpu_check {
 namespace {
