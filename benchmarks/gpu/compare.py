@@ -61,6 +61,8 @@ def summary(ours, peers):
     for line in peers:
         best[key_of(line)] = min(line["ms"], best.get(key_of(line), line["ms"]))
     compared = [line for line in ours if key_of(line) in best]
+    if not compared:
+        return "no peer measured any of it"
     faster = sum(best[key_of(line)] > line["ms"] for line in compared)
     return f"Gradus is faster than the fastest peer in {faster} of {len(compared)} measurements"
 

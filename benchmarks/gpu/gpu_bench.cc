@@ -116,6 +116,7 @@ void bench_gpu(const GpuBenchOptions& options, const std::function<void(const Me
           try {
             measured(measure(options, model, batch, precision, training));
           } catch (const gd::Error& error) {
+            if (error.code() == gd::Code::kUnavailable) throw;  // no device: nothing else can be measured
             failed(name, error.full_text());
           }
         }

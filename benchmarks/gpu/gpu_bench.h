@@ -28,7 +28,8 @@ struct Measured {
   std::string to_json() const;
 };
 
-// Calls measured() after each, in the order of models, batches, precisions. An error of one measurement goes to failed(name, text).
+// Calls measured() after each, in the order of models, batches, precisions. An error of one measurement goes to
+// failed(name, text); that the device cannot be used is thrown.
 void bench_gpu(const GpuBenchOptions& options, const std::function<void(const Measured&)>& measured,
                const std::function<void(const std::string&, const std::string&)>& failed);
 
