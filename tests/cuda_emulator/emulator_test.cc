@@ -380,7 +380,9 @@ TEST_F(CudaEmulator, OtherThreadsAllocateDuringACapture) {
     }).join();
     EXPECT_EQ(allocated, global ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
     EXPECT_EQ(cudaStreamEndCapture(stream, &graph), global ? cudaErrorStreamCaptureInvalidated : cudaSuccess);
-    if (graph != nullptr) CHECK_CUDA(cudaGraphDestroy(graph));
+    if (graph != nullptr) {
+      CHECK_CUDA(cudaGraphDestroy(graph));
+    }
   }
 }
 
