@@ -58,14 +58,16 @@ TEST(TwoCudaDevices, WaitForEachOther) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     cuda_emulator::reset({.devices = 2, .seed = seed});
     Graph graph;
+    Tensor zeros(DType::kFloat32, {100});
+    for (float& zero : zeros.flat<float>()) zero = 0;
     Output on_first, on_second;
     {
       const DeviceScope on(graph, "cuda:0");
-      on_first = variable(graph, Tensor(DType::kFloat32, {100}), "first");
+      on_first = variable(graph, zeros, "first");
     }
     {
       const DeviceScope on(graph, "cuda:1");
-      on_second = variable(graph, Tensor(DType::kFloat32, {100}), "second");
+      on_second = variable(graph, zeros, "second");
     }
     Output passed = on_first;
     for (int i = 0; i < 6; ++i) {
