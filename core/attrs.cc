@@ -71,6 +71,7 @@ void AttrVisitor::check_enumerator(const AttrField& field, const EnumValue& valu
       fmt::format("{} has no value number {}; it may be {}", field.name, value.index, fmt::join(value.names, ", ")));
 }
 
+Attrs::Attrs() : Attrs(NoAttrs{}) {}
 bool Attrs::empty() const { return to_string().empty(); }
 std::string Attrs::to_string() const { return print(*this, false); }
 std::size_t Attrs::hash() const { return std::hash<std::string>{}(print(*this, true)); }

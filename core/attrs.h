@@ -88,7 +88,7 @@ struct NoAttrs {
 
 class Attrs {
  public:
-  Attrs() : Attrs(NoAttrs{}) {}
+  Attrs();  // of an op without attributes: NoAttrs
   template <class T>
   requires(!std::is_same_v<std::remove_cvref_t<T>, Attrs>)
       Attrs(T value)  // NOLINT: implicit by design, so that add_node(..., ConcatAttrs{.axis = 1}) reads well

@@ -10,6 +10,7 @@
 #include "gradus/core/nearest_names.h"
 #include "gradus/core/tensor_text.h"
 #include "gradus/graph/graph_mutex.h"
+#include "gradus/graph/graph_names.h"
 #include "gradus/graph/location_scope.h"
 
 namespace gradus {
@@ -194,7 +195,8 @@ std::optional<IntValues> infer_value(const OpDef& def, const Attrs& attrs, std::
   return value;
 }
 
-Graph::Graph(const OpRegistry& ops) : ops_(&ops), mutex_(std::make_unique<GraphMutex>()) {}
+Graph::Graph(const OpRegistry& ops)
+    : ops_(&ops), names_(std::make_unique<GraphNames>()), mutex_(std::make_unique<GraphMutex>()) {}
 Graph::~Graph() = default;
 
 Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs attrs, At at) {
@@ -233,25 +235,25 @@ Node& Graph::add_node(std::string_view op, std::vector<Output> inputs, Attrs att
   node->control_inputs_ = control_;
   node->forward_node_ = forward_node_;
   node->gradient_rule_ = gradient_rule_;
-  by_name_[node->name_] = node.get();
+  names_->nodes[node->name_] = node.get();
   nodes_.push_back(std::move(node));
   return *nodes_.back();
 }
 
 std::string Graph::unique_name(std::string_view base) const {
   std::string wanted(base);
-  if (!by_name_.contains(wanted)) return wanted;
-  int& count = name_counts_[wanted];
+  if (!names_->nodes.contains(wanted)) return wanted;
+  int& count = names_->counts[wanted];
   std::string candidate;
   do {
     candidate = fmt::format("{}_{}", wanted, ++count);
-  } while (by_name_.contains(candidate));
+  } while (names_->nodes.contains(candidate));
   return candidate;
 }
 
 Node* Graph::find_node(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
+  const auto found = names_->nodes.find(name);
+  return found == names_->nodes.end() ? nullptr : found->second;
 }
 
 Output Graph::find_output(std::string_view name) const {
@@ -265,7 +267,7 @@ Output Graph::find_output(std::string_view name) const {
       return node->output(std::stoi(digits));
   }
   std::vector<std::string> known;
-  for (const auto& [node_name, node] : by_name_) known.emplace_back(node_name);
+  for (const auto& [node_name, node] : names_->nodes) known.emplace_back(node_name);
   throw not_found(fmt::format("the graph has no output '{}'{}", name, did_you_mean(name, known)));
 }
 

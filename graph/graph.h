@@ -6,11 +6,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "gradus/core/at.h"
 #include "gradus/core/caller.h"
+#include "gradus/core/function_ref.h"
 #include "gradus/graph/node.h"
 
 namespace gradus {
@@ -22,6 +22,7 @@ inline constexpr const char* kRegularizationLosses = "regularization_losses";  /
 inline constexpr const char* kUpdateOps = "update_ops";  // to be run with each training step (moving averages)
 
 struct GraphMutex;
+struct GraphNames;
 
 class Graph {
  public:
@@ -83,8 +84,7 @@ class Graph {
 
   const OpRegistry* ops_;
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::unordered_map<std::string_view, Node*> by_name_;  // the names are those of the nodes
-  mutable std::unordered_map<std::string, int> name_counts_;
+  std::unique_ptr<GraphNames> names_;
   std::map<std::string, std::vector<Output>> collections_;
   std::vector<std::unique_ptr<const std::string>> absences_;
   std::unique_ptr<GraphMutex> mutex_;

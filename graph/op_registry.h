@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "gradus/core/attrs.h"
-#include "gradus/core/kernel.h"
 #include "gradus/core/shape.h"
 #include "gradus/core/source_location.h"
 
 namespace gradus {
+
+class BackendRegistry;  // core/device.h
+class KernelRegistry;   // core/kernel.h
 
 // Values of a small integer tensor as far as they are known before the graph runs; kUnknownValue marks the others. It is no
 // number that a program would use: INT64_MIN, for one, is an ordinary value (as a bound of a slice it means "from the start").

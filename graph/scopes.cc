@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "gradus/core/device.h"
+#include "gradus/graph/graph_names.h"
 
 namespace gradus {
 
@@ -11,10 +12,10 @@ NameScope::NameScope(Graph& graph, std::string_view name) : prefix_(graph.name_p
   // The count for "block1/" makes a second scope of that name "block1_1/", or the next that the user has not opened.
   const std::string wanted = graph.name_prefix_ + std::string(name);
   std::string prefix = wanted + "/";
-  while (graph.name_counts_.contains(prefix)) {
-    prefix = wanted + "_" + std::to_string(++graph.name_counts_[wanted + "/"]) + "/";
+  while (graph.names_->counts.contains(prefix)) {
+    prefix = wanted + "_" + std::to_string(++graph.names_->counts[wanted + "/"]) + "/";
   }
-  graph.name_counts_[prefix] = 0;
+  graph.names_->counts[prefix] = 0;
   graph.name_prefix_ = prefix;
   graph.scope_path_ += std::string(name) + "/";
 }

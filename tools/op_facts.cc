@@ -4,6 +4,7 @@
 
 #include "cases/case_runner.h"
 #include "gradus/autodiff/gradient_registry.h"
+#include "gradus/core/kernel.h"
 #include "tools/op_pages.h"
 
 namespace gradus::tools {

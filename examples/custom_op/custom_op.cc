@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iostream>
 
+#include <gradus/core/kernel.h>
 #include <gradus/gradus.h>
 
 #include "../common/program.h"

@@ -1,5 +1,6 @@
 // Every op case that has a kernel for GPUs, on the emulator, against the reference in float64: in each dtype, in random orders of
 // threads; plans optimised, which compute in place where they may, and not, with poisoned outputs and shapes known late.
+#include <gradus/core/kernel.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // A GPU as a device of the engine, on the emulator: what it takes and gives back, what goes up and down, what kernels find wrong, and
 // what it says where something is missing.
+#include <gradus/core/device.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // Steps that the device records and repeats, on the emulator: the same bits as step by step, also in two streams; what changes from run
 // to run is seen; and what cannot be recorded runs nevertheless.
+#include <gradus/core/kernel.h>
 #include <gradus/gradus.h>
 #include <gradus/nn/layers.h>
 #include <gradus/nn/losses.h>

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "gradus/core/kernel.h"
 #include "gradus/gradus.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/values.h"

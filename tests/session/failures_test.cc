@@ -1,4 +1,5 @@
 // Sessions under misuse: bad feeds and fetches, kernels and devices that fail, values that no plan was made for.
+#include <gradus/core/kernel.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 

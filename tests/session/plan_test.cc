@@ -1,4 +1,5 @@
 // What plans do with a graph: placement, copies, folding, sharing, memory; and threads.
+#include <gradus/core/kernel.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
