@@ -41,6 +41,23 @@ std::span<const std::int64_t> KernelContext::host_values(int i) const {
                   *where_, i));
 }
 
+bool KernelContext::request_packed(int i, PackFn pack, std::size_t bytes) {
+  const std::size_t index = checked(i, inputs_.size(), "input");
+  const auto found = std::find_if(packed_inputs_.begin(), packed_inputs_.end(),
+                                  [&](const PackedInput& packed) { return packed.input == i; });
+  if (found != packed_inputs_.end()) return found->pack == pack && found->bytes == bytes;
+  if (index >= may_be_packed_.size() || !may_be_packed_[index] || bytes == 0) return false;
+  packed_inputs_.push_back({i, pack, bytes, nullptr});
+  return true;
+}
+
+const void* KernelContext::packed(int i) const {
+  for (const PackedInput& packed : packed_inputs_) {
+    if (packed.input == i) return packed.memory;
+  }
+  return nullptr;
+}
+
 void KernelContext::fail(Code code, const std::string& message) const { throw Error(code, *where_ + " " + message); }
 
 void KernelContext::fail(int node, Code code, const std::string& message) const {

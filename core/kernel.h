@@ -36,6 +36,15 @@ struct KernelDef;
 // In KernelNode: no input or output of the kernel, but a value that one node passes on to the next.
 inline constexpr int kPassedOn = -1;
 
+// A variable to be packed: read from `from`, which lies in the device's memory as `to` does.
+struct PackItem {
+  const Tensor* from;
+  void* to;
+};
+// Arranges variables as kernels like to read them, any number at once, ordered like a kernel. All that it needs to know follows from the
+// tensors: what is packed by one function in the same number of bytes is the same.
+using PackFn = void (*)(Device&, std::span<const PackItem>);
+
 // One of the nodes that a kernel computes.
 struct KernelNode {
   const Attrs* attrs = nullptr;
@@ -97,6 +106,13 @@ class KernelContext {
     return static_cast<T*>(scratch_);
   }
 
+  // prepare() only: asks for input i packed by `pack`, in `bytes` bytes. Granted (true) where the input is a variable as it was before the
+  // run: then it is packed once per change of the variable, for all kernels of the session that ask for the same, and kept beside the
+  // variable; compute() finds it as packed(i). Otherwise the kernel arranges the input itself, in scratch memory, say.
+  bool request_packed(int i, PackFn pack, std::size_t bytes);
+  // nullptr where it was not granted.
+  const void* packed(int i) const;
+
   // prepare() only: what was chosen, for explain ("depthwise, 8 channels at a time"), in place of KernelDef::description.
   void chose(std::string text) { choice_ = std::move(text); }
   const std::string& choice() const { return choice_; }
@@ -145,6 +161,14 @@ class KernelContext {
   const std::uint64_t* run_number_ = nullptr;
   bool knows_host_values_ = false;
   std::map<int, std::vector<std::int64_t>> host_values_;  // by operand
+  struct PackedInput {
+    int input;
+    PackFn pack;
+    std::size_t bytes;
+    const void* memory;
+  };
+  std::vector<PackedInput> packed_inputs_;
+  std::vector<bool> may_be_packed_;  // per input, while the plan is made; empty: none
 
  private:
   std::size_t checked(int i, std::size_t count, const char* what) const {

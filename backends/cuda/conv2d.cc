@@ -21,7 +21,7 @@ using cudnn::Direction;
 struct ConvState {
   cudnn::Convolution convolution;
   std::shared_ptr<const cudnn::Plan> plan = nullptr;  // nullptr: the plain kernel
-  std::size_t filter_bytes = 0;                       // of scratch memory, before cuDNN's workspace
+  std::size_t filter_bytes = 0;  // of cuDNN's, in scratch memory before the workspace; 0: it is packed
 };
 
 CudaDevice& cuda_device(KernelContext& c) { return static_cast<CudaDevice&>(c.device()); }
@@ -72,8 +72,11 @@ void prepare(KernelContext& c, Direction direction) {
         &why_not);
   }
   if (state.plan != nullptr) {
-    state.filter_bytes = static_cast<std::size_t>(common::round_up(
+    const auto bytes = static_cast<std::size_t>(common::round_up(
         g.filter_shape().num_elements() * static_cast<std::int64_t>(dtype_size(convolution.dtype)), 256));
+    const bool is_packed =
+        direction != Direction::kBackpropFilter && c.request_packed(1, filter_packer(g.data_format), bytes);
+    state.filter_bytes = is_packed ? 0 : bytes;
     c.request_scratch(state.filter_bytes + state.plan->workspace_bytes);
     c.chose(state.plan->description);
   } else {
@@ -87,7 +90,8 @@ void run_cudnn(KernelContext& c, const ConvState& state) {
   const cudnn::Convolution& convolution = state.convolution;
   CudaDevice& device = cuda_device(c);
   device.make_current();
-  void* const filter = c.scratch<char>();
+  const DataFormat format = convolution.geometry.data_format;
+  void* filter = c.scratch<char>();
   void* const workspace = c.scratch<char>() + state.filter_bytes;
   const auto memory = [](const Tensor& tensor) { return const_cast<void*>(tensor.raw()); };
   const auto run = [&](void* image, void* result, void* bias) {
@@ -95,18 +99,19 @@ void run_cudnn(KernelContext& c, const ConvState& state) {
         {{cudnn::kImage, image}, {cudnn::kFilter, filter}, {cudnn::kResult, result}, {cudnn::kBias, bias}}};
     device.cudnn().run(*state.plan, std::span(bindings).first(convolution.bias ? 4 : 3), workspace, device.stream());
   };
+  if (state.filter_bytes == 0) {
+    filter = const_cast<void*>(c.packed(1));
+  } else if (convolution.direction != Direction::kBackpropFilter) {
+    filter_packer(format)(device, std::array{PackItem{&c.input(1), filter}});
+  }
   switch (convolution.direction) {
     case Direction::kForward:
-      reorder_filter(c, FilterOrder::kToCudnn, filter, c.input(1).raw(), convolution);
       run(memory(c.input(0)), c.output(0).raw(), convolution.bias ? memory(c.input(2)) : nullptr);
       break;
-    case Direction::kBackpropInput:
-      reorder_filter(c, FilterOrder::kToCudnn, filter, c.input(1).raw(), convolution);
-      run(c.output(0).raw(), memory(c.input(2)), nullptr);
-      break;
+    case Direction::kBackpropInput: run(c.output(0).raw(), memory(c.input(2)), nullptr); break;
     case Direction::kBackpropFilter:
       run(memory(c.input(0)), memory(c.input(2)), nullptr);
-      reorder_filter(c, FilterOrder::kFromCudnn, c.output(0).raw(), filter, convolution);
+      unpack_filter(c, c.output(0), filter, format);
       break;
   }
 }

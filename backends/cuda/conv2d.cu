@@ -98,9 +98,10 @@ __global__ void add_bias(T* y, const T* bias, bool relu, AxisExtents e, std::int
 struct CudnnFilter {
   std::int64_t rows, columns, channels, out_channels, stride_r, stride_s, stride_c, stride_k;
 
-  explicit CudnnFilter(const ConvGeometry& g)
-      : rows(g.rows.window), columns(g.columns.window), channels(g.group_in()), out_channels(g.out_channels) {
-    if (g.data_format == DataFormat::kNHWC) {
+  CudnnFilter() = default;
+  CudnnFilter(const Shape& ours, DataFormat format)
+      : rows(ours[0]), columns(ours[1]), channels(ours[2]), out_channels(ours[3]) {
+    if (format == DataFormat::kNHWC) {
       stride_c = 1, stride_s = channels, stride_r = columns * channels;
     } else {
       stride_s = 1, stride_r = columns, stride_c = rows * columns;
@@ -115,14 +116,67 @@ struct CudnnFilter {
   }
 };
 
-// Bits of elements, which are only moved.
+// Filters for cuDNN, as many as fit into the arguments of a kernel (4096 bytes): all of a network's change in a training step, and
+// starting a kernel takes longer than what it does with one. Bits of elements, which are only moved.
+constexpr int kMostFilters = 40;
+constexpr std::int64_t kElementsPerBlock = std::int64_t{kThreads} * 4;
 template <class Bits>
-__global__ void filter_to_cudnn(Bits* to, const Bits* from, CudnnFilter f) {
-  for (std::int64_t i = first_item(); i < f.size(); i += item_stride()) to[f.at(i)] = from[i];
+struct PackedFilters {
+  struct One {
+    Bits* to;
+    const Bits* from;
+    CudnnFilter filter;
+    unsigned first_block;
+  } all[kMostFilters];
+  int count;
+};
+template <class Bits>
+__global__ void pack_filters(PackedFilters<Bits> filters) {
+  int i = 0;
+  while (i + 1 < filters.count && filters.all[i + 1].first_block <= blockIdx.x) ++i;
+  const auto& one = filters.all[i];
+  const std::int64_t first = (blockIdx.x - one.first_block) * kElementsPerBlock + threadIdx.x;
+  for (int part = 0; part < 4; ++part) {
+    const std::int64_t e = first + part * std::int64_t{kThreads};
+    if (e < one.filter.size()) one.to[one.filter.at(e)] = one.from[e];
+  }
 }
 template <class Bits>
-__global__ void filter_from_cudnn(Bits* to, const Bits* from, CudnnFilter f) {
+__global__ void unpack_filter_bits(Bits* to, const Bits* from, CudnnFilter f) {
   for (std::int64_t i = first_item(); i < f.size(); i += item_stride()) to[i] = from[f.at(i)];
+}
+
+template <class Bits>
+void pack_all(const CudaDevice& device, std::span<const PackItem> items, DataFormat format) {
+  while (!items.empty()) {
+    PackedFilters<Bits> filters{};
+    unsigned blocks = 0;
+    for (const PackItem& item : items.first(std::min<std::size_t>(items.size(), kMostFilters))) {
+      auto& one = filters.all[filters.count++];
+      one.to = static_cast<Bits*>(item.to);
+      one.from = static_cast<const Bits*>(item.from->raw());
+      one.filter = CudnnFilter(item.from->shape(), format);
+      one.first_block = blocks;
+      blocks += static_cast<unsigned>((one.filter.size() + kElementsPerBlock - 1) / kElementsPerBlock);
+    }
+    const Launch l{.grid = blocks, .block = kThreads, .stream = device.stream()};
+    check(launch<pack_filters<Bits>>(l, filters), "the launch of a kernel");
+    items = items.subspan(static_cast<std::size_t>(filters.count));
+  }
+}
+
+// Filters of any dtypes.
+template <DataFormat format>
+void pack(Device& device, std::span<const PackItem> items) {
+  const auto& cuda_device = static_cast<const CudaDevice&>(device);
+  cuda_device.make_current();
+  for (const std::size_t size : {sizeof(std::uint16_t), sizeof(std::uint32_t), sizeof(std::uint64_t)}) {
+    std::vector<PackItem> of_size;
+    for (const PackItem& item : items) {
+      if (dtype_size(item.from->dtype()) == size) of_size.push_back(item);
+    }
+    visit_bits(size, [&]<class Bits>(TypeTag<Bits>) { pack_all<Bits>(cuda_device, of_size, format); });
+  }
 }
 
 template <class T>
@@ -157,17 +211,15 @@ void run_bias_and_relu(KernelContext& c, const cudnn::Convolution& convolution, 
   });
 }
 
-void reorder_filter(KernelContext& c, FilterOrder order, void* to, const void* from,
-                    const cudnn::Convolution& convolution) {
-  const CudnnFilter filter(convolution.geometry);
-  visit_bits(dtype_size(convolution.dtype), [&]<class Bits>(TypeTag<Bits>) {
-    auto* const target = static_cast<Bits*>(to);
-    const auto* const source = static_cast<const Bits*>(from);
-    if (order == FilterOrder::kToCudnn) {
-      run_over<filter_to_cudnn<Bits>>(c, filter.size(), target, source, filter);
-    } else {
-      run_over<filter_from_cudnn<Bits>>(c, filter.size(), target, source, filter);
-    }
+PackFn filter_packer(DataFormat format) {
+  return format == DataFormat::kNHWC ? pack<DataFormat::kNHWC> : pack<DataFormat::kNCHW>;
+}
+
+void unpack_filter(KernelContext& c, Tensor& to, const void* from, DataFormat format) {
+  const CudnnFilter filter(to.shape(), format);
+  visit_bits(dtype_size(to.dtype()), [&]<class Bits>(TypeTag<Bits>) {
+    run_over<unpack_filter_bits<Bits>>(c, filter.size(), static_cast<Bits*>(to.raw()), static_cast<const Bits*>(from),
+                                       filter);
   });
 }
 

@@ -15,9 +15,10 @@ void run_plain_conv2d(KernelContext& c, const cudnn::Convolution& convolution);
 // y += bias, one per channel, then relu where the convolution has one; each step rounded to the dtype, as single nodes would.
 // `format` says where the channels of y are.
 void run_bias_and_relu(KernelContext& c, const cudnn::Convolution& convolution, DataFormat format);
-// Filters have their output channels last in TensorFlow and first in cuDNN: from the one order to the other.
-enum class FilterOrder { kToCudnn, kFromCudnn };
-void reorder_filter(KernelContext& c, FilterOrder order, void* to, const void* from,
-                    const cudnn::Convolution& convolution);
+// Filters have their output channels last in TensorFlow and first in cuDNN, which has the channels where images of the format have them:
+// [out_channels, rows, columns, channels within the group] or [out_channels, channels within the group, rows, columns].
+PackFn filter_packer(DataFormat format);
+// From that order to ours.
+void unpack_filter(KernelContext& c, Tensor& to, const void* from, DataFormat format);
 
 }  // namespace gradus::cuda

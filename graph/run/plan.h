@@ -17,12 +17,22 @@
 
 namespace gradus {
 
+// A variable in the arrangement that some kernels read it in (KernelContext::request_packed).
+struct PackedVariable {
+  PackFn pack;
+  std::size_t bytes;
+  Buffer memory;
+  std::uint64_t made_of = 0;  // VariableState::changes when it was made; 0: never
+};
+
 // A variable's memory, on its device, for the life of the session.
 struct VariableState {
   Tensor tensor;
   bool initialized = false;
   Device* device = nullptr;
-  std::string reason;  // of the placement
+  std::string reason;         // of the placement
+  std::uint64_t changes = 1;  // grows with every run that assigns it, and whenever it is given a value
+  std::vector<std::unique_ptr<PackedVariable>> packed = {};
 };
 
 // The devices of one session, created when first needed.
@@ -135,7 +145,8 @@ struct Plan {
   std::vector<PlanNote> notes;
   std::map<Device*, std::size_t> arena_bytes;
   std::map<Device*, std::size_t> scratch_bytes;  // of the step that has the most, within the arena
-  bool changes_variables = false;                // some step assigns
+  std::vector<VariableState*> changed = {};      // variables that some step assigns, each once
+  std::vector<std::pair<VariableState*, PackedVariable*>> packed = {};  // that kernels read (packed_variables.h)
   std::uint64_t runs = 0;
   std::uint64_t generation = 0;              // of the memory that the steps' tensors point into; 0: of none yet
   std::vector<RecordedSteps> recorded = {};  // in their order, for the memory of recorded_generation (recorded_steps.h)

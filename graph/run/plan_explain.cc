@@ -225,7 +225,9 @@ class Printer {
     if (source.kind == PlanReport::Source::Kind::kConstant)
       return source.device.empty() ? "in host memory" : "on " + source.device + ", copied once";
     if (source.device.empty()) return "";
-    return "on " + source.device + (source.reason == kDefault ? "" : " | placed: " + source.reason);
+    std::string text = "on " + source.device;
+    if (source.packed_bytes > 0) text += fmt::format(" | packed as well, in {} bytes", source.packed_bytes);
+    return text + (source.reason == kDefault ? "" : " | placed: " + source.reason);
   }
 
   void notes() {

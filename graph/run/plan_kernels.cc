@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "gradus/graph/run/packed_variables.h"
 #include "gradus/graph/run/plan.h"
 #include "gradus/graph/run/plan_infer.h"
 
@@ -117,7 +118,9 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
     }
     connect_inputs(plan, step);
     if (step.scratch >= 0) {
+      allow_packed(plan, step);
       prepare_kernel(c);
+      add_packed(plan, step);
       take_scratch(plan, step);
     }
   }

@@ -200,8 +200,12 @@ void mark_needed_steps(Plan& plan, std::vector<int> roots) {
 
 void order_steps(Plan& plan) {
   Scheduler(plan).run();
-  plan.changes_variables =
-      std::any_of(plan.order.begin(), plan.order.end(), [&](int s) { return !plan.step(s).versions.empty(); });
+  for (const int s : plan.order) {
+    for (std::size_t i = 0; i < plan.step(s).versions.size(); ++i)
+      plan.changed.push_back(plan.value(plan.root(plan.step(s).inputs[i])).variable);
+  }
+  std::sort(plan.changed.begin(), plan.changed.end());
+  plan.changed.erase(std::unique(plan.changed.begin(), plan.changed.end()), plan.changed.end());
 }
 
 }  // namespace gradus

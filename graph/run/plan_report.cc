@@ -79,6 +79,8 @@ void add_sources(const Plan& plan, PlanReport& report) {
     if (v.storage == Storage::kVariable && v.variable != nullptr && seen.insert(v.source).second) {
       report.sources.push_back(
           {Kind::kVariable, v.source->name(), value_of(v), v.device->name().to_string(), v.variable->reason});
+      for (const auto& [variable, packed] : plan.packed)
+        report.sources.back().packed_bytes += variable == v.variable ? packed->bytes : 0;
     } else if (v.storage == Storage::kConstant && v.source->def().kind == OpKind::kConstant) {
       report.sources.push_back({Kind::kConstant, v.source->name(), value_of(v),
                                 v.device != nullptr ? v.device->name().to_string() : "", ""});
@@ -89,7 +91,8 @@ void add_sources(const Plan& plan, PlanReport& report) {
 void add_memory(const Plan& plan, PlanReport& report) {
   std::map<std::string, PlanReport::Memory> memory;
   for (const auto& source : report.sources) {
-    if (source.kind == PlanReport::Source::Kind::kVariable) memory[source.device].variables += source.value.bytes;
+    if (source.kind == PlanReport::Source::Kind::kVariable)
+      memory[source.device].variables += source.value.bytes + source.packed_bytes;
   }
   // Constants and folded results stay in host memory; steps elsewhere read copies that were made with the plan.
   std::size_t constants = 0;

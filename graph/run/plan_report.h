@@ -28,6 +28,8 @@ struct PlanReport {
     Value value;
     std::string device;  // of variables, and of constants that were copied there; "" for the host
     std::string reason;  // of the placement of variables
+    std::size_t packed_bytes =
+        0;  // of variables: of the arrangements that kernels of this plan read them in, kept beside them
   };
   // One of the nodes of a step.
   struct Part {
@@ -61,8 +63,8 @@ struct PlanReport {
   };
   struct Memory {
     std::string device;
-    std::size_t variables = 0, constants = 0, arena = 0;
-    std::size_t scratch = 0;  // within the arena, of the step that has the most
+    std::size_t variables = 0, constants = 0, arena = 0;  // variables with what is packed of them
+    std::size_t scratch = 0;                              // within the arena, of the step that has the most
 
     std::size_t bytes() const { return variables + constants + arena; }
   };

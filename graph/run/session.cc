@@ -4,39 +4,25 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <iterator>
 #include <mutex>
 #include <shared_mutex>
 
 #include "gradus/core/log.h"
-#include "gradus/core/nearest_names.h"
 #include "gradus/graph/graph_mutex.h"
 #include "gradus/graph/run/chrome_trace.h"
-#include "gradus/graph/run/executor.h"
+#include "gradus/graph/run/lanes.h"
+#include "gradus/graph/run/packed_variables.h"
 #include "gradus/graph/run/plan.h"
 #include "gradus/graph/run/plan_infer.h"
 #include "gradus/graph/run/recorded_steps.h"
+#include "gradus/graph/run/saved_names.h"
 
 namespace gradus {
-namespace {
-
-// Feeds of ever new shapes would otherwise fill the memory with plans. The one that was not used for longest goes.
-constexpr std::size_t kMaxPlans = 64;
-
-}  // namespace
 
 std::string best_device() {
   if (const auto usable = backend_registry().usable(); !usable.empty()) return usable[0]->list()[0].name.to_string();
   throw unavailable("this build has no backend to run graphs with; build with GRADUS_BACKENDS=ON");
 }
-
-// What one call of run() needs for itself: plans hold the tensors that their steps work on, and the arena is theirs.
-struct Lane {
-  explicit Lane(const SessionOptions& options) : executor(options) {}
-  std::vector<std::unique_ptr<Plan>> plans;  // the last used first
-  Executor executor;
-};
 
 // Locks. `mutex_` guards everything but running plans; `variables_mutex_` the values of variables, which runs share that only
 // read them. The second is taken while the first is held, never the other way round: whoever waits for variables lets nobody
@@ -44,7 +30,7 @@ struct Lane {
 class Session::Impl {
  public:
   Impl(const Graph& graph, SessionOptions options)
-      : graph_(graph), options_(std::move(options)), devices_(device_options(options_)) {
+      : graph_(graph), options_(std::move(options)), devices_(device_options(options_)), lanes_(options_) {
     if (options_.concurrent_runs < 1 || options_.concurrent_runs > 1024) {
       throw invalid_argument(fmt::format("concurrent_runs must be 1 to 1024; got {}", options_.concurrent_runs));
     }
@@ -55,23 +41,27 @@ class Session::Impl {
     const DeviceName name = DeviceName::parse(options_.device);
     options_.device = name.to_string();
     devices_.get(name);  // fails here, at the user's line, when the device cannot be used
-    add_lane();
   }
 
   std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
                           const std::vector<Operation>& targets) {
     std::unique_lock lock = locked();
     const InRun here(this);
-    const LaneInUse in_use(*this, lock);
+    const Lanes::InUse in_use(lanes_, lock);
     Plan& plan = plan_for(in_use.lane(), feeds, fetches, targets);
     if (!all_initialized(plan.variables)) {
       const std::unique_lock alone(variables_mutex_);
       initialize(in_use.lane(), plan.variables);
     }
+    if (has_stale_packed(plan)) {
+      const std::unique_lock alone(variables_mutex_);
+      make_packed(plan);  // nobody begins to change the variables again before this run: mutex_ is held
+    }
     std::unique_lock alone(variables_mutex_, std::defer_lock);
     std::shared_lock reading(variables_mutex_, std::defer_lock);
-    if (plan.changes_variables) {
+    if (!plan.changed.empty()) {
       alone.lock();
+      note_changes(plan);
     } else {
       reading.lock();
     }
@@ -126,12 +116,11 @@ class Session::Impl {
     const Alone alone(*this);
     // Of calls that ran at the same time, the plan that has run most often.
     const Plan* most_run = nullptr;
-    for (const auto& lane : lanes_) {
-      const auto found = find_plan(*lane, feeds, fetches, targets);
-      if (found != lane->plans.end() && (most_run == nullptr || (*found)->runs > most_run->runs))
-        most_run = found->get();
+    for (const auto& lane : lanes_.all()) {
+      const Plan* const plan = lane->find(feeds, fetches, targets);
+      if (plan != nullptr && (most_run == nullptr || plan->runs > most_run->runs)) most_run = plan;
     }
-    if (most_run == nullptr) most_run = &plan_for(*lanes_[0], feeds, fetches, targets);
+    if (most_run == nullptr) most_run = &plan_for(lanes_.first(), feeds, fetches, targets);
     return report_plan(*most_run, options_);
   }
 
@@ -140,7 +129,7 @@ class Session::Impl {
   std::size_t sum(Amount amount) const {
     const Alone alone(*this);
     std::size_t result = 0;
-    for (const auto& lane : lanes_) result += amount(*lane);
+    for (const auto& lane : lanes_.all()) result += amount(*lane);
     return result;
   }
 
@@ -148,7 +137,7 @@ class Session::Impl {
     const Alone alone(*this);
     if (!options_.profile) throw invalid_argument("write_trace needs SessionOptions{.profile = true}");
     std::vector<const std::vector<TraceEvent>*> calls;
-    for (const auto& lane : lanes_) calls.push_back(&lane->executor.trace());
+    for (const auto& lane : lanes_.all()) calls.push_back(&lane->executor.trace());
     write_chrome_trace(path, calls);
   }
 
@@ -187,35 +176,6 @@ class Session::Impl {
     const std::lock_guard<std::shared_mutex> variables;
   };
 
-  // A lane that nobody else uses while this is alive; waits for one. `lock` holds mutex_ in the constructor and the destructor.
-  class LaneInUse {
-   public:
-    LaneInUse(Impl& impl, std::unique_lock<std::mutex>& lock) : impl_(impl) {
-      if (impl.free_lanes_.empty() && static_cast<int>(impl.lanes_.size()) < impl.options_.concurrent_runs)
-        impl.add_lane();
-      impl.lane_is_free_.wait(lock, [&] { return !impl.free_lanes_.empty(); });
-      lane_ = impl.free_lanes_.back();
-      impl.free_lanes_.pop_back();
-    }
-    ~LaneInUse() {
-      impl_.free_lanes_.push_back(lane_);
-      impl_.lane_is_free_.notify_one();
-    }
-    LaneInUse(const LaneInUse&) = delete;
-    LaneInUse& operator=(const LaneInUse&) = delete;
-    Lane& lane() const { return *lane_; }
-
-   private:
-    Impl& impl_;
-    Lane* lane_ = nullptr;
-  };
-
-  void add_lane() {
-    lanes_.push_back(std::make_unique<Lane>(options_));
-    free_lanes_.push_back(lanes_.back().get());
-    free_lanes_.reserve(lanes_.size());  // so that giving one back cannot fail
-  }
-
   static DeviceOptions device_options(const SessionOptions& o) {
     if (o.num_threads < 0 || o.num_threads > 1024) {
       throw invalid_argument(fmt::format("num_threads must be 0 (one per processor) to 1024; got {}", o.num_threads));
@@ -226,30 +186,9 @@ class Session::Impl {
             .autotune = o.autotune};
   }
 
-  static std::vector<std::unique_ptr<Plan>>::iterator find_plan(Lane& lane, const Feeds& feeds,
-                                                                const std::vector<Output>& fetches,
-                                                                const std::vector<Operation>& targets) {
-    return std::find_if(lane.plans.begin(), lane.plans.end(),
-                        [&](const auto& plan) { return matches(*plan, feeds, fetches, targets); });
-  }
-
   Plan& plan_for(Lane& lane, const Feeds& feeds, const std::vector<Output>& fetches,
                  const std::vector<Operation>& targets) {
-    auto& plans = lane.plans;
-    auto found = find_plan(lane, feeds, fetches, targets);
-    if (found == plans.end()) {
-      plans.push_back(compile(feeds, fetches, targets));
-      found = plans.end() - 1;
-    }
-    std::rotate(plans.begin(), found, found + 1);
-    if (plans.size() > kMaxPlans) {
-      plans.pop_back();
-      log(LogLevel::kInfo,
-          fmt::format("forgot the plan that was not used for longest: a session keeps {}. Feeds of ever new shapes "
-                      "cost a compilation each",
-                      kMaxPlans));
-    }
-    return *plans.front();
+    return lane.plan_for(feeds, fetches, targets, [&] { return compile(feeds, fetches, targets); });
   }
 
   std::unique_ptr<Plan> compile(const Feeds& feeds, const std::vector<Output>& fetches,
@@ -279,31 +218,10 @@ class Session::Impl {
       if (variables_.at(node)->initialized) continue;
       const std::unique_ptr<Plan> plan = compile({}, {node->input(0)}, {}, /*follow_control=*/false);
       initialize(lane, plan->variables);  // an initial value may depend on other variables
+      make_packed(*plan);
+      note_changes(*plan);
       const std::vector<Tensor> value = lane.executor.run(*plan, {}, 0);
       store(node->output(0), value[0]);
-    }
-  }
-
-  // Names that only one side has, with the cure: the state is of another graph, such as the one that trains with an optimiser.
-  static void check_names(const std::vector<Output>& variables, const std::map<std::string, Tensor>& state) {
-    std::vector<std::string> here, saved, unknown, missing;
-    for (const auto& entry : state) saved.push_back(entry.first);
-    for (const Output& variable : variables) here.push_back(variable.node().name());
-    std::sort(here.begin(), here.end());
-    std::set_difference(saved.begin(), saved.end(), here.begin(), here.end(), std::back_inserter(unknown));
-    std::set_difference(here.begin(), here.end(), saved.begin(), saved.end(), std::back_inserter(missing));
-    const std::string cure =
-        "; restore() takes the state of the same graph, optimiser and all. For the weights alone, of a graph that "
-        "trains or only infers, use io::load_weights()";
-    const auto others = [](const std::vector<std::string>& names) {
-      return names.size() == 1 ? std::string() : fmt::format(" and {} more", names.size() - 1);
-    };
-    if (!unknown.empty()) {
-      throw not_found(fmt::format("the saved state has a variable '{}'{} that this graph does not have{}{}", unknown[0],
-                                  others(unknown), did_you_mean(unknown[0], missing), cure));
-    }
-    if (!missing.empty()) {
-      throw not_found(fmt::format("the saved state lacks the variable '{}'{}{}", missing[0], others(missing), cure));
     }
   }
 
@@ -319,7 +237,7 @@ class Session::Impl {
 
   Tensor copy_of(const Output& variable) {
     VariableState& state = state_of(variable);
-    initialize(*lanes_[0], {&variable.node()});
+    initialize(lanes_.first(), {&variable.node()});
     Tensor result(state.tensor.dtype(), state.tensor.shape());
     state.device->copy_to_host(result.raw(), state.tensor.raw(), result.bytes());
     return result;
@@ -354,12 +272,11 @@ class Session::Impl {
     VariableState& state = state_of(variable);
     state.device->copy_from_host(state.tensor.raw(), value.raw(), value.bytes());
     state.initialized = true;
+    ++state.changes;
   }
 
   mutable std::shared_mutex variables_mutex_;
-  std::vector<std::unique_ptr<Lane>> lanes_;  // at least one, at most options.concurrent_runs
-  std::vector<Lane*> free_lanes_;
-  std::condition_variable lane_is_free_;
+  Lanes lanes_;
 
   std::vector<Output> all_variables() const {
     std::vector<Output> variables;
@@ -406,7 +323,7 @@ PlanReport Session::report(const Feeds& feeds, const std::vector<Output>& fetche
 }
 void Session::write_trace(const std::string& path) const { impl_->write_trace(path); }
 int Session::num_plans() const {
-  return static_cast<int>(impl_->sum([](const Lane& lane) { return lane.plans.size(); }));
+  return static_cast<int>(impl_->sum([](const Lane& lane) { return lane.num_plans(); }));
 }
 std::size_t Session::arena_bytes() const {
   return impl_->sum([](const Lane& lane) { return lane.executor.arena_bytes(); });
