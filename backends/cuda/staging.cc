@@ -6,8 +6,10 @@
 
 namespace gradus::cuda {
 
-Staging::Slot& Staging::next_slot() {
-  Slot& slot = slots_[next_++ % slots_.size()];
+Staging::Slot& Staging::slot_with_room(std::size_t bytes) {
+  if (Slot& last = slots_[next_]; last.memory && kPiece - last.used >= bytes) return last;
+  next_ = (next_ + 1) % slots_.size();
+  Slot& slot = slots_[next_];
   if (!slot.memory) {
     Event free = make_event();
     slot.memory = make_pinned_memory(kPiece);
@@ -15,16 +17,19 @@ Staging::Slot& Staging::next_slot() {
   } else {
     GRADUS_CUDA(cudaEventSynchronize(slot.free.get()));
   }
+  slot.used = 0;
   return slot;
 }
 
 void Staging::upload(void* device_memory, const void* host, std::size_t bytes, cudaStream_t stream) {
   for (std::size_t begin = 0; begin < bytes; begin += kPiece) {
     const std::size_t size = std::min(kPiece, bytes - begin);
-    Slot& slot = next_slot();
-    std::memcpy(slot.memory.get(), static_cast<const char*>(host) + begin, size);
-    GRADUS_CUDA(cudaMemcpyAsync(static_cast<char*>(device_memory) + begin, slot.memory.get(), size,
-                                cudaMemcpyHostToDevice, stream));
+    Slot& slot = slot_with_room(size);
+    char* const piece = static_cast<char*>(slot.memory.get()) + slot.used;
+    std::memcpy(piece, static_cast<const char*>(host) + begin, size);
+    slot.used = std::min(kPiece, (slot.used + size + 255) / 256 * 256);
+    GRADUS_CUDA(
+        cudaMemcpyAsync(static_cast<char*>(device_memory) + begin, piece, size, cudaMemcpyHostToDevice, stream));
     GRADUS_CUDA(cudaEventRecord(slot.free.get(), stream));
   }
 }
@@ -43,7 +48,8 @@ void Staging::download(void* host, const void* device_memory, std::size_t bytes,
       slot = nullptr;
     }
     if (piece >= pieces) continue;
-    slot = &next_slot();
+    slot = &slot_with_room(kPiece);
+    slot->used = kPiece;
     GRADUS_CUDA(cudaMemcpyAsync(slot->memory.get(), static_cast<const char*>(device_memory) + piece * kPiece,
                                 size_of(piece), cudaMemcpyDeviceToHost, stream));
     GRADUS_CUDA(cudaEventRecord(slot->free.get(), stream));

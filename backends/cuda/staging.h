@@ -18,12 +18,14 @@ class Staging {
 
  private:
   static constexpr std::size_t kPiece = std::size_t{1} << 20;
-  // A piece on its way: the event says when its memory is free again.
+  // A piece on its way, or several small ones: the event says when its memory is free again, `used` how much of it is taken till then.
   struct Slot {
     PinnedMemory memory;
     Event free;
+    std::size_t used = 0;
   };
-  Slot& next_slot();
+  // Waits, where all are on their way; a small upload shares the slot of the one before, so that the host can go on for many.
+  Slot& slot_with_room(std::size_t bytes);
 
   std::array<Slot, 4> slots_;
   std::size_t next_ = 0;
