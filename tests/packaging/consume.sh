@@ -174,7 +174,7 @@ case "$1" in
     "$STRIP" -o "$GRADUS_WORK/train_mnist" "$GRADUS_BUILD/bin/train_mnist"
     size=$(stat -c %s "$GRADUS_WORK/train_mnist")
     echo "train_mnist, stripped: $size bytes"
-    ((size < 8 * 1024 * 1024)) || fail "that is 8 MB or more"
+    ((size < GRADUS_MOST_MB * 1024 * 1024)) || fail "that is $GRADUS_MOST_MB MB or more"
     ;;
   *) fail "consume.sh: no consumer '$1'" ;;
 esac
