@@ -203,7 +203,9 @@ TEST_F(CudaDeviceTest, WhatIsMissingIsNamed) {
   ASSERT_NE(backend, nullptr);
   EXPECT_EQ(backend->missing(), "");
   ASSERT_EQ(backend->list().size(), 1U);
-  EXPECT_EQ(backend->list()[0].description, "CUDA emulator, 1024 MiB, compute capability 9.0");
+  EXPECT_EQ(backend->list()[0].description, "CUDA emulator, 1024 MiB, compute capability " +
+                                                std::to_string(GRADUS_EMULATED_CAPABILITY / 10) + "." +
+                                                std::to_string(GRADUS_EMULATED_CAPABILITY % 10));
   cuda_emulator::reset({.devices = 0});
   EXPECT_EQ(backend->missing(), "the NVIDIA driver finds no GPU");
   EXPECT_TRUE(backend->list().empty());

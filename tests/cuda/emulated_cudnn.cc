@@ -10,6 +10,7 @@
 #include "gradus/backends/cuda/cudnn/engine.h"
 #include "gradus/core/error.h"
 #include "tests/cuda/cudnn_interpreter.h"
+#include "tests/cuda/described_device.h"
 #include "tests/cuda/h200_properties.h"
 #include "tests/cuda_emulator/emulator.h"
 #include "tests/cuda_emulator/launch.h"
@@ -25,13 +26,7 @@ int testing::executed_cudnn_plans() { return executed; }
 
 namespace cudnn {
 
-Descriptor device_properties(int) {
-  Descriptor properties(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  properties.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION,
-                 std::span<const char>(testing::kH200Properties, sizeof(testing::kH200Properties)));
-  properties.finalize();
-  return properties;
-}
+Descriptor device_properties(int) { return testing::described_device(testing::kH200Properties); }
 
 // As one thread of a kernel, which may touch the device's memory. The workspace is made NaN: nobody else may have a use for it.
 void execute(std::shared_ptr<void>&, const Descriptor& plan, std::span<const Binding> bindings, void* workspace,

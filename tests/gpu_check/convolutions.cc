@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "gradus/backends/cuda/cudnn/convolution.h"
@@ -73,13 +72,6 @@ cudnn::Plan plan_of(const NamedConvolution& convolution, const cudnn::Descriptor
     why_not = error.full_text();
   }
   return {.descriptor = nullptr, .workspace_bytes = 0, .description = why_not};
-}
-
-cudnn::Descriptor described_properties(const char* json) {
-  cudnn::Descriptor properties(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  properties.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::span<const char>(json, std::strlen(json) + 1));
-  properties.finalize();
-  return properties;
 }
 
 std::string json_of_properties(const cudnn::Descriptor& properties) {

@@ -24,9 +24,7 @@ std::vector<NamedConvolution> chosen_convolutions(std::int64_t batch, const Conv
 // and then the description says why.
 cudnn::Plan plan_of(const NamedConvolution& convolution, const cudnn::Descriptor& properties);
 
-// A device as cuDNN's JSON describes it, ended by a zero.
-cudnn::Descriptor described_properties(const char* json);
-// The other way.
+// A device's description (tests/cuda/described_device.h goes the other way).
 std::string json_of_properties(const cudnn::Descriptor& properties);
 
 }  // namespace gradus::gpu_check

@@ -5,6 +5,7 @@
 
 #include "gradus/backends/cuda/cudnn/device.h"
 #include "gradus/io/file.h"
+#include "tests/cuda/described_device.h"
 #include "tests/cuda/h200_properties.h"
 #include "tests/gpu_check/checks.h"
 #include "tests/gpu_check/convolutions.h"
@@ -52,8 +53,8 @@ void check_descriptions(const ConvolutionOptions& options, Report& report) {
   report.save();
 
   // What was written to the file must do in the place of the device: as the tests will use it.
-  const cudnn::Descriptor again = described_properties(own_json.c_str());
-  const cudnn::Descriptor by_hand = described_properties(testing::kH200Properties);
+  const cudnn::Descriptor again = testing::described_device(own_json.c_str());
+  const cudnn::Descriptor by_hand = testing::described_device(testing::kH200Properties);
   std::int64_t others = 0;
   std::map<std::string, int> engines;
   const std::vector<NamedConvolution> convolutions = chosen_convolutions(kDescriptionBatch, options);

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <string>
 
 #include "tests/support/paths.h"
@@ -84,7 +85,8 @@ TEST_F(GpuCheck, FactsNameVersionsAndDevices) {
   EXPECT_GE(details.at("runtime"), 12000);
   EXPECT_NE(details.at("cudnn").at("version"), "");
   EXPECT_EQ(details.at("devices").size(), 1U);
-  EXPECT_EQ(details.at("devices").at(0).at("compute_capability"), "9.0");
+  const std::string capability = details.at("devices").at(0).at("compute_capability");
+  EXPECT_TRUE(std::regex_match(capability, std::regex("[0-9]+\\.[0-9]"))) << capability;
 }
 
 TEST_F(GpuCheck, DescriptionsAreKeptAndEnginesCompared) {
