@@ -150,5 +150,46 @@ TEST(CudnnFusion, ABiasOfOtherChannelsIsAddedByThePlainKernel) {
   EXPECT_NE(session.explain(y).find("plain kernel: the bias has another data_format"), std::string::npos);
 }
 
+// More filters than one kernel packs, of two sizes of elements, in both orders that cuDNN has.
+struct ManyFilters {
+  ManyFilters() {
+    for (int i = 0; i < 45; ++i) add(DType::kFloat32, i % 3 == 0 ? DataFormat::kNCHW : DataFormat::kNHWC);
+    for (int i = 0; i < 2; ++i) add(DType::kFloat16, DataFormat::kNHWC);
+  }
+  void add(DType dtype, DataFormat format) {
+    const bool nhwc = format == DataFormat::kNHWC;
+    const auto seed = static_cast<std::uint64_t>(filters.size());
+    const Output x = constant(graph, testing::coarse_random(dtype, nhwc ? Shape{1, 3, 4, 2} : Shape{1, 2, 3, 4}, seed));
+    filters.push_back(variable(graph, testing::coarse_random(dtype, {2, 3, 2, 3}, 100 + seed), "w"));
+    const Output y = conv2d(x, filters.back(), {.data_format = format});
+    results.push_back(y);
+    results.push_back(gradients({reduce_sum(y)}, {x})[0]);
+  }
+  // Of both devices, the same.
+  void expect_same(Session& cuda, Session& reference, const char* what) const {
+    const std::vector<Tensor> got = cuda.run(results), expected = reference.run(results);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_LE(testing::relative_difference(got[i], expected[i]), 2e-3) << what << ", result " << i;
+  }
+  Graph graph;
+  std::vector<Output> filters, results;
+};
+
+TEST(CudnnFilters, FollowTheirVariables) {
+  cuda_emulator::reset();
+  const ManyFilters many;
+  Session cuda(many.graph, {.device = "cuda:0"}), reference(many.graph, {.device = "ref:0"});
+  for (int run = 0; run < 3; ++run) many.expect_same(cuda, reference, "at first");
+  std::vector<std::pair<Output, Tensor>> values;
+  for (const Output& w : many.filters) values.emplace_back(w, testing::coarse_random(w.dtype(), w.shape(), 900));
+  cuda.set_values(values);
+  reference.set_values(values);
+  for (int run = 0; run < 2; ++run) many.expect_same(cuda, reference, "when they were set");
+  const PlanReport report = cuda.report({}, many.results);
+  int packed = 0;
+  for (const PlanReport::Source& source : report.sources) packed += source.packed_bytes > 0;
+  EXPECT_EQ(packed, 47) << "one per variable, for the convolution and its gradient";
+}
+
 }  // namespace
 }  // namespace gradus
