@@ -134,6 +134,20 @@ Device& DeviceSet::get(const DeviceName& name) {
   return *devices_.back();
 }
 
+Tensor DeviceSet::uploaded(const Tensor& constant, Device& device) {
+  const Buffer& host = constant.buffer();
+  Upload& upload = uploads_[{constant.raw(), constant.bytes(), &device}];
+  const bool is_same = !upload.host.owner_before(host) && !host.owner_before(upload.host);
+  Buffer there = is_same ? upload.there.lock() : nullptr;
+  if (there == nullptr) {
+    there = allocate_on(device, constant.bytes());
+    if (constant.bytes() > 0) device.copy_from_host(there.get(), constant.raw(), constant.bytes());
+    upload = {host, there};
+    std::erase_if(uploads_, [](const auto& entry) { return entry.second.there.expired(); });
+  }
+  return {there, 0, constant.dtype(), constant.shape()};
+}
+
 std::uint64_t node_seed(std::uint64_t session_seed, const std::string& name) {
   std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a, the same on every platform
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -42,11 +43,20 @@ class DeviceSet {
   Device& get(const DeviceName& name);
   // Memory of the host for values that devices have computed: nothing runs on it.
   Device& host() { return host_; }
+  // A constant in the memory of `device`: plans that hold it at the same time have one copy of it, such as a set of images for training
+  // and for tests. Throws ResourceExhausted.
+  Tensor uploaded(const Tensor& constant, Device& device);
 
  private:
   DeviceOptions options_;
   std::vector<std::unique_ptr<Device>> devices_;
   HostDevice host_{DeviceName{"host", 0}, nullptr};
+  // By the memory that was copied, and its device. Both ends are known as long as they live, so that other memory that later lies at the
+  // same address is not taken for the first.
+  struct Upload {
+    std::weak_ptr<void> host, there;
+  };
+  std::map<std::tuple<const void*, std::size_t, Device*>, Upload> uploads_;
 };
 
 enum class Storage {

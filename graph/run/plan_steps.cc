@@ -99,12 +99,17 @@ int StepList::copy_to(int value, Device* device) {
   return found->second;
 }
 
-// A constant goes up once, when the plan is made, and counts as there when the one on the host does.
+// A constant goes up once, when the first plan that needs it is made, and counts as there when the one on the host does.
 int StepList::uploaded(int constant, Device* device) {
   const Tensor tensor = plan_.value(constant).tensor;
-  Tensor there(allocate_on(*device, tensor.bytes()), 0, tensor.dtype(), tensor.shape());
-  if (tensor.bytes() > 0) device->copy_from_host(there.raw(), tensor.raw(), tensor.bytes());
-  const int copy = add_constant(*plan_.value(constant).source, there, device);
+  const Node& node = *plan_.value(constant).source;
+  const int copy =
+      add_constant(node, Tensor(Buffer(), 0, tensor.dtype(), tensor.shape()), device);  // or it is too large
+  try {
+    plan_.value(copy).tensor = devices_.uploaded(tensor, *device);
+  } catch (const Error& error) {
+    throw Error(error.code(), node.where() + " " + error.what());
+  }
   if (const auto ready = ready_after_.find(constant); ready != ready_after_.end()) ready_after_[copy] = ready->second;
   return copy;
 }

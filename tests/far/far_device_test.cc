@@ -33,7 +33,7 @@ TEST(FarDeviceDeathTest, TheHostCannotTouchItsMemory) {
   EXPECT_DEATH({ *static_cast<volatile float*>(memory.get()) = 1.0f; }, "");
 }
 
-TEST_F(FarDeviceTest, ConstantsGoUpOncePerPlanAndFeedsInEveryRun) {
+TEST_F(FarDeviceTest, ConstantsGoUpOnceAndFeedsInEveryRun) {
   const Output x = placeholder(graph, DType::kFloat32, {2}, "x");
   const Output y = (x + constant(graph, floats({1, 2}))) * constant(graph, floats({3, 4}));
   Session session(graph, {.device = "far:0"});
