@@ -45,8 +45,19 @@ void check_augmentation(const Augmentation& a, const Shape& images) {
   }
 }
 
-Augmenter::Augmenter(const Tensor& images, const Augmentation& augmentation, std::uint64_t stream)
-    : images_(images), augmentation_(augmentation), stream_(stream) {
+ImageChoice choose_image(const Augmentation& a, std::uint64_t stream, std::int64_t index) {
+  ImageChoice choice{.index = index};
+  if (a.shift == 0 && a.crop_padding == 0 && !a.flip) return choice;
+  const PhiloxStream random(a.seed, mix64(kAugmentStream + stream));
+  const auto bits = random.block(static_cast<std::uint64_t>(index));
+  choice.top = centred(bits[0], a.shift) + centred(bits[1], a.crop_padding);
+  choice.left = centred(bits[0] >> 16, a.shift) + centred(bits[1] >> 16, a.crop_padding);
+  choice.mirrored = a.flip && (bits[2] & 1U) != 0;
+  return choice;
+}
+
+Augmenter::Augmenter(const Tensor& images, const Augmentation& augmentation)
+    : images_(images), augmentation_(augmentation) {
   check_augmentation(augmentation, images.shape());
   const auto channels = static_cast<std::size_t>(images.shape()[3]);
   const bool normalises = !augmentation.mean.empty();
@@ -59,48 +70,39 @@ Augmenter::Augmenter(const Tensor& images, const Augmentation& augmentation, std
   }
 }
 
-void Augmenter::write(std::int64_t index, float* to) const {
+void Augmenter::write(const ImageChoice& choice, float* to) const {
   const Shape& shape = images_.shape();
-  const std::int64_t offset = index * shape[1] * shape[2] * shape[3];
+  const std::int64_t offset = choice.index * shape[1] * shape[2] * shape[3];
   if (images_.dtype() == DType::kUInt8) {
     const auto convert = [table = table_.data()](std::uint8_t value, std::size_t channel) {
       return table[channel << 8 | value];
     };
-    write_moved(images_.data<std::uint8_t>() + offset, index, to, convert);
+    write_moved(images_.data<std::uint8_t>() + offset, choice, to, convert);
   } else {
     const auto convert = [this](float value, std::size_t channel) {
       return (value - augmentation_.mean[channel]) / augmentation_.stddev[channel];
     };
-    write_moved(images_.data<float>() + offset, index, to, convert);
+    write_moved(images_.data<float>() + offset, choice, to, convert);
   }
 }
 
 template <class T, class Convert>
-void Augmenter::write_moved(const T* from, std::int64_t index, float* to, const Convert& convert) const {
+void Augmenter::write_moved(const T* from, const ImageChoice& choice, float* to, const Convert& convert) const {
   const std::int64_t height = images_.shape()[1];
   const std::int64_t width = images_.shape()[2];
   const std::int64_t channels = images_.shape()[3];
-  std::int64_t move_y = 0;
-  std::int64_t move_x = 0;
-  bool mirror = false;
-  if (augmentation_.shift > 0 || augmentation_.crop_padding > 0 || augmentation_.flip) {
-    const PhiloxStream random(augmentation_.seed, mix64(kAugmentStream + stream_));
-    const auto bits = random.block(static_cast<std::uint64_t>(index));
-    move_y = centred(bits[0], augmentation_.shift) + centred(bits[1], augmentation_.crop_padding);
-    move_x = centred(bits[0] >> 16, augmentation_.shift) + centred(bits[1] >> 16, augmentation_.crop_padding);
-    mirror = augmentation_.flip && (bits[2] & 1U) != 0;
-  }
   const bool reflects = augmentation_.fill == Fill::kReflect;
   for (std::int64_t y = 0; y < height; ++y, to += width * channels) {
-    const std::int64_t source_y = reflects ? reflect(y + move_y, height) : y + move_y;
+    const std::int64_t source_y = reflects ? reflect(y + choice.top, height) : y + choice.top;
     const bool row_inside = source_y >= 0 && source_y < height;
     const T* row = from + (row_inside ? source_y : 0) * width * channels;
-    if (move_x == 0 && !mirror && row_inside && channels == 1) {  // the usual case, kept simple enough to be fast
+    if (choice.left == 0 && !choice.mirrored && row_inside &&
+        channels == 1) {  // the usual case, kept simple enough to be fast
       for (std::int64_t x = 0; x < width; ++x) to[x] = convert(row[x], 0);
       continue;
     }
     for (std::int64_t x = 0; x < width; ++x) {
-      const std::int64_t moved_x = (mirror ? width - 1 - x : x) + move_x;
+      const std::int64_t moved_x = (choice.mirrored ? width - 1 - x : x) + choice.left;
       const std::int64_t source_x = reflects ? reflect(moved_x, width) : moved_x;
       const bool inside = row_inside && source_x >= 0 && source_x < width;
       const T* pixel = row + (inside ? source_x : 0) * channels;

@@ -26,20 +26,30 @@ struct Augmentation {
 // Throws InvalidArgument unless the options fit images of shape [N,H,W,C].
 void check_augmentation(const Augmentation& augmentation, const Shape& images);
 
-// Applies an augmentation to single images; made once per pass, since it prepares tables.
+// An image of a set and what becomes of it: a window of the image's own size, whose first pixel is (top, left), is cut out, and then
+// mirrored left to right or not.
+struct ImageChoice {
+  std::int64_t index = 0;
+  std::int64_t top = 0, left = 0;  // may be negative
+  bool mirrored = false;
+};
+
+// What the augmentation does with image `index`, a function of its seed, `stream`, which distinguishes passes, and the index.
+ImageChoice choose_image(const Augmentation& augmentation, std::uint64_t stream, std::int64_t index);
+
+// Writes images as they were chosen; made once per pass, since it prepares tables.
 class Augmenter {
  public:
-  // images: uint8 or float32 [N,H,W,C]; `stream` distinguishes passes.
-  Augmenter(const Tensor& images, const Augmentation& augmentation, std::uint64_t stream);
-  // Writes image `index` as H*W*C floats.
-  void write(std::int64_t index, float* to) const;
+  // images: uint8 or float32 [N,H,W,C]. Of the augmentation, `fill`, `mean` and `stddev` are what counts.
+  Augmenter(const Tensor& images, const Augmentation& augmentation);
+  // Writes H*W*C floats.
+  void write(const ImageChoice& choice, float* to) const;
 
  private:
   template <class T, class Convert>
-  void write_moved(const T* from, std::int64_t index, float* to, const Convert& convert) const;
+  void write_moved(const T* from, const ImageChoice& choice, float* to, const Convert& convert) const;
   Tensor images_;
   Augmentation augmentation_;
-  std::uint64_t stream_;
   std::vector<float> table_;  // [C,256]: the value of each byte in each channel
 };
 

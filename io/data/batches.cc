@@ -94,44 +94,97 @@ class PrefetchingReader : public BatchReader {
 
 }  // namespace
 
+// The images of a pass in their order, batch by batch, and what the augmentation does with each.
+class Pass {
+ public:
+  explicit Pass(const BatchRange& range)
+      : view_(range.view_),
+        batch_size_(range.batch_size_),
+        order_(make_order(view_.size(), view_.shuffle_seed_)),
+        stream_(view_.shuffle_seed_.value_or(~std::uint64_t{0})),
+        next_(range.first_) {}
+
+  const ImageView& view() const { return view_; }
+  // Goes to the next batch, the first one when called first; false after the last.
+  bool next() {
+    if (next_ >= view_.batches(batch_size_)) return false;
+    begin_ = next_ * batch_size_;
+    count_ = std::min(batch_size_, view_.size() - begin_);
+    ++next_;
+    return true;
+  }
+  // Of the batch.
+  std::int64_t index() const { return next_ - 1; }
+  std::int64_t size() const { return count_; }
+  ImageChoice choice(std::int64_t i) const {
+    return choose_image(view_.augmentation_, stream_, order_[static_cast<std::size_t>(begin_ + i)]);
+  }
+
+ private:
+  ImageView view_;
+  std::int64_t batch_size_;
+  std::vector<std::int64_t> order_;
+  std::uint64_t stream_;
+  std::int64_t next_, begin_ = 0, count_ = 0;
+};
+
 // Makes batches when asked, in the caller's thread.
 class DirectReader : public BatchReader {
  public:
   explicit DirectReader(const BatchRange& range)
-      : range_(range),
-        order_(make_order(range.view_.size(), range.view_.shuffle_seed_)),
-        augmenter_(range.view_.images_, range.view_.augmentation_,
-                   range.view_.shuffle_seed_.value_or(~std::uint64_t{0})),
-        next_(range.first_) {}
+      : pass_(range), augmenter_(pass_.view().images(), pass_.view().augmentation()), transform_(range.transform_) {}
 
   bool next(Batch* batch) override {
-    const ImageView& view = range_.view_;
-    if (next_ >= view.batches(range_.batch_size_)) return false;
-    const std::int64_t begin = next_ * range_.batch_size_;
-    const std::int64_t count = std::min(range_.batch_size_, view.size() - begin);
-    Shape shape = view.images_.shape();
-    shape.set_dim(0, count);
+    if (!pass_.next()) return false;
+    const ImageView& view = pass_.view();
+    Shape shape = view.images().shape();
+    shape.set_dim(0, pass_.size());
     batch->images = Tensor(DType::kFloat32, shape);
-    batch->labels = Tensor(DType::kInt32, {count});
-    batch->index = next_++;
+    batch->labels = Tensor(DType::kInt32, {pass_.size()});
+    batch->index = pass_.index();
     const std::int64_t stride = shape[1] * shape[2] * shape[3];
     float* images = batch->images.data<float>();
-    const std::int32_t* from_labels = view.labels_.data<std::int32_t>();
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t source = order_[static_cast<std::size_t>(begin + i)];
-      augmenter_.write(source, images + i * stride);
-      batch->labels.data<std::int32_t>()[i] = from_labels[source];
+    const std::int32_t* from_labels = view.labels().data<std::int32_t>();
+    for (std::int64_t i = 0; i < pass_.size(); ++i) {
+      const ImageChoice choice = pass_.choice(i);
+      augmenter_.write(choice, images + i * stride);
+      batch->labels.data<std::int32_t>()[i] = from_labels[choice.index];
     }
-    if (range_.transform_) range_.transform_(*batch);
+    if (transform_) transform_(*batch);
     return true;
   }
 
  private:
-  BatchRange range_;
-  std::vector<std::int64_t> order_;
+  Pass pass_;
   Augmenter augmenter_;
-  std::int64_t next_;
+  std::function<void(Batch&)> transform_;
 };
+
+namespace {
+
+class ChoiceReader : public PassReader<BatchChoices> {
+ public:
+  explicit ChoiceReader(const BatchRange& range) : pass_(range) {}
+
+  bool next(BatchChoices* batch) override {
+    if (!pass_.next()) return false;
+    batch->values = Tensor(DType::kInt32, {pass_.size(), 4});
+    batch->index = pass_.index();
+    std::int32_t* to = batch->values.data<std::int32_t>();
+    for (std::int64_t i = 0; i < pass_.size(); ++i) {
+      const ImageChoice choice = pass_.choice(i);
+      for (const std::int64_t value : {choice.index, choice.top, choice.left, std::int64_t{choice.mirrored}}) {
+        *to++ = static_cast<std::int32_t>(value);
+      }
+    }
+    return true;
+  }
+
+ private:
+  Pass pass_;
+};
+
+}  // namespace
 
 ImageView::ImageView(Tensor images, Tensor labels) : images_(std::move(images)), labels_(std::move(labels)) {
   const bool typed = images_.defined() && labels_.defined() && labels_.dtype() == DType::kInt32 &&
@@ -187,12 +240,14 @@ BatchRange::Iterator BatchRange::begin() const {
   return Iterator(std::make_shared<PrefetchingReader>(std::move(reader), depth_));
 }
 
-BatchRange::Iterator& BatchRange::Iterator::operator++() {
-  if (reader_ != nullptr && !reader_->next(&batch_)) {
-    reader_.reset();
-    batch_ = {};
+ChoiceRange BatchRange::choices() const {
+  if (transform_) throw invalid_argument("choices() of batches that mapped() changes: choices have no pixels");
+  if (view_.size() > INT32_MAX) {
+    throw invalid_argument(fmt::format("choices() counts images in int32; the set has {}", view_.size()));
   }
-  return *this;
+  return ChoiceRange(*this);
 }
+
+ChoiceRange::Iterator ChoiceRange::begin() const { return Iterator(std::make_shared<ChoiceReader>(batches_)); }
 
 }  // namespace gradus::io

@@ -22,6 +22,7 @@
 namespace gradus::io {
 
 class BatchRange;
+class ChoiceRange;
 
 struct Batch {
   Tensor images;           // float32 [n,H,W,C]
@@ -31,11 +32,49 @@ struct Batch {
   std::int64_t size() const { return labels.shape()[0]; }
 };
 
+// What a batch consists of, without its pixels: for a set that is in the device's memory (io/data/resident_images.h).
+struct BatchChoices {
+  Tensor values;  // int32 [n,4]: per image its index in the set, top, left, and 1 where it is mirrored (ImageChoice)
+  std::int64_t index = 0;  // of this batch in its pass; index + 1 is the position to resume from
+
+  std::int64_t size() const { return values.shape()[0]; }
+};
+
 // Produces the batches of one pass. next() returns false after the last.
-class BatchReader {
+template <class Item>
+class PassReader {
  public:
-  virtual ~BatchReader() = default;
-  virtual bool next(Batch* batch) = 0;
+  virtual ~PassReader() = default;
+  virtual bool next(Item* batch) = 0;
+};
+using BatchReader = PassReader<Batch>;
+
+// An input iterator over them.
+template <class Item>
+class PassIterator {
+ public:
+  using value_type = Item;
+  using difference_type = std::ptrdiff_t;
+  using reference = const Item&;
+  using pointer = const Item*;
+  using iterator_category = std::input_iterator_tag;
+
+  explicit PassIterator(std::shared_ptr<PassReader<Item>> reader) : reader_(std::move(reader)) { ++*this; }
+  const Item& operator*() const { return batch_; }
+  const Item* operator->() const { return &batch_; }
+  PassIterator& operator++() {
+    if (reader_ != nullptr && !reader_->next(&batch_)) {
+      reader_.reset();
+      batch_ = {};
+    }
+    return *this;
+  }
+  void operator++(int) { ++*this; }
+  friend bool operator==(const PassIterator& it, std::default_sentinel_t) { return it.reader_ == nullptr; }
+
+ private:
+  std::shared_ptr<PassReader<Item>> reader_;  // null at the end
+  Item batch_;
 };
 
 // Images and labels in an order, with an augmentation.
@@ -63,8 +102,12 @@ class ImageView {
   // Throws InvalidArgument unless batch_size >= 1.
   BatchRange batched(std::int64_t batch_size) const;
 
+  const Tensor& images() const { return images_; }
+  const Tensor& labels() const { return labels_; }
+  const Augmentation& augmentation() const { return augmentation_; }
+
  private:
-  friend class DirectReader;
+  friend class Pass;
   Tensor images_;
   Tensor labels_;
   std::optional<std::uint64_t> shuffle_seed_;
@@ -74,7 +117,7 @@ class ImageView {
 // An input range of batches, for range-based for.
 class BatchRange {
  public:
-  class Iterator;
+  using Iterator = PassIterator<Batch>;
   BatchRange(ImageView view, std::int64_t batch_size);
 
   // Leaves out the first n batches, for resuming in the middle of a pass. Throws InvalidArgument when n is negative.
@@ -86,12 +129,16 @@ class BatchRange {
   // f(Batch&) is called on each batch, in the background thread when there is one. It may replace both tensors.
   template <class F>
   BatchRange mapped(F f) const;
+  // The same batches as choices alone, made when they are asked for. Throws InvalidArgument after mapped(), which changes pixels, and for a
+  // set whose indices do not fit in int32.
+  ChoiceRange choices() const;
 
   std::int64_t size() const;  // batches that one pass yields
   Iterator begin() const;
   std::default_sentinel_t end() const { return {}; }
 
  private:
+  friend class Pass;
   friend class DirectReader;
   ImageView view_;
   std::int64_t batch_size_;
@@ -100,24 +147,17 @@ class BatchRange {
   std::function<void(Batch&)> transform_;  // what mapped() was given
 };
 
-class BatchRange::Iterator {
+// An input range of choices, for range-based for.
+class ChoiceRange {
  public:
-  using value_type = Batch;
-  using difference_type = std::ptrdiff_t;
-  using reference = const Batch&;
-  using pointer = const Batch*;
-  using iterator_category = std::input_iterator_tag;
-
-  explicit Iterator(std::shared_ptr<BatchReader> reader) : reader_(std::move(reader)) { ++*this; }
-  const Batch& operator*() const { return batch_; }
-  const Batch* operator->() const { return &batch_; }
-  Iterator& operator++();
-  void operator++(int) { ++*this; }
-  friend bool operator==(const Iterator& it, std::default_sentinel_t) { return it.reader_ == nullptr; }
+  using Iterator = PassIterator<BatchChoices>;
+  explicit ChoiceRange(BatchRange batches) : batches_(std::move(batches)) {}
+  std::int64_t size() const { return batches_.size(); }  // batches that one pass yields
+  Iterator begin() const;
+  std::default_sentinel_t end() const { return {}; }
 
  private:
-  std::shared_ptr<BatchReader> reader_;  // null at the end
-  Batch batch_;
+  BatchRange batches_;
 };
 
 template <class F>

@@ -4,6 +4,7 @@
 
 #include "gradus/graph/run/plan.h"
 #include "tests/support/far_device.h"
+#include "tests/support/resident_batches.h"
 
 namespace gradus {
 namespace {
@@ -27,6 +28,23 @@ TEST(SharedConstants, GoUpOnceForAllPlansOfASession) {
   reset_far_copies();
   another.run({{rows, Tensor::zeros(DType::kInt32, {1})}}, chosen);
   EXPECT_EQ(far_copies().uploaded_bytes, 12000U + 4U) << "sessions share nothing";
+}
+
+// No pixel goes up but when the first plan is made.
+TEST(SharedConstants, OfAResidentSetEveryStepIsFedFourIntegersPerImage) {
+  testing::expect_the_batches_that_are_fed("far:0");
+  const io::ImageView view = testing::small_image_set(DType::kUInt8, 3).augmented({.shift = 1});
+  Graph graph;
+  const io::ResidentImages set = io::resident_images(graph, view);
+  Session session(graph, {.device = "far:0"});
+  const Operation mean = group(std::vector<Operation>{reduce_mean(set.images), set.labels});
+  for (const io::BatchChoices& batch : view.batched(4).choices()) {
+    reset_far_copies();
+    session.run({{set.choices, batch.values}}, mean);
+    const std::size_t feed = 16 * static_cast<std::size_t>(batch.size());
+    const std::size_t constants = 10 * (5 * 7 * 3 + 4) + 2 * 12;  // the set, its labels, mean and stddev
+    EXPECT_EQ(far_copies().uploaded_bytes, feed + (batch.index == 0 ? constants : 0)) << batch.index;
+  }
 }
 
 TEST(SharedConstants, EachDeviceHasItsOwn) {

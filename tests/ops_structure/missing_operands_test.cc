@@ -133,6 +133,7 @@ TEST_F(BadArguments, NothingBesideAnotherOperand) {
       BAD_CALL("StridedSlice", "input 2 refers to nothing (operand 'end')", strided_slice(x, i, none, i)),
       BAD_CALL("Tile", "input 1 refers to nothing (operand 'multiples')", tile(x, none)),
       BAD_CALL("Gather", "input 1 refers to nothing (operand 'indices')", gather(x, none)),
+      BAD_CALL("GatherImages", "input 1 refers to nothing (operand 'choices')", gather_images(image, none, v, v)),
       BAD_CALL("GatherGrad", "input 2 refers to nothing (operand 'shape')", gather_grad(x, i, none)),
       BAD_CALL("ConcatGrad", "input 1 refers to nothing (operand 'shapes')", concat_grad(x, {none}, 0)),
       BAD_CALL("SliceGrad", "input 2 refers to nothing", slice_grad(x, i, none)),
