@@ -25,6 +25,8 @@ example::Options describe_options(const Defaults& defaults, Options* o) {
                "go on from the latest checkpoint in --checkpoint, to the same bits as without a stop");
   options.text("--json", &o->json, "FILE", "file for loss and accuracy per epoch");
   options.integer("--limit", &o->limit, 0, std::int64_t{1} << 40, "use only the first images of each set; 0 is all");
+  options.flag("--data-on-device", &o->data_on_device,
+               "keep all images in the device's memory and make batches there; same results");
   options.flag("--quiet", &o->quiet, "no progress bar");
   return options;
 }

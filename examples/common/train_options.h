@@ -22,6 +22,7 @@ struct Options {
   bool resume = false;
   std::string json;
   std::int64_t limit = 0;  // images per set, 0: all
+  bool data_on_device = false;
   bool quiet = false;
 };
 

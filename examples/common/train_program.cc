@@ -86,22 +86,52 @@ class Program {
   }
 
  private:
-  void build() {
+  // Where the graph gets its batches from: they are fed, or, with --data-on-device, chosen there from the whole set.
+  void build_inputs() {
+    const gd::io::Augmentation normalise{.mean = setup_.augmentation.mean, .stddev = setup_.augmentation.stddev};
+    train_view_ = data_.train.augmented(setup_.augmentation);
+    test_view_ = data_.test.augmented(normalise);
+    if (o_.data_on_device) {
+      train_input_ = gd::io::resident_images(graph_, *train_view_, "train_data");
+      test_input_ = gd::io::resident_images(graph_, *test_view_, "test_data");
+      return;
+    }
     const gd::Shape& shape = data_.train.images.shape();
-    images_ = gd::placeholder(graph_, gd::DType::kFloat32, {-1, shape[1], shape[2], shape[3]}, "images");
-    labels_ = gd::placeholder(graph_, gd::DType::kInt32, {-1}, "labels");
+    train_input_.images = gd::placeholder(graph_, gd::DType::kFloat32, {-1, shape[1], shape[2], shape[3]}, "images");
+    train_input_.labels = gd::placeholder(graph_, gd::DType::kInt32, {-1}, "labels");
+    test_input_ = train_input_;
+  }
+
+  void build() {
+    build_inputs();
+    const gd::Output labels = train_input_.labels;
     const gd::nn::ModelFn model = gd::nn::model_by_name(o_.model);
     const gd::nn::ModelOptions options{.classes = data_.train.num_classes, .training = true, .l2 = setup_.l2};
-    const gd::Output logits = model(images_, options);
-    loss_ = gd::nn::sparse_softmax_loss(labels_, logits);
+    const gd::Output logits = model(train_input_.images, options);
+    loss_ = gd::nn::sparse_softmax_loss(labels, logits);
     const double steps = static_cast<double>(data_.train.batches(o_.batch)) * o_.epochs;
     const gd::Output rate = gd::nn::cosine_decay(gd::nn::global_step(graph_), o_.learning_rate, steps);
     train_ = gd::nn::momentum({.learning_rate = rate, .momentum = 0.9}).minimize(gd::nn::with_regularization(loss_));
-    train_accuracy_ = gd::nn::accuracy(labels_, logits);
+    train_accuracy_ = gd::nn::accuracy(labels, logits);
 
     const gd::nn::ReuseVariables reuse(graph_);  // the same weights, without dropout, with batch norm's moving averages
-    const gd::Output test_logits = model(images_, {.classes = options.classes, .training = false});
-    test_accuracy_ = gd::nn::accuracy(labels_, test_logits, "test_accuracy");
+    const gd::Output test_logits = model(test_input_.images, {.classes = options.classes, .training = false});
+    test_accuracy_ = gd::nn::accuracy(test_input_.labels, test_logits, "test_accuracy");
+  }
+
+  // Calls step(feeds, size, index) for each batch, until it returns false.
+  template <class Step>
+  bool for_each_batch(const gd::io::ResidentImages& input, const gd::io::BatchRange& batches, Step step) const {
+    if (o_.data_on_device) {
+      for (const gd::io::BatchChoices& batch : batches.choices()) {
+        if (!step({{input.choices, batch.values}}, batch.size(), batch.index)) return false;
+      }
+      return true;
+    }
+    for (const gd::io::Batch& batch : batches.prefetched()) {
+      if (!step({{input.images, batch.images}, {input.labels, batch.labels}}, batch.size(), batch.index)) return false;
+    }
+    return true;
   }
 
   // One pass from progress_.position on; false after Ctrl-C.
@@ -111,37 +141,35 @@ class Program {
     gd::ProgressBar bar(fmt::format("epoch {}", progress_.epoch + 1), data_.train.batches(o_.batch),
                         {.quiet = o_.quiet});
     bar.start_at(progress_.position);
-    const auto batches = data_.train.shuffled(shuffle_seed).augmented(setup_.augmentation).batched(o_.batch);
-    for (const gd::io::Batch& batch : batches.skip(progress_.position).prefetched()) {
-      const auto values =
-          session_->run({{images_, batch.images}, {labels_, batch.labels}}, {loss_, train_accuracy_}, {train_});
+    const auto step = [&](const gd::Feeds& feeds, std::int64_t size, std::int64_t index) {
+      const auto values = session_->run(feeds, {loss_, train_accuracy_}, {train_});
       const double loss = static_cast<double>(values[0].item<float>());
       if (!(loss < 1e30))
         throw gd::Error(gd::Code::kOutOfRange, fmt::format("the loss became {}; try a smaller --learning-rate", loss));
-      progress_.loss_sum += loss * static_cast<double>(batch.size());
-      progress_.images += batch.size();
-      progress_.position = batch.index + 1;
-      bar.step({{"loss", loss}, {"acc", static_cast<double>(values[1].item<float>())}}, batch.size());
+      progress_.loss_sum += loss * static_cast<double>(size);
+      progress_.images += size;
+      progress_.position = index + 1;
+      bar.step({{"loss", loss}, {"acc", static_cast<double>(values[1].item<float>())}}, size);
       const bool stop = interrupted != 0;
       if (stop || (++steps_since_save_ >= o_.checkpoint_every)) save();
-      if (stop) {
-        bar.finish();
-        std::fputs(
-            o_.checkpoint.empty() ? "stopped; nothing was saved (no --checkpoint)\n" : "stopped; go on with --resume\n",
-            stderr);
-        return false;
-      }
-    }
-    return true;
+      return !stop;
+    };
+    const auto batches = train_view_->shuffled(shuffle_seed).batched(o_.batch);
+    if (for_each_batch(train_input_, batches.skip(progress_.position), step)) return true;
+    bar.finish();
+    std::fputs(
+        o_.checkpoint.empty() ? "stopped; nothing was saved (no --checkpoint)\n" : "stopped; go on with --resume\n",
+        stderr);
+    return false;
   }
 
   double test() {
     gd::nn::Mean accuracy;
-    const gd::io::Augmentation normalise{.mean = setup_.augmentation.mean, .stddev = setup_.augmentation.stddev};
-    for (const gd::io::Batch& batch : data_.test.augmented(normalise).batched(500)) {
-      const auto values = session_->run({{images_, batch.images}, {labels_, batch.labels}}, {test_accuracy_});
-      accuracy.add(static_cast<double>(values[0].item<float>()), static_cast<double>(batch.size()));
-    }
+    for_each_batch(test_input_, test_view_->batched(500), [&](const gd::Feeds& feeds, std::int64_t size, std::int64_t) {
+      const auto values = session_->run(feeds, {test_accuracy_});
+      accuracy.add(static_cast<double>(values[0].item<float>()), static_cast<double>(size));
+      return true;
+    });
     return accuracy.value();
   }
 
@@ -257,8 +285,10 @@ class Program {
   const Options& o_;
   const Setup& setup_;
   gd::io::ImageDataset data_;
+  std::optional<gd::io::ImageView> train_view_, test_view_;
   gd::Graph graph_;
-  gd::Output images_, labels_, loss_, train_accuracy_, test_accuracy_;
+  gd::io::ResidentImages train_input_, test_input_;  // `choices` only with --data-on-device
+  gd::Output loss_, train_accuracy_, test_accuracy_;
   gd::Operation train_;
   std::optional<gd::Session> session_;
   std::string labels_hash_;
