@@ -36,7 +36,7 @@ DeviceName DeviceName::parse(std::string_view text) {
     good = good && error == std::errc() && end == digits.data() + digits.size() && name.index >= 0;
   }
   if (!good)
-    throw invalid_argument(fmt::format("'{}' is not a device; write a type and an index like cpu:0 or ref:0", text));
+    throw invalid_argument(fmt::format("'{}' is not a device; write a type and an index like cpu:0 or cuda:0", text));
   return name;
 }
 

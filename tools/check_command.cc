@@ -67,7 +67,7 @@ void add_check_command(CLI::App& app, int* status) {
   const auto texts = std::make_shared<CheckOptionsText>();
   command->add_option("NAME", texts->names, "check these ops only")->type_name("");
   command->add_option("--order", texts->order, "highest order of derivative (default: 2)")->type_name("N");
-  command->add_option("--device", texts->device, "where to compute: cpu:0 or ref:0")->type_name("DEVICE");
+  command->add_option("--device", texts->device, "where to compute: cpu:0, cuda:0 or ref:0")->type_name("DEVICE");
   command->add_option("--json", texts->json, "also write the report as JSON")->type_name("FILE");
   command->add_flag("--verbose", texts->verbose, "print a line per case while it runs");
   command->callback([texts, status] { *status = check(*texts); });

@@ -53,7 +53,7 @@ class OpCommand {
     }
     out_ = add("out", "", fmt::format("a result's file, once for each of: {}", fmt::join(op.outputs, ", ")));
     repeatable_.insert(out_);
-    device_ = add("device", "", "where to run: cpu:0 or ref:0 (`gradus devices`)");
+    device_ = add("device", "", "where to run: cpu:0, cuda:0 or ref:0 (`gradus devices`)");
     threads_ = add("threads", "", "threads of a CPU device; 0 is one per processor (default: 0)");
     out_->type_name("FILE.npy")->group("Run");
     device_->type_name("DEVICE")->group("Run");

@@ -15,7 +15,7 @@ example::Options describe_options(const Defaults& defaults, Options* o) {
   options.choice("--model", &o->model, gradus::nn::model_names(), "what is trained");
   options.integer("--epochs", &o->epochs, 1, 100000, "passes over the training images");
   options.integer("--batch", &o->batch, 1, 1 << 20, "images per step");
-  options.text("--device", &o->device, "DEVICE", "cpu:0 or ref:0; the best there is when not given");
+  options.text("--device", &o->device, "DEVICE", "cpu:0, cuda:0 or ref:0; cpu:0 when not given");
   options.integer("--threads", &o->threads, 0, 1024, "threads; 0 is one per processor");
   options.integer("--seed", &o->seed, 0, std::int64_t{1} << 62, "of weights, shuffling, dropout and augmentation");
   options.positive_number("--learning-rate", &o->learning_rate, "at the start; falls to 0 along half a cosine");
