@@ -47,6 +47,8 @@ class Recorder {
   virtual std::unique_ptr<Recording> finish() = 0;
 };
 
+// What sessions compute with. Several threads may call one device at the same time (SessionOptions::concurrent_runs): work of one thread
+// keeps its order.
 class Device {
  public:
   explicit Device(DeviceName name) : name_(std::move(name)) {}
@@ -68,13 +70,17 @@ class Device {
   }
   // Sets every byte, ordered like a kernel. The default copies them from the host.
   virtual void fill(void* device_memory, unsigned char byte, std::size_t bytes);
-  // Writes a number of the run for kernels to read, ordered like a kernel: no copy that anybody counts or waits for.
+  // Writes the number of the run for kernels that read it (KernelContext::run_number), ordered like a kernel. Not counted among the copies
+  // of what a program feeds.
   virtual void store_number(void* device_memory, std::uint64_t number) {
     copy_from_host(device_memory, &number, sizeof(number));
   }
   // Waits for all submitted work. A device that computes while the host goes on cannot throw from a kernel: what a kernel finds wrong
   // (a label that is no class) is thrown here, the first of it, with the Error's text beginning with the kernel's where().
   virtual void synchronize() {}
+  // This thread has submitted all of a run, or has failed to. What a kernel may have found and this thread has not waited for is thrown to
+  // whichever thread waits next.
+  virtual void end_run() {}
   // nullptr for a device that cannot record (the default).
   virtual std::unique_ptr<Recorder> record() { return nullptr; }
   // All the memory that there is, 0 where that is not known: a result that is larger is refused when a plan is made, before anything is

@@ -45,15 +45,18 @@ bool KernelContext::request_packed(int i, PackFn pack, std::size_t bytes) {
   const std::size_t index = checked(i, inputs_.size(), "input");
   const auto found = std::find_if(packed_inputs_.begin(), packed_inputs_.end(),
                                   [&](const PackedInput& packed) { return packed.input == i; });
-  if (found != packed_inputs_.end()) return found->pack == pack && found->bytes == bytes;
+  if (pack == nullptr)
+    throw invalid_argument(fmt::format("{} the kernel asks for packed input {} without a function that packs it",
+                                       where_ == nullptr ? std::string() : *where_, i));
+  if (found != packed_inputs_.end()) return found->is_granted = found->pack == pack && found->bytes == bytes;
   if (index >= may_be_packed_.size() || !may_be_packed_[index] || bytes == 0) return false;
-  packed_inputs_.push_back({i, pack, bytes, nullptr});
+  packed_inputs_.push_back({i, pack, bytes, nullptr, true});
   return true;
 }
 
 const void* KernelContext::packed(int i) const {
   for (const PackedInput& packed : packed_inputs_) {
-    if (packed.input == i) return packed.memory;
+    if (packed.input == i) return packed.is_granted ? packed.memory : nullptr;
   }
   return nullptr;
 }

@@ -10,7 +10,8 @@
 //
 // A kernel computes one node, or several in one pass (KernelRegistry::add_fused, add_batched). Node by node, it then finds the
 // attributes by attrs<T>(node), the operands by operand(node, i) and the results by result(node, i); what one node passes on to the
-// next has no memory. The bits are those of one node after the other.
+// next has no memory. The bits are those of one node after the other, unless the backend's documentation says otherwise (cuDNN rounds
+// halves once for all of them).
 #pragma once
 
 #include <cstdint>
@@ -106,11 +107,11 @@ class KernelContext {
     return static_cast<T*>(scratch_);
   }
 
-  // prepare() only: asks for input i packed by `pack`, in `bytes` bytes. Granted (true) where the input is a variable as it was before the
-  // run: then it is packed once per change of the variable, for all kernels of the session that ask for the same, and kept beside the
+  // prepare() only: asks for input i packed by `pack`, in `bytes` bytes; of several requests for an input the last one counts. Granted (true)
+  // where the input is a variable as it was before the run, and not one that the op overwrites: then it is packed once per change of the variable, for all kernels of the session that ask for the same, and kept beside the
   // variable; compute() finds it as packed(i). Otherwise the kernel arranges the input itself, in scratch memory, say.
   bool request_packed(int i, PackFn pack, std::size_t bytes);
-  // nullptr where it was not granted.
+  // nullptr where the last request was not granted.
   const void* packed(int i) const;
 
   // prepare() only: what was chosen, for explain ("depthwise, 8 channels at a time"), in place of KernelDef::description.
@@ -166,6 +167,7 @@ class KernelContext {
     PackFn pack;
     std::size_t bytes;
     const void* memory;
+    bool is_granted;  // by the last request
   };
   std::vector<PackedInput> packed_inputs_;
   std::vector<bool> may_be_packed_;  // per input, while the plan is made; empty: none

@@ -24,8 +24,6 @@ struct ConvState {
   std::size_t filter_bytes = 0;  // of cuDNN's, in scratch memory before the workspace; 0: it is packed
 };
 
-CudaDevice& cuda_device(KernelContext& c) { return static_cast<CudaDevice&>(c.device()); }
-
 // With one operand per direction that is the result.
 cudnn::Convolution convolution_of(const KernelContext& c, Direction direction) {
   const Tensor& image = direction == Direction::kBackpropInput ? c.output(0) : c.input(0);
@@ -60,7 +58,7 @@ void prepare(KernelContext& c, Direction direction) {
   } else if (cudnn::Found found = cudnn::find(); !found.missing.empty()) {
     why_not = found.missing;
   } else {
-    CudaDevice& device = cuda_device(c);
+    CudaDevice& device = device_of(c);
     device.make_current();
     const DeviceOptions& options = device.options();
     state.plan = device.cudnn().plan(
@@ -88,7 +86,7 @@ void prepare(KernelContext& c, Direction direction) {
 
 void run_cudnn(KernelContext& c, const ConvState& state) {
   const cudnn::Convolution& convolution = state.convolution;
-  CudaDevice& device = cuda_device(c);
+  CudaDevice& device = device_of(c);
   device.make_current();
   const DataFormat format = convolution.geometry.data_format;
   void* filter = c.scratch<char>();

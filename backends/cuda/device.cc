@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <utility>
 
 #include "gradus/backends/cuda/architectures.h"
@@ -44,7 +45,17 @@ CudaDevice::~CudaDevice() {
 
 void CudaDevice::make_current() const { GRADUS_CUDA(cudaSetDevice(name().index)); }
 
+void CudaDevice::refuse_while_recording(const char* what) const {
+  if (CudaRecorder::of(*this) == nullptr) return;
+  throw Error(
+      Code::kUnimplemented,
+      fmt::format("a kernel {} while its step is recorded, which could not be repeated: a kernel's work is what "
+                  "it launches",
+                  what));
+}
+
 Buffer CudaDevice::allocate(std::size_t bytes) {
+  refuse_while_recording("allocates memory");
   make_current();
   void* memory = nullptr;
   const cudaError_t error = cudaMalloc(&memory, bytes == 0 ? 1 : bytes);
@@ -65,17 +76,17 @@ Buffer CudaDevice::allocate(std::size_t bytes) {
 }
 
 void CudaDevice::copy_from_host(void* device_memory, const void* host, std::size_t bytes) {
+  refuse_while_recording("copies from the host");
   if (bytes == 0) return;
   make_current();
-  const std::unique_lock lock(mutex_);
   staging_.upload(device_memory, host, bytes, stream_.get());
 }
 
 void CudaDevice::copy_to_host(void* host, const void* device_memory, std::size_t bytes) {
+  refuse_while_recording("copies to the host");
   make_current();
-  const std::unique_lock lock(mutex_);
   if (bytes > 0) staging_.download(host, device_memory, bytes, stream_.get());
-  throw_finding(lock);
+  throw_finding();
 }
 
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
@@ -107,9 +118,10 @@ void CudaDevice::fill(void* device_memory, unsigned char byte, std::size_t bytes
 }
 
 void CudaDevice::synchronize() {
+  refuse_while_recording("waits for the device");
   make_current();
   GRADUS_CUDA(cudaStreamSynchronize(stream_.get()));
-  throw_finding(std::unique_lock(mutex_));
+  throw_finding();
 }
 
 std::int64_t CudaDevice::memory_bytes() const {
@@ -119,16 +131,15 @@ std::int64_t CudaDevice::memory_bytes() const {
   return static_cast<std::int64_t>(total);
 }
 
-// Plans come and go, and their kernels say the same again.
 unsigned CudaDevice::add_mistake(Code code, std::string where, Describe describe) {
-  const std::unique_lock lock(mutex_);
-  const auto same = [&](const Mistake& m) {
-    return m.where == where && m.code == code && m.describe(0, 1, 2) == describe(0, 1, 2);
-  };
-  const auto found = std::find_if(mistakes_.begin(), mistakes_.end(), same);
-  if (found != mistakes_.end()) return static_cast<unsigned>(found - mistakes_.begin() + 1);
-  mistakes_.push_back({code, std::move(where), std::move(describe)});
-  return static_cast<unsigned>(mistakes_.size());
+  const std::lock_guard lock(mutex_);
+  const std::string text = fmt::format("{} {} {}", static_cast<int>(code), where, describe(0, 1, 2));
+  unsigned& number = mistake_numbers_[text];
+  if (number == 0) {
+    mistakes_.push_back({code, std::move(where), std::move(describe)});
+    number = static_cast<unsigned>(mistakes_.size());
+  }
+  return number;
 }
 
 Buffer CudaDevice::make_findings() {
@@ -137,37 +148,68 @@ Buffer CudaDevice::make_findings() {
   return findings;
 }
 
-void CudaDevice::look_at(const Buffer& findings) {
-  const std::unique_lock lock(mutex_);
-  std::vector<Buffer>& all = lookouts_[std::this_thread::get_id()].to_look_at;
+namespace {
+
+void add_once(std::vector<Buffer>& all, const Buffer& findings) {
   if (std::find(all.begin(), all.end(), findings) == all.end()) all.push_back(findings);
+}
+
+}  // namespace
+
+void CudaDevice::look_at(const Buffer& findings) {
+  const std::lock_guard lock(mutex_);
+  add_once(lookouts_[std::this_thread::get_id()].to_look_at, findings);
 }
 
 Finding* CudaDevice::findings() {
   if (CudaRecorder* recorder = CudaRecorder::of(*this); recorder != nullptr) return recorder->findings();
-  Buffer own;
-  {
-    const std::unique_lock lock(mutex_);
-    Buffer& findings = lookouts_[std::this_thread::get_id()].findings;
-    if (findings == nullptr) findings = make_findings();
-    own = findings;
+  const std::lock_guard lock(mutex_);
+  Lookout& own = lookouts_[std::this_thread::get_id()];
+  if (own.findings == nullptr && !spare_findings_.empty()) {
+    own.findings = std::move(spare_findings_.back());
+    spare_findings_.pop_back();
+    std::erase(unheard_, own.findings);  // what is in it is heard by this thread
   }
-  look_at(own);
-  return static_cast<Finding*>(own.get());
+  if (own.findings == nullptr) own.findings = make_findings();
+  add_once(own.to_look_at, own.findings);
+  return static_cast<Finding*>(own.findings.get());
 }
 
-// The first of what was found is thrown; the rest is forgotten with it.
-void CudaDevice::throw_finding(const std::unique_lock<std::mutex>&) {
+void CudaDevice::end_run() {
+  const std::lock_guard lock(mutex_);
   const auto own = lookouts_.find(std::this_thread::get_id());
   if (own == lookouts_.end()) return;
+  for (const Buffer& findings : own->second.to_look_at) add_once(unheard_, findings);
+  if (own->second.findings != nullptr) spare_findings_.push_back(own->second.findings);
+  lookouts_.erase(own);
+}
+
+// All work has been waited for. The first of what was found is thrown; the rest is forgotten with it.
+void CudaDevice::throw_finding() {
+  std::vector<Buffer> all, spare;
+  {
+    const std::lock_guard lock(mutex_);
+    all = std::exchange(unheard_, {});
+    // No other thread may begin to use what is read and made empty here.
+    const auto is_unheard = [&](const Buffer& b) { return std::find(all.begin(), all.end(), b) != all.end(); };
+    const auto first_spare =
+        std::stable_partition(spare_findings_.begin(), spare_findings_.end(), std::not_fn(is_unheard));
+    spare.assign(first_spare, spare_findings_.end());
+    spare_findings_.erase(first_spare, spare_findings_.end());
+    if (const auto own = lookouts_.find(std::this_thread::get_id()); own != lookouts_.end()) {
+      for (const Buffer& findings : std::exchange(own->second.to_look_at, {})) add_once(all, findings);
+    }
+  }
   Finding first{};
-  for (const Buffer& findings : std::exchange(own->second.to_look_at, {})) {
+  for (const Buffer& findings : all) {
     Finding finding{};
     staging_.download(&finding, findings.get(), sizeof(finding), stream_.get());
     if (finding.number == 0) continue;
     fill(findings.get(), 0, sizeof(Finding));
     if (first.number == 0) first = finding;
   }
+  const std::lock_guard lock(mutex_);
+  spare_findings_.insert(spare_findings_.end(), spare.begin(), spare.end());
   if (first.number == 0) return;
   const Mistake& mistake = mistakes_.at(first.number - 1);
   throw Error(mistake.code, mistake.where + " " + mistake.describe(first.values[0], first.values[1], first.values[2]));
@@ -179,6 +221,8 @@ cudaStream_t CudaDevice::stream() const {
   const CudaRecorder* recorder = CudaRecorder::of(*this);
   return recorder == nullptr ? stream_.get() : recorder->stream();
 }
+
+CudaDevice& device_of(KernelContext& c) { return static_cast<CudaDevice&>(c.device()); }
 
 std::vector<DeviceInfo> list_devices() {
   std::vector<DeviceInfo> devices;
@@ -214,7 +258,7 @@ std::vector<std::string> software() {
 std::string what_is_missing() {
   int driver = 0, count = 0;
   if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
-    return "this machine has no NVIDIA driver (libcuda.so.1 was not found); use cpu:0 or ref:0";
+    return "this machine has no NVIDIA driver (libcuda.so.1 was not found, or is none); use cpu:0 or ref:0";
   }
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaErrorInsufficientDriver) {
@@ -226,7 +270,10 @@ std::string what_is_missing() {
     return visible == nullptr ? "the NVIDIA driver finds no GPU"
                               : fmt::format("the NVIDIA driver finds no GPU; CUDA_VISIBLE_DEVICES is '{}'", visible);
   }
-  if (error != cudaSuccess) return fmt::format("{} ({})", cudaGetErrorString(error), cudaGetErrorName(error));
+  if (error != cudaSuccess) {
+    return fmt::format("the NVIDIA driver does not work: {} ({}); use cpu:0 or ref:0", cudaGetErrorString(error),
+                       cudaGetErrorName(error));
+  }
   std::string wrong;
   for (int i = 0; i < count; ++i) {  // one that can be used is enough
     wrong = cannot_run_on(i);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "gradus/backends/cuda/cudnn/cudnn.h"
@@ -15,6 +16,7 @@
 #include "gradus/backends/cuda/staging.h"
 #include "gradus/core/device.h"
 #include "gradus/core/error.h"
+#include "gradus/core/kernel.h"
 
 namespace gradus::cuda {
 
@@ -37,6 +39,7 @@ class CudaDevice final : public Device {
   bool copy_from(Device& source, void* to, const void* from, std::size_t bytes) override;
   void fill(void* device_memory, unsigned char byte, std::size_t bytes) override;
   void synchronize() override;
+  void end_run() override;
   std::int64_t memory_bytes() const override;
   bool uses_host_memory() const override { return false; }
 
@@ -50,6 +53,9 @@ class CudaDevice final : public Device {
   // Makes this the device that CUDA's calls of this thread speak of.
   void make_current() const;
 
+  // A kernel cannot throw. What it may find wrong is a Mistake, which has a number; where it finds it, it leaves a Finding with that number
+  // in memory that is looked at when the host next waits. Each thread that runs a plan has such memory of its own (its Lookout).
+  //
   // What a kernel may find wrong, said once per plan: where() of its node, and what to say of the three values that the kernel leaves.
   // Returns its number.
   using Describe = std::function<std::string(std::int64_t, std::int64_t, std::int64_t)>;
@@ -62,13 +68,14 @@ class CudaDevice final : public Device {
   void look_at(const Buffer& findings);
 
  private:
-  // What a thread of the host that runs a plan has to look at: several may share the device.
+  // What a thread of the host has to look at while it runs a plan: where kernels may write that were launched since it looked last.
   struct Lookout {
     Buffer findings;
-    std::vector<Buffer>
-        to_look_at;  // kernels that may find something were launched since the host looked last, and write there
+    std::vector<Buffer> to_look_at;  // this, and those of recordings
   };
-  void throw_finding(const std::unique_lock<std::mutex>& lock);
+  void throw_finding();
+  // What this thread does now would be done once, and not again when the recording is repeated.
+  void refuse_while_recording(const char* what) const;
 
   struct Mistake {
     Code code;
@@ -76,13 +83,20 @@ class CudaDevice final : public Device {
     Describe describe;
   };
   DeviceOptions options_;
+  std::mutex mutex_;  // guards all below but staging_ and cudnn_, which have their own; the stream keeps its own order
   std::vector<Mistake> mistakes_;
+  std::unordered_map<std::string, unsigned>
+      mistake_numbers_;  // by their text: plans come and go, and say the same again
   std::map<std::thread::id, Lookout> lookouts_;
-  std::mutex mutex_;  // guards mistakes_, lookouts_ and staging_; the stream keeps its own order
+  std::vector<Buffer> unheard_;         // of runs that have ended without waiting, for whichever thread waits next
+  std::vector<Buffer> spare_findings_;  // of no thread; what is in one that is unheard as well is for whoever takes it
   Staging staging_;
   Stream stream_;
   cudnn::Context cudnn_;
 };
+
+// That the kernel runs on.
+CudaDevice& device_of(KernelContext& c);
 
 // As the command line shows them; `missing` is empty where the devices can be used.
 std::vector<DeviceInfo> list_devices();

@@ -6,22 +6,25 @@
 
 namespace gradus::cuda {
 
+void Staging::open(Slot& slot) {
+  if (slot.memory) return;
+  Event free = make_event();
+  slot.memory = make_pinned_memory(kPiece);
+  slot.free = std::move(free);
+}
+
 Staging::Slot& Staging::slot_with_room(std::size_t bytes) {
-  if (Slot& last = slots_[next_]; last.memory && kPiece - last.used >= bytes) return last;
-  next_ = (next_ + 1) % slots_.size();
-  Slot& slot = slots_[next_];
-  if (!slot.memory) {
-    Event free = make_event();
-    slot.memory = make_pinned_memory(kPiece);
-    slot.free = std::move(free);
-  } else {
-    GRADUS_CUDA(cudaEventSynchronize(slot.free.get()));
-  }
+  if (Slot& last = uploads_[next_]; last.memory && kPiece - last.used >= bytes) return last;
+  next_ = (next_ + 1) % kSlots;
+  Slot& slot = uploads_[next_];
+  if (slot.memory) GRADUS_CUDA(cudaEventSynchronize(slot.free.get()));
+  open(slot);
   slot.used = 0;
   return slot;
 }
 
 void Staging::upload(void* device_memory, const void* host, std::size_t bytes, cudaStream_t stream) {
+  const std::lock_guard lock(mutex_);
   for (std::size_t begin = 0; begin < bytes; begin += kPiece) {
     const std::size_t size = std::min(kPiece, bytes - begin);
     Slot& slot = slot_with_room(size);
@@ -34,27 +37,36 @@ void Staging::upload(void* device_memory, const void* host, std::size_t bytes, c
   }
 }
 
-// While one piece is taken out of its slot, the next ones are on their way.
+std::unique_ptr<Staging::Slots> Staging::take_download_slots() {
+  const std::lock_guard lock(mutex_);
+  if (downloads_.empty()) return std::make_unique<Slots>();
+  std::unique_ptr<Slots> slots = std::move(downloads_.back());
+  downloads_.pop_back();
+  return slots;
+}
+
+// While one piece is taken out of its slot, the next ones are on their way. Where a call fails, its slots are not used again: the runtime
+// waits with giving them back until nothing is on its way.
 void Staging::download(void* host, const void* device_memory, std::size_t bytes, cudaStream_t stream) {
+  std::unique_ptr<Slots> slots = take_download_slots();
   const std::size_t pieces = (bytes + kPiece - 1) / kPiece;
-  std::array<Slot*, 4> on_the_way{};
   const auto size_of = [&](std::size_t piece) { return std::min(kPiece, bytes - piece * kPiece); };
-  for (std::size_t piece = 0; piece < pieces + on_the_way.size(); ++piece) {
-    Slot*& slot = on_the_way[piece % on_the_way.size()];
-    if (slot != nullptr) {
-      const std::size_t arrived = piece - on_the_way.size();
-      GRADUS_CUDA(cudaEventSynchronize(slot->free.get()));
-      std::memcpy(static_cast<char*>(host) + arrived * kPiece, slot->memory.get(), size_of(arrived));
-      slot = nullptr;
+  for (std::size_t piece = 0; piece < pieces + kSlots; ++piece) {
+    Slot& slot = (*slots)[piece % kSlots];
+    if (piece >= kSlots && piece - kSlots < pieces) {
+      const std::size_t arrived = piece - kSlots;
+      GRADUS_CUDA(cudaEventSynchronize(slot.free.get()));
+      std::memcpy(static_cast<char*>(host) + arrived * kPiece, slot.memory.get(), size_of(arrived));
     }
     if (piece >= pieces) continue;
-    slot = &slot_with_room(kPiece);
-    slot->used = kPiece;
-    GRADUS_CUDA(cudaMemcpyAsync(slot->memory.get(), static_cast<const char*>(device_memory) + piece * kPiece,
+    open(slot);
+    GRADUS_CUDA(cudaMemcpyAsync(slot.memory.get(), static_cast<const char*>(device_memory) + piece * kPiece,
                                 size_of(piece), cudaMemcpyDeviceToHost, stream));
-    GRADUS_CUDA(cudaEventRecord(slot->free.get(), stream));
+    GRADUS_CUDA(cudaEventRecord(slot.free.get(), stream));
   }
   GRADUS_CUDA(cudaStreamSynchronize(stream));
+  const std::lock_guard lock(mutex_);
+  downloads_.push_back(std::move(slots));
 }
 
 }  // namespace gradus::cuda

@@ -100,6 +100,12 @@ void Executor::bind_feeds(Plan& plan, const Feeds& feeds) {
 }
 
 std::vector<Tensor> Executor::run(Plan& plan, const Feeds& feeds, std::uint64_t run_number) {
+  struct End {
+    const Plan& plan;
+    ~End() {
+      for (Device* device : plan.devices) device->end_run();
+    }
+  } const end{plan};
   bind(plan);
   bind_feeds(plan, feeds);
   run_number_ = run_number;

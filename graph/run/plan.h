@@ -23,6 +23,7 @@ struct PackedVariable {
   PackFn pack;
   std::size_t bytes;
   Buffer memory;
+  std::string where;          // of the first node whose kernel asked for it
   std::uint64_t made_of = 0;  // VariableState::changes when it was made; 0: never
 };
 
@@ -107,8 +108,8 @@ struct PlanStep {
   // Steps that must come first besides the producers of the inputs. Ordered plans have here, too, who reads or makes what this step
   // overwrites of a variable: the steps that for_each_predecessor() visits are all that a step waits for.
   std::vector<int> after = {};
-  // Steps of one stream run one after the other, in the plan's order; those of different streams at the same time, unless one waits for the
-  // other. Executor runs all steps in the plan's order.
+  // In a recording, steps of one stream run one after the other, in the plan's order; those of different streams at the same time, unless
+  // one waits for the other. What is not recorded runs in the plan's order.
   int stream = 0;
   int scratch = -1;      // the value that is its scratch memory
   bool aliased = false;  // a view that shares its input's memory: nothing runs
@@ -153,6 +154,7 @@ struct Plan {
   std::vector<int> fetch_values;  // value of each fetch
   std::vector<Node*> variables;   // that must have a value before the first run
   std::vector<PlanNote> notes;
+  std::vector<Device*> devices;  // of the steps, each once
   std::map<Device*, std::size_t> arena_bytes;
   std::map<Device*, std::size_t> scratch_bytes;  // of the step that has the most, within the arena
   std::vector<VariableState*> changed = {};      // variables that some step assigns, each once

@@ -201,6 +201,9 @@ void mark_needed_steps(Plan& plan, std::vector<int> roots) {
 void order_steps(Plan& plan) {
   Scheduler(plan).run();
   for (const int s : plan.order) {
+    Device* const device = plan.step(s).device;
+    if (std::find(plan.devices.begin(), plan.devices.end(), device) == plan.devices.end())
+      plan.devices.push_back(device);
     for (std::size_t i = 0; i < plan.step(s).versions.size(); ++i)
       plan.changed.push_back(plan.value(plan.root(plan.step(s).inputs[i])).variable);
   }

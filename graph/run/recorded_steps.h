@@ -6,9 +6,9 @@
 
 namespace gradus {
 
-// Gives the ordered steps of devices with memory of their own their streams: of what a step leads to, the steps with the longest way to the
-// end of the plan stay in its stream, and the others go to the second one, where `streams` is 2. Thus the gradient of a layer's image goes
-// on to the next layer while that of its filter is computed.
+// Gives the ordered steps of devices with memory of their own their streams, where `streams` is 2: for each step, the successor with the
+// longest way to the end of the plan keeps stream 0, and its other successors go to stream 1. Thus the gradient of a layer's image goes on
+// to the next layer while that of its filter is computed.
 void assign_streams(Plan& plan, int streams);
 
 // Records what can be recorded when the plan has run twice (a device loads its kernels when they are first used), and again when its memory

@@ -131,6 +131,66 @@ TEST_F(PackedVariables, OthersAreNotPacked) {
   EXPECT_EQ(variables_packed, 0);
 }
 
+// What an op overwrites may have been assigned before in the same run.
+TEST_F(PackedVariables, WhatAnOpOverwritesIsNotPacked) {
+  op_registry().add({.name = "TestFlips",
+                     .inputs = {"variable", "x"},
+                     .outputs = {"y"},
+                     .shape = [](ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); },
+                     .summary = "variable = x - variable",
+                     .effect = Effect::kMutates});
+  const auto flip = [](KernelContext& c) {
+    EXPECT_EQ(c.packed(0), nullptr);
+    for (std::int64_t i = 0; i < 3; ++i)
+      c.mutable_input(0).data<double>()[i] = c.input(1).data<double>()[i] - c.input(0).data<double>()[i];
+  };
+  kernel_registry().add("TestFlips", "cpu", {DType::kFloat64}, flip, prepare_reversed);
+  const Output x = constant(graph, vec({1, 2, 3}));
+  const Output grown = assign_add(v, x, "grow"), flipped = graph.add("TestFlips", {v, x}, {}, "flip");
+  Session session(graph, {.device = "cpu:0"});
+  EXPECT_EQ(elements(session.run({grown, flipped})[1]), (std::vector<double>{-1, -2, -3}));
+}
+
+// Mistakes of those who write kernels.
+TEST_F(PackedVariables, MistakesNameTheNode) {
+  struct Mistake {
+    const char* op;
+    KernelFn prepare;
+    Code code;
+    const char* text;
+  };
+  const Mistake mistakes[] = {
+      {"TestPacksByNothing", [](KernelContext& c) { c.request_packed(0, nullptr, 8); }, Code::kInvalidArgument,
+       "without a function that packs it"},
+      {"TestPacksWhatIsNot", [](KernelContext& c) { c.request_packed(7, pack_reversed, 8); }, Code::kInvalidArgument,
+       "input 7"},
+      {"TestPacksTooMuch", [](KernelContext& c) { c.request_packed(0, pack_reversed, std::size_t{1} << 60); },
+       Code::kResourceExhausted, "bytes for a packed variable"},
+      {"TestPackThrows",
+       [](KernelContext& c) {
+         c.request_packed(
+             0, [](Device&, std::span<const PackItem>) { throw std::out_of_range("vector"); }, 8);
+       },
+       Code::kInternal, "the function that packs its variable threw: vector"},
+  };
+  for (const Mistake& m : mistakes) {
+    op_registry().add({.name = m.op,
+                       .inputs = {"x"},
+                       .outputs = {"y"},
+                       .shape = [](ShapeContext& c) { c.set_output(0, c.input_dtype(0), c.input_shape(0)); },
+                       .summary = "a mistake"});
+    kernel_registry().add(
+        m.op, "cpu", {DType::kFloat64}, [](KernelContext&) {}, m.prepare);
+    const Output y = graph.add(m.op, {v}, {}, "mine");
+    Session session(graph, {.device = "cpu:0"});
+    const std::string where = "[" + std::string(m.op) + " 'mine";
+    for (int i = 0; i < 2; ++i) {
+      expect_error(m.code, where, [&] { session.run(y); });
+      expect_error(m.code, m.text, [&] { session.run(y); });
+    }
+  }
+}
+
 // A run may fail when it has changed the variable.
 TEST_F(PackedVariables, AreMadeAnewAfterARunThatFailed) {
   const Reversed op = reversed(v);
@@ -167,8 +227,11 @@ TEST_F(PackedVariables, ThreadsSeeWholeValues) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&] {
+      double last = 0;
       for (int run = 0; run < 100; ++run) {
         const std::vector<double> got = elements(session.run(op.y));
+        EXPECT_GE(got[0], last) << "of an earlier value";
+        last = got[0];
         EXPECT_EQ(got[0] - got[1], 1);
         EXPECT_EQ(got[1] - got[2], 1);
       }
