@@ -23,7 +23,7 @@ struct Backends {
     // A stand-in, so that asking for a GPU says what is missing instead of "unknown device".
     devices.add({.type = "cuda",
                  .description = "GPU through CUDA",
-                 .rank = 20,
+                 .rank = -1,
                  .list = [] { return std::vector<DeviceInfo>(); },
                  .missing =
                      [] {

@@ -12,8 +12,8 @@ bool entry_runs_on(std::string_view entry, int major, int minor) {
   if (error != std::errc()) return true;  // "native", "all"
   const std::string_view rest = entry.substr(static_cast<std::size_t>(end - entry.data()));
   const int its_major = number / 10, its_minor = number % 10;
-  const bool is_special = rest.starts_with('a') || rest.starts_with('f');
-  if (is_special) return major == its_major && minor == its_minor;
+  if (rest.starts_with('a')) return major == its_major && minor == its_minor;  // of this architecture alone
+  if (rest.starts_with('f')) return major == its_major && minor >= its_minor;  // of its family
   const bool has_ptx = rest != "-real", has_code = rest != "-virtual";
   return (has_code && major == its_major && minor >= its_minor) || (has_ptx && major * 10 + minor >= number);
 }

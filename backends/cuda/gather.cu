@@ -20,6 +20,7 @@ __global__ void gather(Bits* y, const Bits* params, const Index* indices, AxisEx
     const std::int64_t index = indices[k];
     if (index < 0 || index >= e.axis) {
       report(findings, mistake, k, index);
+      y[i] = sizeof(Bits) == 1 ? Bits{1} : static_cast<Bits>(~Bits{0});  // NaN, -1, true: not what lay in memory
     } else {
       y[i] = params[(a * e.axis + index) * e.inner + b];
     }

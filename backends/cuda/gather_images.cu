@@ -2,6 +2,8 @@
 // byte where the set has bytes, and written once.
 #include "gradus/ops/gather_images.h"
 
+#include <limits>
+
 #include "gradus/backends/common/image_choices.h"
 #include "gradus/backends/cuda/kernels.h"
 #include "gradus/ops/slice_geometry.h"
@@ -19,19 +21,21 @@ template <class T>
 __global__ void gather_images(float* y, const T* images, const std::int32_t* choices, const float* mean,
                               const float* stddev, ImageSetSize size, unsigned parts, bool reflect, Finding* findings,
                               unsigned mistake) {
-  const std::int64_t k = blockIdx.x / parts;
+  const std::int64_t k = blockIdx.x / parts, elements = size.image_elements();
+  const std::int64_t begin = std::int64_t{blockIdx.x % parts} * kElementsPerBlock;
+  const std::int64_t end = begin + kElementsPerBlock < elements ? begin + kElementsPerBlock : elements;
   const std::int32_t* choice = choices + k * kChoiceColumns;
   for (int column = 0; column < kChoiceColumns; ++column) {
     if (size.allows(column, choice[column])) continue;
     if (threadIdx.x == 0) report(findings, mistake, k, column, choice[column]);
+    // What comes later in the run is computed all the same: of NaN, rather than of what lay in memory.
+    for (std::int64_t at = begin + threadIdx.x; at < end; at += blockDim.x)
+      y[k * elements + at] = std::numeric_limits<float>::quiet_NaN();
     return;
   }
-  const std::int64_t elements = size.image_elements();
   const T* image = images + choice[kChoiceImage] * elements;
   const auto channels = static_cast<std::int32_t>(size.channels), width = static_cast<std::int32_t>(size.width),
              height = static_cast<std::int32_t>(size.height);
-  const std::int64_t begin = std::int64_t{blockIdx.x % parts} * kElementsPerBlock;
-  const std::int64_t end = begin + kElementsPerBlock < elements ? begin + kElementsPerBlock : elements;
   for (std::int64_t at = begin + threadIdx.x; at < end; at += blockDim.x) {
     const auto i = static_cast<std::int32_t>(at);  // divisions of 64 bits would take longer than all else
     const std::int32_t channel = i % channels, x = i / channels % width, row = i / channels / width;

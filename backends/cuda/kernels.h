@@ -18,8 +18,6 @@ using common::Wide;
 inline constexpr const char* kDevice = "cuda";
 inline constexpr unsigned kThreads = 256;  // of a block, where nothing asks for another number
 
-inline CudaDevice& device_of(KernelContext& c) { return static_cast<CudaDevice&>(c.device()); }
-
 // Puts a kernel over `items` items (first_item(), item_stride()) into the device's stream.
 template <auto kernel, class... Arguments>
 void run_over(KernelContext& c, std::int64_t items, Arguments... arguments) {
@@ -29,12 +27,19 @@ void run_over(KernelContext& c, std::int64_t items, Arguments... arguments) {
   check(launch<kernel>(l, arguments...), "the launch of a kernel");
 }
 
+// Of blocks, where each has its own result. Throws Unimplemented for more than a grid may have.
+inline unsigned grid_of(std::int64_t blocks) {
+  if (blocks <= 0x7fffffff) return static_cast<unsigned>(blocks);
+  throw Error(Code::kUnimplemented,
+              "its result needs " + std::to_string(blocks) + " blocks of threads; a grid has 2^31-1");
+}
+
 // The same of a kernel in which each block has its own result.
 template <auto kernel, class... Arguments>
 void run_blocks(KernelContext& c, std::int64_t blocks, unsigned threads, Arguments... arguments) {
   const CudaDevice& device = device_of(c);
   device.make_current();
-  const Launch l{.grid = static_cast<unsigned>(blocks), .block = threads, .stream = device.stream()};
+  const Launch l{.grid = grid_of(blocks), .block = threads, .stream = device.stream()};
   check(launch<kernel>(l, arguments...), "the launch of a kernel");
 }
 

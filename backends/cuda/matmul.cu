@@ -72,7 +72,7 @@ void matmul_kernel(KernelContext& context) {
   visit_floating(context.output(0).dtype(), [&]<class T>(TypeTag<T>) {
     const CudaDevice& device = device_of(context);
     device.make_current();
-    const Launch l{.grid = static_cast<unsigned>(tiles), .block = {kTile, kTile, 1}, .stream = device.stream()};
+    const Launch l{.grid = grid_of(tiles), .block = {kTile, kTile, 1}, .stream = device.stream()};
     check(launch<matmul<T>>(l, context.output(0).data<T>(), context.input(0).data<T>(), context.input(1).data<T>(), p),
           "the launch of a kernel");
   });

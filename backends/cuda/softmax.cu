@@ -110,7 +110,13 @@ __global__ void sparse_cross_entropy(T* losses, T* backprop, const Label* labels
     const T* const x = logits + r * classes;
     const std::int64_t label = labels[r];
     if (label < 0 || label >= classes) {
-      if (threadIdx.x % kWarp == 0) report(findings, mistake, r, label);
+      // What comes later in the run is computed all the same: of NaN, rather than of what lay in memory.
+      const T nan = static_cast<T>(std::numeric_limits<double>::quiet_NaN());
+      if (threadIdx.x % kWarp == 0) {
+        report(findings, mistake, r, label);
+        losses[r] = nan;
+      }
+      for (std::int64_t k = threadIdx.x % kWarp; k < classes; k += kWarp) backprop[r * classes + k] = nan;
       continue;
     }
     const Row row = read_row(x, classes);

@@ -72,7 +72,8 @@ struct ExplainOptions {
   ExplainOrder sort_by = ExplainOrder::kAutomatic;  // of the steps
 };
 
-// The fastest device of this build and machine: the first of the usable backend of the highest rank. Throws Unavailable without any backend.
+// The first device of the usable backend of the highest rank (Backend::rank): cpu:0; GPUs are only used where they are asked for. Throws
+// Unavailable without any backend.
 std::string best_device();
 
 class Session {
@@ -86,7 +87,8 @@ class Session {
   // Feeds replace any output (its shape must accept the tensor), fetches are returned in order as host tensors of their own,
   // targets are run for their effects. Variables that are needed for the first time get their initial values first.
   // Throws InvalidArgument (placeholder not fed, wrong dtype or shape), Unimplemented (no kernel), and what kernels throw.
-  // When a run throws, variables may keep the changes that were made before the failing node.
+  // When a run throws, variables may keep the changes that were made before the failing node; where a GPU finds something wrong, which is
+  // heard when all is done, also those that were made after it.
   std::vector<Tensor> run(const Feeds& feeds, const std::vector<Output>& fetches,
                           const std::vector<Operation>& targets = {});
   std::vector<Tensor> run(const std::vector<Output>& fetches) { return run({}, fetches, {}); }

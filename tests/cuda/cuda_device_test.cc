@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <thread>
 
 #include "gradus/backends/cuda/architectures.h"
@@ -63,7 +64,8 @@ TEST_F(CudaDeviceTest, KnowsWhichGpusItsKernelsAreFor) {
   EXPECT_FALSE(runs_on("80-real", 9, 0) || runs_on("86-real", 8, 0) || runs_on("80-real", 7, 5));
   EXPECT_TRUE(runs_on("80-virtual", 8, 0) && runs_on("80-virtual", 9, 0));
   EXPECT_TRUE(runs_on("90a", 9, 0));
-  EXPECT_FALSE(runs_on("90a", 10, 0) || runs_on("100f", 9, 0));
+  EXPECT_FALSE(runs_on("90a", 10, 0) || runs_on("90a", 9, 1) || runs_on("100f", 9, 0) || runs_on("103f", 10, 0));
+  EXPECT_TRUE(runs_on("100f", 10, 0) && runs_on("100f", 10, 3));
   const char* const release = "75-real;80-real;90";
   EXPECT_TRUE(runs_on(release, 7, 5) && runs_on(release, 8, 9) && runs_on(release, 12, 1));
   EXPECT_FALSE(runs_on(release, 7, 0));
@@ -109,6 +111,29 @@ TEST_F(CudaDeviceTest, WhatKernelsFindIsSaidAtTheNextSynchronisation) {
   EXPECT_TRUE(bit_equal(session.run(good, quotient), ints({3, -4, 2, 0})));
   EXPECT_TRUE(bit_equal(session.run(good, power), ints({49, 49, 6561, 8})));
   EXPECT_TRUE(bit_equal(session.run(good, other), ints({9, -5, 13, 5})));
+}
+
+// A run that fetches nothing waits for nothing: the next that does hears of its mistake, in whatever thread, once.
+TEST_F(CudaDeviceTest, WhatNobodyHasWaitedForIsSaidToTheNext) {
+  Graph graph;
+  const Output x = placeholder(graph, DType::kInt32, {4}), v = variable(graph, Tensor::zeros(DType::kInt32, {4}), "v");
+  const Operation divide = assign_add(v, floor_div(v, x, "quotient"));
+  const Feeds good = {{x, Tensor::full(DType::kInt32, {4}, 1.0)}}, bad = {{x, Tensor::zeros(DType::kInt32, {4})}};
+  const auto hear = [](const std::function<void()>& wait) {
+    expect_error(Code::kInvalidArgument, "[FloorDiv 'quotient' at cuda_device_test.cc:", wait);
+    wait();
+  };
+  for (const bool record : {true, false}) {
+    Session session(graph, {.device = "cuda:0", .record = record});
+    for (int i = 0; i < 5; ++i) {
+      session.run(bad, divide);
+      hear([&] { session.run(good, v); });
+      session.run(good, divide);
+      std::thread([&] { session.run(bad, divide); }).join();
+      session.run(good, divide);
+      hear([&] { session.state(); });
+    }
+  }
 }
 
 // Each of several calls at the same time hears of its own mistakes, and of no other's.

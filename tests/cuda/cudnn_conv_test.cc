@@ -96,6 +96,56 @@ TEST(CudnnAutotune, TakesOneOfSeveral) {
   EXPECT_EQ(cuda_emulator::counts().live_allocations, 0U);
 }
 
+// One that is refused when it is started is left out; where all are, the plan cannot be made.
+TEST(CudnnAutotune, LeavesOutWhatFails) {
+  cuda_emulator::reset();
+  Graph graph;
+  const Output x = constant(graph, testing::coarse_random(DType::kFloat32, {2, 6, 5, 4}, 1));
+  const Output w = variable(graph, testing::coarse_random(DType::kFloat32, {3, 2, 4, 8}, 2), "w");
+  const Output y = conv2d(x, w, {}, At{"conv"});
+  testing::refuse_cudnn_plans(1);
+  Session session(graph, {.device = "cuda:0", .autotune = true});
+  EXPECT_LE(testing::relative_difference(session.run(y), Session(graph, {.device = "ref:0"}).run(y)), 1e-5);
+  EXPECT_NE(session.explain(y).find(", the fastest of "), std::string::npos);
+  testing::refuse_cudnn_plans(1000);
+  expect_error(Code::kInternal, "[Conv2D 'conv' at cudnn_conv_test.cc:", [&] {
+    Session(graph, {.device = "cuda:0", .autotune = true}).run(y);
+  });
+  testing::refuse_cudnn_plans(0);
+}
+
+// Engines for tensor cores, which cuDNN recommends first, and those without a fixed order are taken where the options say so.
+TEST(CudnnPolicy, FollowsTheOptions) {
+  cuda_emulator::reset();
+  Graph graph;
+  std::vector<Output> fetches;
+  for (const std::int64_t channels : {1, 3, 16}) {
+    const Output x = placeholder(graph, DType::kFloat32, {64, 32, 32, channels});
+    const Output w = variable(graph, Tensor::zeros(DType::kFloat32, {3, 3, channels, 32}), "w");
+    const Output y = conv2d(x, w, {.padding = Padding::kSame});
+    fetches.push_back(y);
+    for (const Output& gradient : gradients({reduce_sum(y)}, {x, w})) fetches.push_back(gradient);
+  }
+  Feeds feeds;
+  for (int i = 0; i < graph.num_nodes(); ++i) {
+    const Output output = graph.node(i).output(0);
+    if (graph.node(i).op() == "Placeholder") feeds.emplace_back(output, Tensor::zeros(output.dtype(), output.shape()));
+  }
+  const auto plan = [&](SessionOptions options) {
+    options.device = "cuda:0";
+    Session session(graph, options);
+    std::string kernels;
+    for (const PlanReport::Step& step : session.report(feeds, fetches).steps) kernels += step.kernel + "\n";
+    return kernels;
+  };
+  const std::string strict = plan({});
+  EXPECT_EQ(strict.find("tf32"), std::string::npos) << strict;
+  EXPECT_EQ(strict.find("not deterministic"), std::string::npos) << strict;
+  EXPECT_EQ(strict.find("plain kernel"), std::string::npos) << strict;
+  EXPECT_NE(plan({.allow_tf32 = true}).find("tensor cores (tf32)"), std::string::npos);
+  EXPECT_NE(plan({.deterministic = false}).find("not deterministic"), std::string::npos);
+}
+
 // What is fused.
 
 struct Layer {
@@ -160,7 +210,9 @@ struct ManyFilters {
     const bool nhwc = format == DataFormat::kNHWC;
     const auto seed = static_cast<std::uint64_t>(filters.size());
     const Output x = constant(graph, testing::coarse_random(dtype, nhwc ? Shape{1, 3, 4, 2} : Shape{1, 2, 3, 4}, seed));
-    filters.push_back(variable(graph, testing::coarse_random(dtype, {2, 3, 2, 3}, 100 + seed), "w"));
+    // The last one has more elements than a block of threads packs.
+    const Shape shape = seed == 44 ? Shape{2, 3, 2, 120} : Shape{2, 3, 2, 3};
+    filters.push_back(variable(graph, testing::coarse_random(dtype, shape, 100 + seed), "w"));
     const Output y = conv2d(x, filters.back(), {.data_format = format});
     results.push_back(y);
     results.push_back(gradients({reduce_sum(y)}, {x})[0]);
@@ -169,7 +221,8 @@ struct ManyFilters {
   void expect_same(Session& cuda, Session& reference, const char* what) const {
     const std::vector<Tensor> got = cuda.run(results), expected = reference.run(results);
     for (std::size_t i = 0; i < got.size(); ++i)
-      EXPECT_LE(testing::relative_difference(got[i], expected[i]), 2e-3) << what << ", result " << i;
+      EXPECT_LE(testing::relative_difference(got[i], expected[i]), got[i].dtype() == DType::kFloat32 ? 1e-5 : 2e-3)
+          << what << ", result " << i;
   }
   Graph graph;
   std::vector<Output> filters, results;
@@ -181,7 +234,8 @@ TEST(CudnnFilters, FollowTheirVariables) {
   Session cuda(many.graph, {.device = "cuda:0"}), reference(many.graph, {.device = "ref:0"});
   for (int run = 0; run < 3; ++run) many.expect_same(cuda, reference, "at first");
   std::vector<std::pair<Output, Tensor>> values;
-  for (const Output& w : many.filters) values.emplace_back(w, testing::coarse_random(w.dtype(), w.shape(), 900));
+  for (const Output& w : many.filters)
+    values.emplace_back(w, testing::coarse_random(w.dtype(), w.shape(), 900 + values.size()));
   cuda.set_values(values);
   reference.set_values(values);
   for (int run = 0; run < 2; ++run) many.expect_same(cuda, reference, "when they were set");
@@ -189,6 +243,25 @@ TEST(CudnnFilters, FollowTheirVariables) {
   int packed = 0;
   for (const PlanReport::Source& source : report.sources) packed += source.packed_bytes > 0;
   EXPECT_EQ(packed, 47) << "one per variable, for the convolution and its gradient";
+}
+
+// Sizes that are fed are known in the run, where the kernel is prepared once more.
+TEST(CudnnFilters, AreThoseOfVariablesAlsoWhereSizesAreFed) {
+  cuda_emulator::reset();
+  Graph graph;
+  const Output sizes = placeholder(graph, DType::kInt32, {4}, "sizes");
+  const Output w = variable(graph, testing::coarse_random(DType::kFloat32, {2, 2, 3, 4}, 2), "w");
+  const Output dy = constant(graph, testing::coarse_random(DType::kFloat32, {1, 3, 4, 4}, 3));
+  const Output dx = conv2d_backprop_input(sizes * constant(graph, Tensor::scalar(std::int32_t{1})), w, dy,
+                                          {.padding = Padding::kValid});
+  const Feeds feeds = {{sizes, Tensor::from<std::int32_t>({1, 4, 5, 3})}};
+  Session cuda(graph, {.device = "cuda:0"}), reference(graph, {.device = "ref:0"});
+  for (int run = 0; run < 3; ++run) {
+    const Tensor value = testing::coarse_random(DType::kFloat32, {2, 2, 3, 4}, static_cast<std::uint64_t>(run));
+    cuda.set_value(w, value);
+    reference.set_value(w, value);
+    EXPECT_LE(testing::relative_difference(cuda.run(feeds, dx), reference.run(feeds, dx)), 1e-5);
+  }
 }
 
 }  // namespace

@@ -18,11 +18,12 @@
 namespace gradus {
 namespace {
 
-std::atomic<int> executed = 0;
+std::atomic<int> executed = 0, to_refuse = 0;
 
 }  // namespace
 
 int testing::executed_cudnn_plans() { return executed; }
+void testing::refuse_cudnn_plans(int count) { to_refuse = count; }
 
 namespace cudnn {
 
@@ -31,6 +32,10 @@ Descriptor device_properties(int) { return testing::described_device(testing::kH
 // As one thread of a kernel, which may touch the device's memory. The workspace is made NaN: nobody else may have a use for it.
 void execute(std::shared_ptr<void>&, const Descriptor& plan, std::span<const Binding> bindings, void* workspace,
              cudaStream_t stream) {
+  if (to_refuse > 0) {
+    --to_refuse;
+    throw internal_error("cudnnBackendExecute: CUDNN_STATUS_EXECUTION_FAILED (5000): planted");
+  }
   const auto interpreted = std::make_shared<testing::InterpretedPlan>(json_of(plan));
   const auto workspace_bytes =
       static_cast<std::size_t>(plan.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE).at(0));

@@ -14,6 +14,8 @@ Context::~Context() = default;
 namespace {
 
 constexpr std::size_t kMostTried = 12;
+// Of convolutions: with more, those go that no plan of a session uses.
+constexpr std::size_t kMostKept = 1000;
 
 }  // namespace
 
@@ -48,6 +50,8 @@ std::shared_ptr<const Plan> Context::plan(const Convolution& convolution, const 
   const std::string key = fmt::format("{} {}{}{} {}", key_of(convolution), int{policy.deterministic},
                                       int{policy.allow_tf32}, int{policy.autotune}, policy.most_workspace);
   const std::unique_lock lock(mutex_);
+  if (plans_.size() >= kMostKept)
+    std::erase_if(plans_, [](const auto& kept) { return kept.second.plan.use_count() < 2; });
   auto found = plans_.find(key);
   if (found == plans_.end()) found = plans_.emplace(key, make_plan(convolution, policy, choose)).first;
   *why_not = found->second.why_not;
