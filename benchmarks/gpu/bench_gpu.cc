@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   options.integer("--blocks", &o.blocks, 1, 1000, "blocks, of which the median counts");
   options.integer("--warmup", &o.warmup, 1, 1000, "steps before");
   options.positive_number("--seconds", &o.seconds, "after which no further block begins, once there are three");
-  options.integer("--streams", &o.streams, 1, 8, "of a recording");
+  options.integer("--streams", &o.streams, 1, 2, "of a recording");
   return gradus_bench::run(argc, argv, "bench_gpu", options, [&] {
     if (batch > 0) o.batches = {batch};
     std::string failures;

@@ -1,6 +1,7 @@
 #include "benchmarks/gpu/gpu_bench.h"
 
 #include <fmt/format.h>
+#include <gradus/core/device.h>
 #include <gradus/gradus.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/models.h>
@@ -106,6 +107,9 @@ std::string Measured::to_json() const {
 
 void bench_gpu(const GpuBenchOptions& options, const std::function<void(const Measured&)>& measured,
                const std::function<void(const std::string&, const std::string&)>& failed) {
+  // A device that cannot be had is one error, and not one per measurement.
+  (void)gd::backend_registry().create(gd::DeviceName::parse(options.device), {});
+  bool found = false;
   for (const char* model : {"lenet5", "resnet20"}) {
     for (const int batch : batches_of(options, model)) {
       for (const Precision& precision : kPrecisions) {
@@ -113,6 +117,7 @@ void bench_gpu(const GpuBenchOptions& options, const std::function<void(const Me
           const std::string name =
               fmt::format("{} {} {} {}", model, batch, precision.name, training ? "train" : "infer");
           if (name.find(options.only) == std::string::npos) continue;
+          found = true;
           try {
             measured(measure(options, model, batch, precision, training));
           } catch (const gd::Error& error) {
@@ -123,6 +128,9 @@ void bench_gpu(const GpuBenchOptions& options, const std::function<void(const Me
       }
     }
   }
+  if (!found)
+    throw gd::invalid_argument(
+        fmt::format("no measurement's name holds '{}'; they are like \"lenet5 64 float32 train\"", options.only));
 }
 
 }  // namespace gradus_bench

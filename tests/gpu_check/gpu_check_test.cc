@@ -209,6 +209,20 @@ TEST_F(GpuCheck, TheScriptTellsWhatWasSkippedAndWhatASanitizerFound) {
   EXPECT_NE(text("r/gpu_check.md").find("| sanitizer | failed |"), std::string::npos) << text("r/gpu_check.md");
 }
 
+// A program as it is while a step takes long. Whoever stops the script stops the step as well, and what was found is kept.
+TEST_F(GpuCheck, TheScriptStopsWithItsStep) {
+  std::ofstream(folder_ / "slow")
+      << "#!/bin/bash\ncase $1 in probe) ;; summary) echo '# stopped' >\"$2/gpu_check.md\" ;;\n"
+      << "*) echo $$ >pid; exec sleep 100 ;; esac\n";
+  fs::permissions(folder_ / "slow", fs::perms::owner_all);
+  const std::string run = "GRADUS_GPU_CHECK_PROGRAM=\"$PWD/slow\" timeout --preserve-status -s TERM 3 '" +
+                          std::string(kSourceFolder) + "/scripts/gpu_check' run --out r";
+  EXPECT_EQ(shell(run), 143) << text("err");
+  EXPECT_NE(text("err").find("stopped; "), std::string::npos) << text("err");
+  EXPECT_EQ(text("r/gpu_check.md"), "# stopped\n");
+  EXPECT_NE(shell("kill -0 $(cat pid)"), 0) << "the step goes on";
+}
+
 TEST_F(GpuCheck, TheScriptSaysInOneLineWhatIsMissing) {
   // A program as it answers on a machine without a driver.
   ASSERT_EQ(
@@ -221,6 +235,12 @@ TEST_F(GpuCheck, TheScriptSaysInOneLineWhatIsMissing) {
   EXPECT_EQ(text("out"), "");
   EXPECT_EQ(shell(run + " --nonsense"), 2);
   EXPECT_NE(text("err").find("no option '--nonsense'"), std::string::npos);
+  EXPECT_EQ(shell(run + " --out ''"), 2);
+  EXPECT_NE(text("err").find("--out needs a value"), std::string::npos);
+  EXPECT_EQ(shell(run + " --only 'facts cases'"), 2);
+  EXPECT_EQ(shell("touch file; GRADUS_GPU_CHECK_PROGRAM=/bin/true " + run + " --out file"), 2);
+  EXPECT_NE(text("err").find("no results can be written to 'file'"), std::string::npos) << text("err");
+  EXPECT_EQ(shell("'" + std::string(kSourceFolder) + "/scripts/gpu_check' build --help"), 2);
   EXPECT_EQ(shell(run + " --only facts,nothing"), 2);
   EXPECT_NE(text("err").find("no step 'nothing'; the steps: facts descriptions "), std::string::npos);
   EXPECT_EQ(shell("cp '" + std::string(kSourceFolder) + "/scripts/gpu_check' alone && ./alone run"), 2);
