@@ -1,4 +1,5 @@
 // The one header users include: #include <gradus/gradus.h>
+// Only programs with kernels of their own need another, <gradus/core/kernel.h>.
 #pragma once
 
 #include "gradus/autodiff/check/check_gradients.h"

@@ -177,7 +177,7 @@ class Program {
   nlohmann::json identity() const {
     return {{"program", setup_.defaults.program},
             {"model", o_.model},
-            {"device", o_.device.empty() ? gd::best_device() : o_.device},
+            {"device", session_->options().device},  // as "cpu:0", however it was written
             {"epochs", o_.epochs},
             {"batch", o_.batch},
             {"seed", o_.seed},

@@ -40,6 +40,9 @@ void check_augmentation(const Augmentation& a, const Shape& images) {
         fmt::format("mean and stddev need one value or one per channel; got {} and {} for images {} NHWC",
                     a.mean.size(), a.stddev.size(), images.to_string()));
   }
+  for (float m : a.mean) {
+    if (!std::isfinite(m)) throw invalid_argument(fmt::format("mean must be finite; got {}", m));
+  }
   for (float s : a.stddev) {
     if (!(s > 0.0F)) throw invalid_argument(fmt::format("stddev must be above 0; got {}", s));
   }
