@@ -101,7 +101,7 @@ function(gradus_cuda_kernels target)
   gradus_glob(sources "backends/cuda/*.cu")
   add_library(${target} OBJECT ${sources})
   target_include_directories(${target} PRIVATE "${PROJECT_BINARY_DIR}/include")
-  # Compressed, the kernels are a ninth of their size, and a program is a third of it.
+  # Compressed, the kernels are a ninth of their size, and a program is less than half of it.
   target_compile_options(${target} PRIVATE -Xfatbin=-compress-all)
   # Constants and std::array in formulas and geometry are for both sides; 186: what is signed for some types is not for uint8.
   target_compile_options(${target} PRIVATE --expt-relaxed-constexpr -diag-suppress=186 "SHELL:-Xcompiler -Wall"

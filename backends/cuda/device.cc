@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
 #include <utility>
 
 #include "gradus/backends/cuda/architectures.h"
@@ -158,6 +157,7 @@ void add_once(std::vector<Buffer>& all, const Buffer& findings) {
 
 void CudaDevice::look_at(const Buffer& findings) {
   const std::lock_guard lock(mutex_);
+  std::erase(unheard_, findings);  // what is in it is heard by this thread
   add_once(lookouts_[std::this_thread::get_id()].to_look_at, findings);
 }
 
@@ -184,33 +184,28 @@ void CudaDevice::end_run() {
   lookouts_.erase(own);
 }
 
+void CudaDevice::take_finding(const Buffer& findings, Finding* first) {
+  Finding finding{};
+  staging_.download(&finding, findings.get(), sizeof(finding), stream_.get());
+  if (finding.number == 0) return;
+  fill(findings.get(), 0, sizeof(Finding));
+  if (first->number == 0) *first = finding;
+}
+
 // All work has been waited for. The first of what was found is thrown; the rest is forgotten with it.
 void CudaDevice::throw_finding() {
-  std::vector<Buffer> all, spare;
+  Finding first{};
+  std::vector<Buffer> own;
   {
     const std::lock_guard lock(mutex_);
-    all = std::exchange(unheard_, {});
-    // No other thread may begin to use what is read and made empty here.
-    const auto is_unheard = [&](const Buffer& b) { return std::find(all.begin(), all.end(), b) != all.end(); };
-    const auto first_spare =
-        std::stable_partition(spare_findings_.begin(), spare_findings_.end(), std::not_fn(is_unheard));
-    spare.assign(first_spare, spare_findings_.end());
-    spare_findings_.erase(first_spare, spare_findings_.end());
-    if (const auto own = lookouts_.find(std::this_thread::get_id()); own != lookouts_.end()) {
-      for (const Buffer& findings : std::exchange(own->second.to_look_at, {})) add_once(all, findings);
-    }
+    // While the lock is held nobody begins to use them again, whose findings would be made empty with these.
+    for (const Buffer& findings : std::exchange(unheard_, {})) take_finding(findings, &first);
+    const auto lookout = lookouts_.find(std::this_thread::get_id());
+    if (lookout != lookouts_.end()) own = std::exchange(lookout->second.to_look_at, {});
   }
-  Finding first{};
-  for (const Buffer& findings : all) {
-    Finding finding{};
-    staging_.download(&finding, findings.get(), sizeof(finding), stream_.get());
-    if (finding.number == 0) continue;
-    fill(findings.get(), 0, sizeof(Finding));
-    if (first.number == 0) first = finding;
-  }
-  const std::lock_guard lock(mutex_);
-  spare_findings_.insert(spare_findings_.end(), spare.begin(), spare.end());
+  for (const Buffer& findings : own) take_finding(findings, &first);
   if (first.number == 0) return;
+  const std::lock_guard lock(mutex_);
   const Mistake& mistake = mistakes_.at(first.number - 1);
   throw Error(mistake.code, mistake.where + " " + mistake.describe(first.values[0], first.values[1], first.values[2]));
 }

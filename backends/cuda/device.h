@@ -64,7 +64,7 @@ class CudaDevice final : public Device {
   Finding* findings();
   // Memory for one finding, with none in it yet.
   Buffer make_findings();
-  // A recording whose kernels write there was submitted by this thread, which will look there too.
+  // A recording whose kernels write there is about to be submitted by this thread, which will look there too.
   void look_at(const Buffer& findings);
 
  private:
@@ -74,6 +74,8 @@ class CudaDevice final : public Device {
     std::vector<Buffer> to_look_at;  // this, and those of recordings
   };
   void throw_finding();
+  // Reads what is there, and makes it empty.
+  void take_finding(const Buffer& findings, Finding* first);
   // What this thread does now would be done once, and not again when the recording is repeated.
   void refuse_while_recording(const char* what) const;
 

@@ -14,8 +14,8 @@ class CudaRecording final : public Recording {
 
   void replay() override {
     device_.make_current();
-    GRADUS_CUDA(cudaGraphLaunch(graph_.get(), device_.stream()));
     if (findings_ != nullptr) device_.look_at(findings_);
+    GRADUS_CUDA(cudaGraphLaunch(graph_.get(), device_.stream()));
   }
 
  private:
