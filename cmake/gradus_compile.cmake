@@ -33,10 +33,6 @@ add_library(gradus_library_flags INTERFACE)
 target_link_libraries(gradus_library_flags INTERFACE gradus_warnings gradus_precompiled)
 if(GRADUS_NATIVE AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(gradus_library_flags INTERFACE -march=native)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC 12's tuning for Zen folds a load into every FMA of a matrix product, which costs a fifth of its speed.
-    target_compile_options(gradus_library_flags INTERFACE -mtune=skylake-avx512)
-  endif()
 endif()
 
 # The library but for its kernels; and its rooms that only build graphs. Where products and sums are rounded one by one, random numbers
@@ -50,6 +46,10 @@ target_compile_options(gradus_building_flags INTERFACE "$<${optimised}:-O1>" -ff
 # Kernels: -O3, and no errno or trap bookkeeping. Not -ffast-math: NaN, Inf and the order of sums keep their meaning.
 add_library(gradus_kernel_flags INTERFACE)
 target_compile_options(gradus_kernel_flags INTERFACE "$<${optimised}:-O3>" -fno-math-errno -fno-trapping-math)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  # GCC 12's tuning for Zen folds a load into every FMA of a matrix product, which costs a fifth of its speed.
+  target_compile_options(gradus_kernel_flags INTERFACE -mtune=skylake-avx512)
+endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # A loop that is marked as free of dependences may be vectorised; where it calls erf it cannot be, and clang warns.
   target_compile_options(gradus_kernel_flags INTERFACE -Wno-pass-failed)
@@ -60,6 +60,10 @@ endif()
 add_library(gradus_eigen_flags INTERFACE)
 target_compile_definitions(gradus_eigen_flags INTERFACE Eigen=gradus_eigen EIGEN_MPL2_ONLY EIGEN_MAX_ALIGN_BYTES=64
                                                         EIGEN_STACK_ALLOCATION_LIMIT=1048576)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 warns falsely about its own AVX-512 intrinsics, whose don't-care operands are variables without a value.
+  target_compile_options(gradus_eigen_flags INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
 
 # Programs: their own code is never what takes the time. Tests are not optimised at all, for a quarter of their compile time.
 add_library(gradus_program_flags INTERFACE)

@@ -5,14 +5,4 @@
 #ifndef Eigen
 #define Eigen gradus_eigen
 #endif
-// GCC 12 warns falsely about its own AVX-512 intrinsics, whose don't-care operands are variables without a value, where Eigen's
-// functions are compiled.
-#ifndef __clang__
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
 #include <Eigen/Core>
-#ifndef __clang__
-#pragma GCC diagnostic pop
-#endif

@@ -1,5 +1,5 @@
 // Element-wise ops of one operand, and the ops that compute their gradients, by the formulas that all fast backends share. Sines,
-// cosines and tanh are Eigen's, which are vectorised for float32.
+// cosines and tanh of float32 are Eigen's, which are vectorised.
 #include "gradus/ops/unary.h"
 
 #include <cmath>
@@ -83,7 +83,18 @@ void register_unary_kernels(KernelRegistry& kernels) {
   formulas::for_each_unary_formula(add_formula(kernels));
   add_rows(kernels, "Sin", [](const auto& x, auto& y) { y = x.sin(); });
   add_rows(kernels, "Cos", [](const auto& x, auto& y) { y = x.cos(); });
-  add_rows(kernels, "Tanh", [](const auto& x, auto& y) { y = x.tanh(); });
+  add_rows(kernels, "Tanh", []<class X>(const X& x, auto& y) {
+#ifdef __FMA__
+    constexpr bool kHasFma = true;
+#else
+    constexpr bool kHasFma = false;
+#endif
+    if constexpr (kHasFma || std::is_same_v<typename X::Scalar, double>) {
+      y = x.tanh();
+    } else {  // without FMA, Eigen's is not as exact
+      row_loop<1>(formulas::HyperbolicTangent{}, y.data(), x.size(), std::index_sequence_for<X>{}, x.data());
+    }
+  });
   kernels.add("Cast", kDevice, kAllDTypes, cast_kernel);
 
   const auto second = []<class F>(F) { return [](auto x) { return F{}(x, 2); }; };

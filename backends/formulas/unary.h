@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "gradus/backends/formulas/exponential.h"
@@ -159,6 +160,14 @@ struct EluGrad {
   double alpha;
 };
 // 1 / cosh(x)^2 and 1 / (2 cosh(x / 2))^2, with powers that cannot overflow.
+// By e^(-2|x|) - 1, which cancels nothing near 0, where x is nearer than what is left of that.
+struct HyperbolicTangent {
+  template <class T>
+  constexpr T operator()(T x) const {
+    const T t = exponential_minus_one(-2 * std::abs(x));
+    return x * x < std::numeric_limits<T>::epsilon() / 2 ? x : std::copysign(-t / (2 + t), x);
+  }
+};
 struct TanhGrad {
   template <class T>
   constexpr T operator()(T dy, T x) const {

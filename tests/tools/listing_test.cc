@@ -97,8 +97,9 @@ TEST_F(Listing, DevicesNameWhatIsThereAndWhatIsMissing) {
   if (result.out.find("cuda:0 ") == std::string::npos) {
     EXPECT_NE(result.out.find("cuda     not available: "), std::string::npos) << result.out;
   }
-  EXPECT_NE(result.out.find("compiled for "), std::string::npos) << "which processors can run this build?\n"
-                                                                 << result.out;
+  EXPECT_NE(result.out.find("cpu      kernels for "), std::string::npos)
+      << "which instruction sets does this build have?\n"
+      << result.out;
 }
 
 TEST_F(Listing, HelpGoesToStdoutAndSucceeds) {
