@@ -1,5 +1,5 @@
 // Times Conv2D and its two gradient ops, one line of JSON per shape and op: milliseconds (median) and GFLOP/s.
-//   bench_conv [--threads 2] [--repeats 20] [--only PART_OF_A_NAME] [--dtype float32] [--device cpu:0]
+//   bench_conv [--threads 2] [--repeats 20] [--only PART_OF_A_NAME] [--dtype float32] [--device cpu:0] [--conv-algorithm auto]
 #include <gradus/gradus.h>
 
 #include "options.h"
@@ -30,7 +30,8 @@ constexpr Shape4 kShapes[] = {
 
 namespace gd = gradus;
 
-void time_convolutions(int threads, int repeats, const std::string& only, gd::DType dtype, const std::string& device) {
+void time_convolutions(int threads, int repeats, const std::string& only, gd::DType dtype, const std::string& device,
+                       gd::ConvAlgorithm algorithm) {
   for (const Shape4& s : kShapes) {
     if (std::string(s.name).find(only) == std::string::npos) continue;
     gd::Graph graph;
@@ -47,7 +48,7 @@ void time_convolutions(int threads, int repeats, const std::string& only, gd::DT
         {"backprop_input", gd::conv2d_backprop_input(image.dims(), w, dy, attrs)},
         {"backprop_filter", gd::conv2d_backprop_filter(x, filter.dims(), dy, attrs)}};
     const double flops = 2.0 * static_cast<double>(y.shape().num_elements() * filter[0] * filter[1] * filter[2]);
-    gd::Session session(graph, {.device = device, .num_threads = threads});
+    gd::Session session(graph, {.device = device, .num_threads = threads, .conv_algorithm = algorithm});
     for (const auto& [direction, output] : ops) {
       const gd::Operation op = output;
       const double ms = gradus_bench::median(gradus_bench::time_ms(3, repeats, [&] { session.run({}, {}, {op}); }));
@@ -62,7 +63,7 @@ void time_convolutions(int threads, int repeats, const std::string& only, gd::DT
 
 int main(int argc, char** argv) {
   int threads = 2, repeats = 20;
-  std::string only, device = "cpu:0", dtype = "float32";
+  std::string only, device = "cpu:0", dtype = "float32", algorithm = "auto";
   example::Options options("bench_conv",
                            "Times Conv2D and its two gradient ops; prints one line of JSON per shape and op.");
   options.integer("--threads", &threads, 0, 1024, "threads; 0 is one per processor");
@@ -70,6 +71,9 @@ int main(int argc, char** argv) {
   options.text("--only", &only, "TEXT", "only the shapes whose name has this in it");
   options.choice("--dtype", &dtype, {"float16", "bfloat16", "float32", "float64"}, "what is computed with");
   options.text("--device", &device, "DEVICE", "where");
-  return gradus_bench::run(argc, argv, "bench_conv", options,
-                           [&] { time_convolutions(threads, repeats, only, gd::dtype_from_name(dtype), device); });
+  options.choice("--conv-algorithm", &algorithm, gd::conv_algorithm_names(), "how a CPU computes them");
+  return gradus_bench::run(argc, argv, "bench_conv", options, [&] {
+    time_convolutions(threads, repeats, only, gd::dtype_from_name(dtype), device,
+                      gd::conv_algorithm_from_name(algorithm));
+  });
 }

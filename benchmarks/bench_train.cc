@@ -1,5 +1,5 @@
 // Times training steps (momentum SGD, float32, random data) and inference of a model. Prints one line of JSON.
-//   bench_train [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--profile 1]
+//   bench_train [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--profile 1] [--conv-algorithm auto]
 // With --profile, the time of every node of a training step goes to stderr.
 #include <gradus/gradus.h>
 #include <gradus/nn/models.h>
@@ -11,7 +11,7 @@ namespace {
 
 namespace gd = gradus;
 
-void time_training(const gradus_bench::TrainOptions& o, bool profile) {
+void time_training(const gradus_bench::TrainOptions& o, bool profile, gd::ConvAlgorithm algorithm) {
   const auto& [name, batch, threads, steps] = o;
   gd::Graph graph;
   const gd::Shape image = name == "resnet20" ? gd::Shape{batch, 32, 32, 3} : gd::Shape{batch, 28, 28, 1};
@@ -24,7 +24,7 @@ void time_training(const gradus_bench::TrainOptions& o, bool profile) {
   gd::Tensor classes(gd::DType::kInt32, {batch});
   for (std::int64_t i = 0; i < batch; ++i) classes.set(i, static_cast<double>(i * 7 % 10));
   const gd::Feeds feeds{{images, gd::random_uniform_tensor(gd::DType::kFloat32, image, 1)}, {labels, classes}};
-  gd::Session session(graph, {.seed = 1, .num_threads = threads, .profile = profile});
+  gd::Session session(graph, {.seed = 1, .num_threads = threads, .conv_algorithm = algorithm, .profile = profile});
   const double train_ms =
       gradus_bench::median(gradus_bench::time_ms(10, steps, [&] { session.run(feeds, {}, {train}); }));
   if (profile) std::fputs(session.explain(feeds, {}, {train}).c_str(), stderr);
@@ -32,7 +32,7 @@ void time_training(const gradus_bench::TrainOptions& o, bool profile) {
   gd::Graph inference;
   const gd::Output x = gd::placeholder(inference, gd::DType::kFloat32, image, "images");
   const gd::Output logits = model(x, {.training = false});
-  gd::Session infer(inference, {.seed = 1, .num_threads = threads});
+  gd::Session infer(inference, {.seed = 1, .num_threads = threads, .conv_algorithm = algorithm});
   const double infer_ms = gradus_bench::median(gradus_bench::time_ms(5, steps, [&] {
     infer.run({{x, feeds[0].second}}, {logits});
   }));
@@ -44,8 +44,11 @@ void time_training(const gradus_bench::TrainOptions& o, bool profile) {
 int main(int argc, char** argv) {
   gradus_bench::TrainOptions o;
   int profile = 0;
+  std::string algorithm = "auto";
   example::Options options("bench_train", "Times training steps and inference of a model; prints one line of JSON.");
   o.add_to(&options, gd::nn::model_names());
   options.integer("--profile", &profile, 0, 1, "1: the time of every node of a training step goes to stderr");
-  return gradus_bench::run(argc, argv, "bench_train", options, [&] { time_training(o, profile == 1); });
+  options.choice("--conv-algorithm", &algorithm, gd::conv_algorithm_names(), "how a CPU computes convolutions");
+  return gradus_bench::run(argc, argv, "bench_train", options,
+                           [&] { time_training(o, profile == 1, gd::conv_algorithm_from_name(algorithm)); });
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gradus/core/conv_algorithm.h"
 #include "gradus/core/tensor.h"
 #include "gradus/core/thread_pool.h"
 
@@ -47,13 +48,23 @@ class Recorder {
   virtual std::unique_ptr<Recording> finish() = 0;
 };
 
+// What a session's options mean for its devices; each takes what concerns it.
+struct DeviceOptions {
+  int num_threads = 0;        // 0: one per processor
+  bool allow_tf32 = false;    // float32 products may be rounded to 10 bits of mantissa where that is faster
+  bool deterministic = true;  // the same bits in every run
+  bool autotune = false;      // what is fastest is found by trying, when a plan is made
+  ConvAlgorithm conv_algorithm = ConvAlgorithm::kAuto;  // of CPUs
+};
+
 // What sessions compute with. Several threads may call one device at the same time (SessionOptions::concurrent_runs): work of one thread
 // keeps its order.
 class Device {
  public:
-  explicit Device(DeviceName name) : name_(std::move(name)) {}
+  explicit Device(DeviceName name, const DeviceOptions& options = {}) : name_(std::move(name)), options_(options) {}
   virtual ~Device() = default;
   const DeviceName& name() const { return name_; }
+  const DeviceOptions& options() const { return options_; }
 
   // 64-byte aligned (at least) uninitialised memory of this device; throws ResourceExhausted.
   virtual Buffer allocate(std::size_t bytes) = 0;
@@ -93,12 +104,14 @@ class Device {
 
  private:
   DeviceName name_;
+  DeviceOptions options_;
 };
 
 // A device whose memory is the host's. Both CPU backends use it, each with its own buffers.
 class HostDevice final : public Device {
  public:
-  HostDevice(DeviceName name, std::shared_ptr<ThreadPool> pool) : Device(std::move(name)), pool_(std::move(pool)) {}
+  HostDevice(DeviceName name, std::shared_ptr<ThreadPool> pool, const DeviceOptions& options = {})
+      : Device(std::move(name), options), pool_(std::move(pool)) {}
   Buffer allocate(std::size_t bytes) override { return allocate_host(bytes); }
   std::int64_t memory_bytes() const override;
   void copy_from_host(void* device_memory, const void* host, std::size_t bytes) override;
@@ -119,14 +132,6 @@ bool is_device_type(std::string_view text);
 struct DeviceInfo {
   DeviceName name;
   std::string description;  // "x86-64, AVX2, 2 threads"
-};
-
-// What a session's options mean for its devices; each takes what concerns it.
-struct DeviceOptions {
-  int num_threads = 0;        // 0: one per processor
-  bool allow_tf32 = false;    // float32 products may be rounded to 10 bits of mantissa where that is faster
-  bool deterministic = true;  // the same bits in every run
-  bool autotune = false;      // what is fastest is found by trying, when a plan is made
 };
 
 struct Backend {

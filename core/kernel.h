@@ -76,6 +76,9 @@ class KernelContext {
 
   // Kernels of several nodes: how many there are, first to last.
   int num_nodes() const { return static_cast<int>(nodes_.size()); }
+  int num_operands(int node) const {
+    return node_at(node).operands.empty() ? num_inputs() : static_cast<int>(node_at(node).operands.size());
+  }
   // Whether operand i of a node is the first result of the node before it, which has no memory.
   bool is_passed_on(int node, int i) const { return index_of_operand(node, i) == kPassedOn; }
   // Operand i, or result i, of a node. Throw InvalidArgument for one that the node does not have or that is passed on.
@@ -190,8 +193,9 @@ class KernelContext {
 
 using KernelFn = void (*)(KernelContext&);
 
-// By which operand an op of a chain takes the value that the op before passes on.
-enum JointOperand { kFirstOperand, kAnyOperand };
+// By which operand an op of a chain takes the value that the op before passes on; with kAnyOfEqualShapes by any one, where all operands
+// have the shape of the result, so that nothing is broadcast.
+enum JointOperand { kFirstOperand, kAnyOperand, kAnyOfEqualShapes };
 
 // One op of a chain that a kernel computes in one pass.
 struct FusedOp {

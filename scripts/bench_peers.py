@@ -27,7 +27,7 @@ def at_least_one(text):
 
 def main():
     parser = argparse.ArgumentParser(description="Compare training steps with libtorch's.")
-    parser.add_argument("--model", default="lenet5", choices=["lenet5", "deep_mnist"])
+    parser.add_argument("--model", default="lenet5", choices=["lenet5", "deep_mnist", "resnet20"])
     parser.add_argument("--batch", type=at_least_one, default=128)
     parser.add_argument("--threads", type=at_least_one, default=2)
     parser.add_argument("--steps", type=at_least_one, default=60)

@@ -58,6 +58,10 @@ class OpCommand {
     out_->type_name("FILE.npy")->group("Run");
     device_->type_name("DEVICE")->group("Run");
     threads_->type_name("N")->group("Run");
+    if (op.name.starts_with("Conv2D")) {
+      algorithm_ = add("conv_algorithm", "", "how a CPU computes it (default: auto, the fastest for the shape)");
+      algorithm_->type_name(fmt::format("{}", fmt::join(conv_algorithm_names(), "|")))->group("Run");
+    }
     if (op.effect == Effect::kRandom) {
       seed_ = add("run_seed", "", "seed of the run's random numbers (default: 0)");
       seed_->type_name("N")->group("Run");
@@ -76,6 +80,8 @@ class OpCommand {
     }
     if (device_->count() > 0) run.device = DeviceName::parse(device_->results()[0]).to_string();
     if (threads_->count() > 0) run.num_threads = static_cast<int>(integer(threads_, 0, kMaxThreads));
+    if (algorithm_ != nullptr && algorithm_->count() > 0)
+      run.conv_algorithm = conv_algorithm_from_name(algorithm_->results()[0]);
     if (seed_ != nullptr && seed_->count() > 0) run.seed = static_cast<std::uint64_t>(integer(seed_, 0, INT64_MAX));
     for (const CLI::Option* option : operands_) {
       if (option->count() == 0 && !(op_.variadic_inputs() && option == operands_.back())) refuse_missing(option);
@@ -176,6 +182,7 @@ class OpCommand {
   CLI::Option* device_ = nullptr;
   CLI::Option* threads_ = nullptr;
   CLI::Option* seed_ = nullptr;
+  CLI::Option* algorithm_ = nullptr;
 };
 
 }  // namespace

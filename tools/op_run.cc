@@ -102,6 +102,7 @@ std::vector<Tensor> run_op(const OpRun& run, std::size_t wanted_outputs) {
   SessionOptions options;
   options.device = run.device;
   options.num_threads = run.num_threads;
+  options.conv_algorithm = run.conv_algorithm;
   options.seed = run.seed;
   options.optimize = false;  // the op itself runs, on the device that was asked for
   Session session(graph, options);

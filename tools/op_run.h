@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gradus/core/conv_algorithm.h"
 #include "gradus/graph/op_registry.h"
 
 namespace gradus::tools {
@@ -20,6 +21,7 @@ struct OpRun {
   std::vector<OperandValue> operands;
   std::string device;  // "" for the best one
   int num_threads = 0;
+  ConvAlgorithm conv_algorithm = ConvAlgorithm::kAuto;
   std::uint64_t seed = 0;
 };
 

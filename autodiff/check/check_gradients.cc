@@ -61,7 +61,11 @@ class Checker {
   Checker(const Output& loss, const std::vector<Output>& xs, const CheckOptions& options)
       : options_(options),
         twin_(with(xs, loss), fed_outputs(options.feeds), options.device),
-        session_(twin_.graph(), {.device = options.device, .seed = options.seed, .num_threads = options.num_threads}),
+        session_(twin_.graph(),
+                 {.device = options.device,
+                  .seed = options.seed,
+                  .num_threads = options.num_threads,
+                  .conv_algorithm = ConvAlgorithm::kDirect}),  // also for what a custom gradient computes in float32
         blame_(session_, options) {
     for (const auto& [output, value] : options.feeds) {
       feeds_.emplace_back(twin_.of(output), is_floating(value.dtype()) ? value.cast(DType::kFloat64) : value.clone());

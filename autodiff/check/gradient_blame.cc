@@ -131,7 +131,10 @@ std::vector<RuleCheck> check_rule(const Output& output, const std::vector<Tensor
                                                           : copy_of(output, values, options.device);
   if (copy.operands.empty()) return {};
   Graph& graph = copy.output.graph();
-  Session session(graph, {.device = options.device, .seed = options.seed, .num_threads = options.num_threads});
+  Session session(graph, {.device = options.device,
+                          .seed = options.seed,
+                          .num_threads = options.num_threads,
+                          .conv_algorithm = ConvAlgorithm::kDirect});
   const Shape shape = run_again(session, copy.feeds, {copy.output})[0].shape();
   const Output grad_y = placeholder(graph, DType::kFloat64, shape, "check/grad_y");
   std::vector<Output> xs;

@@ -7,19 +7,21 @@
 
 #include "gradus/backends/cpu/channel_sums.h"
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/formulas/unary.h"
 #include "gradus/ops/bias_add.h"
 
 namespace gradus::cpu {
 namespace {
 
-AxisExtents batch_norm_extents(const KernelContext& c) {
-  return channel_extents(c.input(0).shape(), c.attrs<BatchNormAttrs>().data_format);
+// Of the kernels' input 0, as batch norm, which is node `node`, sees it.
+AxisExtents batch_norm_extents(const KernelContext& c, int node = 0) {
+  return channel_extents(c.input(0).shape(), c.attrs<BatchNormAttrs>(node).data_format);
 }
 
 // Scratch: sums, and then four numbers per channel in the compute type.
-template <int sums>
+template <int sums, int node = 0>
 void prepare_batch_norm(KernelContext& c) {
-  const ChannelParts parts(batch_norm_extents(c));
+  const ChannelParts parts(batch_norm_extents(c, node));
   c.request_scratch(parts.bytes(sums) + sizeof(double) * 4 * static_cast<std::size_t>(parts.e.axis));
 }
 
@@ -56,7 +58,10 @@ void moments(KernelContext& c, const ChannelParts& parts, const T* x, double* su
   }
 }
 
-template <class T>
+// What follows in the same pass: nothing, Relu, or the Add of a shortcut and Relu.
+enum class Then { kNothing, kRelu, kAddRelu };
+
+template <class T, Then then>
 void batch_norm(KernelContext& c) {
   using U = Compute<T>;
   const auto& attrs = c.attrs<BatchNormAttrs>();
@@ -83,13 +88,17 @@ void batch_norm(KernelContext& c) {
     factor[k] = static_cast<U>(f);
     offset[k] = static_cast<U>(c.input(2).at(k) - (m - static_cast<double>(mean[k])) * f);
   }
+  const T* shortcut = nullptr;
+  if constexpr (then == Then::kAddRelu) shortcut = c.operand(1, c.is_passed_on(1, 0) ? 1 : 0).data<T>();
   for_channel_elements(
       c, e, c.output(0).data<T>(),
       [=](std::int64_t k) {
         return std::array{mean[k], factor[k], offset[k]};
       },
       [=](const std::array<U, 3>& of, std::int64_t i) {
-        return static_cast<T>((static_cast<U>(x[i]) - of[0]) * of[1] + of[2]);
+        T y = static_cast<T>((static_cast<U>(x[i]) - of[0]) * of[1] + of[2]);
+        if constexpr (then == Then::kAddRelu) y = static_cast<T>(static_cast<U>(y) + static_cast<U>(shortcut[i]));
+        return then == Then::kNothing ? y : static_cast<T>(formulas::Relu{}(static_cast<U>(y)));
       });
 }
 
@@ -98,28 +107,36 @@ double rounding_of(double saved, DType dtype, double distance) {
   return std::abs(distance) <= std::abs(saved) * machine_epsilon(dtype) ? distance : 0.0;
 }
 
-template <class T>
+// after_relu: dy is what ReluGrad would make of the gradient of Relu's result.
+template <class T, bool after_relu>
 void batch_norm_grad(KernelContext& c) {
   using U = Compute<T>;
-  const bool training = c.attrs<BatchNormAttrs>().is_training;
-  const ChannelParts parts(batch_norm_extents(c));
+  constexpr int node = after_relu ? 1 : 0;
+  const auto operand = [&](int i) -> const Tensor& { return c.operand(node, i); };
+  const bool training = c.attrs<BatchNormAttrs>(node).is_training;
+  const ChannelParts parts(batch_norm_extents(c, node));
   const AxisExtents e = parts.e;
   const double n = static_cast<double>(e.outer * e.inner);
-  const T *const dy = c.input(0).data<T>(), *const x = c.input(1).data<T>();
+  const T *const given = c.input(0).data<T>(), *const x = operand(1).template data<T>();
+  const T* const relu = after_relu ? c.input(1).data<T>() : nullptr;
+  const auto dy = [=](std::int64_t i) {
+    const U g = static_cast<U>(given[i]);
+    return after_relu ? formulas::ReluGrad{}(g, static_cast<U>(relu[i])) : g;
+  };
   double* const sums = c.scratch<double>();
   // dx = a * dy - b * (x - m) - d
   U* const m = reinterpret_cast<U*>(sums + parts.bytes(3) / sizeof(double));
   U *const a = m + e.axis, *const b = a + e.axis, *const d = b + e.axis;
-  for (std::int64_t k = 0; k < e.axis; ++k) m[k] = static_cast<U>(c.input(3).at(k));
+  for (std::int64_t k = 0; k < e.axis; ++k) m[k] = static_cast<U>(operand(3).at(k));
   channel_sums<3>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
-    const double g = number(dy[i]), centred = number(x[i]) - static_cast<double>(m[k]);
+    const double g = static_cast<double>(dy(i)), centred = number(x[i]) - static_cast<double>(m[k]);
     return std::array<double, 3>{g, g * centred, centred};
   });
   for (std::int64_t k = 0; k < e.axis; ++k) {
-    const double r = c.input(4).at(k), sum = sums[k], mean = static_cast<double>(m[k]);
-    const double rest = training && n > 0 ? rounding_of(mean, c.input(3).dtype(), sums[2 * e.axis + k] / n) : 0.0;
+    const double r = operand(4).at(k), sum = sums[k], mean = static_cast<double>(m[k]);
+    const double rest = training && n > 0 ? rounding_of(mean, operand(3).dtype(), sums[2 * e.axis + k] / n) : 0.0;
     const double sum_h = n > 0 ? (sums[e.axis + k] - rest * sum) * r : 0.0;
-    const double factor = c.input(2).at(k) * r, slope = factor * r * sum_h / n;
+    const double factor = operand(2).at(k) * r, slope = factor * r * sum_h / n;
     c.output(1).set(k, sum_h);
     c.output(2).set(k, sum);
     a[k] = static_cast<U>(factor);
@@ -130,7 +147,7 @@ void batch_norm_grad(KernelContext& c) {
   if (!training) {  // x has no part in it, not even 0 times its infinities
     return for_channel_elements(
         c, e, dx, [=](std::int64_t k) { return a[k]; },
-        [=](U of, std::int64_t i) { return static_cast<T>(of * static_cast<U>(dy[i])); });
+        [=](U of, std::int64_t i) { return static_cast<T>(of * dy(i)); });
   }
   for_channel_elements(
       c, e, dx,
@@ -138,7 +155,7 @@ void batch_norm_grad(KernelContext& c) {
         return std::array{a[k], b[k], m[k], d[k]};
       },
       [=](const std::array<U, 4>& of, std::int64_t i) {
-        return static_cast<T>(of[0] * static_cast<U>(dy[i]) - of[1] * (static_cast<U>(x[i]) - of[2]) - of[3]);
+        return static_cast<T>(of[0] * dy(i) - of[1] * (static_cast<U>(x[i]) - of[2]) - of[3]);
       });
 }
 
@@ -147,8 +164,13 @@ void batch_norm_grad(KernelContext& c) {
 void register_batch_norm_kernels(KernelRegistry& kernels) {
   for_each_floating([&]<class T>(TypeTag<T>) {
     const DTypeSet dtype{dtype_of<T>};
-    kernels.add("FusedBatchNorm", kDevice, dtype, batch_norm<T>, prepare_batch_norm<2>);
-    kernels.add("FusedBatchNormGrad", kDevice, dtype, batch_norm_grad<T>, prepare_batch_norm<3>);
+    kernels.add("FusedBatchNorm", kDevice, dtype, batch_norm<T, Then::kNothing>, prepare_batch_norm<2>);
+    kernels.add_fused({"FusedBatchNorm", "Relu"}, kDevice, dtype, batch_norm<T, Then::kRelu>, prepare_batch_norm<2>);
+    kernels.add_fused({"FusedBatchNorm", {"Add", kAnyOfEqualShapes}, "Relu"}, kDevice, dtype,
+                      batch_norm<T, Then::kAddRelu>, prepare_batch_norm<2>);
+    kernels.add("FusedBatchNormGrad", kDevice, dtype, batch_norm_grad<T, false>, prepare_batch_norm<3>);
+    kernels.add_fused({"ReluGrad", "FusedBatchNormGrad"}, kDevice, dtype, batch_norm_grad<T, true>,
+                      prepare_batch_norm<3, 1>);
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "gradus/backends/cpu/conv2d_choice.h"
 #include "gradus/backends/cpu/conv2d_kernel.h"
 #include "gradus/backends/cpu/conv2d_zero_products.h"
 #include "gradus/backends/cpu/kernels.h"
@@ -14,14 +15,26 @@ namespace {
 struct State {
   std::unique_ptr<ConvKernel> kernel;
   ZeroProducts zero_products;
+  ConvEpilogue epilogue;
 };
 
 template <class S, ConvDirection direction>
-std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g) {
+std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g, ConvAlgorithm algorithm) {
+  constexpr bool to_filter = direction == ConvDirection::kBackpropFilter;
+  if constexpr (!std::is_same_v<S, double>) {
+    if (algorithm == ConvAlgorithm::kWinograd) {
+      if constexpr (to_filter)
+        return make_winograd_filter<S>(g);
+      else
+        return make_winograd_image<S>(g, direction);
+    }
+  }
   const bool depthwise = g.group_in() == 1 && g.groups > 1;
-  if constexpr (direction == ConvDirection::kBackpropFilter) {
+  if constexpr (to_filter) {
+    if (algorithm == ConvAlgorithm::kGemm) return make_gemm_filter<S>(g);
     return depthwise ? make_depthwise_filter<S>(g) : make_conv2d_filter<S>(g);
   } else {
+    if (algorithm == ConvAlgorithm::kGemm) return make_gemm_image<S>(g, direction);
     return depthwise ? make_depthwise_image<S>(g, direction) : make_conv2d_image<S>(g, direction);
   }
 }
@@ -36,19 +49,32 @@ void prepare_conv2d(KernelContext& c) {
   const Tensor& out = direction == ConvDirection::kForward ? c.output(0) : c.input(2);
   if (image.num_elements() == 0 || filter.num_elements() == 0 || out.num_elements() == 0) return;
   const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), image.shape(), filter.shape());
-  auto state = std::make_shared<State>(State{make_kernel<S, direction>(g), ZeroProducts(g, direction)});
-  if (g.group_in() == 1 && g.groups > 1) c.chose("direct depthwise convolution, vectors of channels");
+  const ConvChoice choice = choose_conv(g, direction, dtype_of<S>, c.device().options().conv_algorithm);
+  auto state = std::make_shared<State>(State{make_kernel<S, direction>(g, choice.algorithm), ZeroProducts(g, direction),
+                                             ConvEpilogue(c, g.data_format)});
+  c.chose(choice.reason);
   c.request_scratch(state->kernel->scratch_bytes(c.num_workers()));
   c.state = std::move(state);
 }
 
 template <class S>
 void compute(KernelContext& c) {
-  if (const State* state = static_cast<const State*>(c.state.get()); state != nullptr) {
-    state->kernel->run(c);
+  State* const state = static_cast<State*>(c.state.get());
+  if (state != nullptr) {
+    const bool put_right = state->zero_products.matter<S>(c);
+    const bool has_epilogue = c.num_nodes() > 1;
+    if (has_epilogue) state->epilogue.begin<S>(c);
+    state->kernel->run(c, has_epilogue && !put_right ? &state->epilogue : nullptr);
+    if (!put_right) return;
     state->zero_products.put_right<S>(c);
+    if (has_epilogue) state->epilogue.finish_all();
   } else if (c.output(0).bytes() > 0) {
     std::memset(c.output(0).raw(), 0, c.output(0).bytes());
+    if (c.num_nodes() > 1) {
+      ConvEpilogue epilogue(c, c.attrs<Conv2DAttrs>().data_format);
+      epilogue.begin<S>(c);
+      epilogue.finish_all();
+    }
   }
 }
 
@@ -67,6 +93,15 @@ void register_conv2d_kernels(KernelRegistry& kernels) {
     add("Conv2D", prepare_conv2d<S, ConvDirection::kForward>);
     add("Conv2DBackpropInput", prepare_conv2d<S, ConvDirection::kBackpropInput>);
     add("Conv2DBackpropFilter", prepare_conv2d<S, ConvDirection::kBackpropFilter>);
+    const auto add_chains = [&](const char* op, const std::vector<std::vector<FusedOp>>& chains, KernelFn prepare_fn) {
+      for (std::vector<FusedOp> chain : chains) {
+        chain.insert(chain.begin(), op);
+        kernels.add_fused(std::move(chain), kDevice, {dtype_of<S>}, compute<S>, prepare_fn);
+      }
+    };
+    add_chains("Conv2D", ConvEpilogue::forward_chains(), prepare_conv2d<S, ConvDirection::kForward>);
+    add_chains("Conv2DBackpropInput", ConvEpilogue::gradient_chains(),
+               prepare_conv2d<S, ConvDirection::kBackpropInput>);
   });
 }
 

@@ -36,7 +36,7 @@ class DepthwiseImage final : public StripKernel<S> {
     Base::reserve(plan_.packed_values, strip_space() + plan_.dest_strip_values());
   }
 
-  void run(KernelContext& c) override {
+  void run(KernelContext& c, const ConvEpilogue* epilogue) override {
     const S* const source = c.input(plan_.to_input ? 2 : 0).template data<S>();
     const S* const filter = c.input(1).template data<S>();
     S* const dest = c.output(0).template data<S>();
@@ -50,6 +50,7 @@ class DepthwiseImage final : public StripKernel<S> {
     Base::for_strips(c, plan_.units_per_chunk, [&](const Strip& strip) {
       Base::pack_source(source, strip);
       sum_strip(strip, packed, dest + strip.image * plan_.dest.image_values());
+      Base::finish_strip(strip, epilogue);
     });
   }
 
@@ -105,7 +106,7 @@ class DepthwiseFilter final : public StripKernel<S> {
     Base::reserve(plan_.packed_values * parts_, strip_space() + plan_.dest_strip_values());
   }
 
-  void run(KernelContext& c) override {
+  void run(KernelContext& c, const ConvEpilogue* /*epilogue*/) override {
     const S* const source = c.input(0).template data<S>();
     const S* const dest = c.input(2).template data<S>();
     T* const sums = Base::shared_scratch(c);

@@ -3,40 +3,10 @@
 // place from the packed strip, the filter from packed panels. Every result is summed by one thread in the order of the
 // filter's rows, so its bits do not depend on the number of threads.
 #include "gradus/backends/cpu/conv2d_strips.h"
+#include "gradus/backends/cpu/conv2d_tiles.h"
 
 namespace gradus::cpu {
 namespace {
-
-// Pixels of a tile: as many sums as fit in the registers beside the filter's vectors and one source value (with AVX2 6 * 2 sums, 2
-// vectors and 1 value of 16 registers). Each vector of the filter is then fetched once for all of them, and there are more sums than
-// the 8 to 10 multiply-adds that a core has in flight, none of which may wait for another.
-template <int vectors>
-inline constexpr int kTilePixels = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 8);
-
-// dest[offsets_d[m] + 0 .. vectors*lanes) = sum over the runs' values of strip[offsets_s[m] + ...] * panel[row], for
-// `count` pixels. [count pixels, filter_rows] x [filter_rows, vectors * lanes]
-template <class T, int vectors>
-[[gnu::noinline]] void sum_tile(const T* strip, const std::int64_t* source_offsets, const Run* runs,
-                                std::size_t num_runs, const T* panel, T* dest, const std::int64_t* dest_offsets,
-                                std::int64_t count) {
-  constexpr int pixels = kTilePixels<vectors>;
-  constexpr int lanes = kLanes<T>;
-  Vector<T> sums[pixels][vectors] = {};
-  for (const Run* run = runs; run != runs + num_runs; ++run) {
-    const T* source[pixels];
-    for (int m = 0; m < pixels; ++m) source[m] = strip + source_offsets[m] + run->offset;
-    for (std::int64_t i = 0; i < run->length; ++i, panel += vectors * lanes) {
-      Vector<T> weights[vectors];
-      for (int v = 0; v < vectors; ++v) weights[v] = load(panel + v * lanes);
-      for (int m = 0; m < pixels; ++m)
-        for (int v = 0; v < vectors; ++v) sums[m][v] += source[m][i] * weights[v];
-    }
-  }
-  for (int m = 0; m < pixels; ++m) {
-    if (m >= count) break;
-    for (int v = 0; v < vectors; ++v) store(dest + dest_offsets[m] + v * lanes, sums[m][v]);
-  }
-}
 
 template <class S>
 class ImageKernel final : public StripKernel<S> {
@@ -56,13 +26,14 @@ class ImageKernel final : public StripKernel<S> {
     }
   }
 
-  void run(KernelContext& c) override {
+  void run(KernelContext& c, const ConvEpilogue* epilogue) override {
     const S* const source = c.input(plan_.to_input ? 2 : 0).template data<S>();
     S* const dest = c.output(0).template data<S>();
     const T* const packed = pack_filter(c, c.input(1).template data<S>());
     Base::for_strips(c, plan_.units_per_chunk, [&](const Strip& strip) {
       Base::pack_source(source, strip);
       sum_strip(strip, packed, dest + strip.image * plan_.dest.image_values());
+      Base::finish_strip(strip, epilogue);
     });
   }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "gradus/backends/cpu/conv2d_epilogue.h"
 #include "gradus/backends/cpu/conv2d_plan.h"
 #include "gradus/core/kernel.h"
 
@@ -12,7 +13,8 @@ namespace gradus::cpu {
 class ConvKernel {
  public:
   virtual ~ConvKernel() = default;
-  virtual void run(KernelContext& c) = 0;
+  // `epilogue`, if there is one, gets the rows of an image of the result as soon as they are complete.
+  virtual void run(KernelContext& c, const ConvEpilogue* epilogue) = 0;
   virtual std::size_t scratch_bytes(int workers) const = 0;
 };
 
@@ -26,5 +28,16 @@ template <class S>
 std::unique_ptr<ConvKernel> make_depthwise_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>
 std::unique_ptr<ConvKernel> make_depthwise_filter(const ConvGeometry& geometry);
+
+// The same as matrix products, for all but one channel per group.
+template <class S>
+std::unique_ptr<ConvKernel> make_gemm_image(const ConvGeometry& geometry, ConvDirection direction);
+template <class S>
+std::unique_ptr<ConvKernel> make_gemm_filter(const ConvGeometry& geometry);
+// The same by Winograd's minimal filtering: 3x3 or 5x5 taps, stride, dilation and groups 1; S is not double.
+template <class S>
+std::unique_ptr<ConvKernel> make_winograd_image(const ConvGeometry& geometry, ConvDirection direction);
+template <class S>
+std::unique_ptr<ConvKernel> make_winograd_filter(const ConvGeometry& geometry);
 
 }  // namespace gradus::cpu

@@ -98,8 +98,14 @@ bool ZeroProducts::on_image(std::int64_t i, std::int64_t r, std::int64_t j, std:
 }
 
 template <class S>
+bool ZeroProducts::matter(KernelContext& c) const {
+  if (!any_) return false;
+  if (direction_ == ConvDirection::kBackpropFilter) return !border_is_finite(c, c.input(2).data<S>());
+  return !is_finite_everywhere(c, c.input(1).data<S>(), c.input(1).num_elements());
+}
+
+template <class S>
 void ZeroProducts::put_right(KernelContext& c) const {
-  if (!any_) return;
   switch (direction_) {
     case ConvDirection::kForward: return add_to_output<S>(c);
     case ConvDirection::kBackpropInput: return remove_from_image<S>(c);
@@ -127,7 +133,6 @@ std::vector<char> ZeroProducts::not_finite_by_tap(const S* filter) const {
 template <class S>
 void ZeroProducts::add_to_output(KernelContext& c) const {
   const S* const filter = c.input(1).data<S>();
-  if (is_finite_everywhere(c, filter, c.input(1).num_elements())) return;
   const std::vector<char> not_finite = not_finite_by_tap(filter);
   const PixelStrides at(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
   S* const y = c.output(0).data<S>();
@@ -149,7 +154,6 @@ void ZeroProducts::add_to_output(KernelContext& c) const {
 template <class S>
 void ZeroProducts::remove_from_image(KernelContext& c) const {
   const S* const filter = c.input(1).data<S>();
-  if (is_finite_everywhere(c, filter, c.input(1).num_elements())) return;
   const std::vector<char> not_finite = not_finite_by_tap(filter);
   const PixelStrides at(g_.data_format, g_.rows.in, g_.columns.in, g_.channels);
   const PixelStrides from(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
@@ -224,7 +228,6 @@ bool ZeroProducts::border_is_finite(KernelContext& c, const S* out_backprop) con
 template <class S>
 void ZeroProducts::add_to_filter(KernelContext& c) const {
   const S* const out_backprop = c.input(2).data<S>();
-  if (border_is_finite(c, out_backprop)) return;
   const PixelStrides at(g_.data_format, g_.rows.out, g_.columns.out, g_.out_channels);
   S* const filter = c.output(0).data<S>();
   c.parallel_for(g_.out_channels, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -247,9 +250,13 @@ void ZeroProducts::add_to_filter(KernelContext& c) const {
   });
 }
 
+template bool ZeroProducts::matter<Float16>(KernelContext&) const;
 template void ZeroProducts::put_right<Float16>(KernelContext&) const;
+template bool ZeroProducts::matter<BFloat16>(KernelContext&) const;
 template void ZeroProducts::put_right<BFloat16>(KernelContext&) const;
+template bool ZeroProducts::matter<float>(KernelContext&) const;
 template void ZeroProducts::put_right<float>(KernelContext&) const;
+template bool ZeroProducts::matter<double>(KernelContext&) const;
 template void ZeroProducts::put_right<double>(KernelContext&) const;
 
 }  // namespace gradus::cpu

@@ -18,7 +18,10 @@ class ZeroProducts {
  public:
   ZeroProducts(const ConvGeometry& geometry, ConvDirection direction);
 
-  // After the kernel has written output 0. S: the operands' element type.
+  // Whether there is such a product. S: the operands' element type.
+  template <class S>
+  bool matter(KernelContext& c) const;
+  // Where they matter, after the kernel has written output 0.
   template <class S>
   void put_right(KernelContext& c) const;
 

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 namespace gradus::cpu {
 
@@ -30,6 +32,17 @@ struct VectorOf<double> {
 };
 template <class T>
 using Vector = typename VectorOf<T>::type;
+
+// f(0), f(1), ..., f(n - 1), each as an integral constant. Where loops over arrays of vectors are written so, g++ keeps the arrays in
+// registers; those that it unrolls by itself it has put into memory before.
+template <int n, class F>
+[[gnu::always_inline]] inline void unrolled(F&& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, i>{}), ...);
+  }
+  (std::make_integer_sequence<int, n>{});
+}
+#define GRADUS_INLINE __attribute__((always_inline))
 
 // Elements per vector.
 template <class T>

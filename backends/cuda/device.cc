@@ -29,8 +29,7 @@ std::string cannot_run_on(int index) {
 
 }  // namespace
 
-CudaDevice::CudaDevice(int index, const DeviceOptions& options)
-    : Device({"cuda", index}), options_(options), cudnn_(index) {
+CudaDevice::CudaDevice(int index, const DeviceOptions& options) : Device({"cuda", index}, options), cudnn_(index) {
   if (const std::string wrong = cannot_run_on(index); !wrong.empty()) throw unavailable(wrong);
   make_current();
   stream_ = make_stream();

@@ -47,7 +47,6 @@ class CudaDevice final : public Device {
 
   // Where this thread's work goes: the device's stream or, while this thread records, that of the recording.
   cudaStream_t stream() const;
-  const DeviceOptions& options() const { return options_; }
   // The plans that cuDNN has for this device, and what runs them.
   cudnn::Context& cudnn() { return cudnn_; }
   // Makes this the device that CUDA's calls of this thread speak of.
@@ -84,7 +83,6 @@ class CudaDevice final : public Device {
     std::string where;
     Describe describe;
   };
-  DeviceOptions options_;
   std::mutex mutex_;  // guards all below but staging_ and cudnn_, which have their own; the stream keeps its own order
   std::vector<Mistake> mistakes_;
   std::unordered_map<std::string, unsigned>

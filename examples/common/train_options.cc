@@ -1,5 +1,6 @@
 #include "train_options.h"
 
+#include <gradus/core/conv_algorithm.h>
 #include <gradus/nn/models.h>
 
 namespace train_program {
@@ -17,6 +18,8 @@ example::Options describe_options(const Defaults& defaults, Options* o) {
   options.integer("--batch", &o->batch, 1, 1 << 20, "images per step");
   options.text("--device", &o->device, "DEVICE", "cpu:0, cuda:0 or ref:0; cpu:0 when not given");
   options.integer("--threads", &o->threads, 0, 1024, "threads; 0 is one per processor");
+  options.choice("--conv-algorithm", &o->conv_algorithm, gradus::conv_algorithm_names(),
+                 "how a CPU computes convolutions; auto is the fastest for each shape");
   options.integer("--seed", &o->seed, 0, std::int64_t{1} << 62, "of weights, shuffling, dropout and augmentation");
   options.positive_number("--learning-rate", &o->learning_rate, "at the start; falls to 0 along half a cosine");
   options.text("--checkpoint", &o->checkpoint, "DIR", "folder for checkpoints, made when missing");

@@ -15,6 +15,7 @@ struct Options {
   int batch = 64;
   std::string device;  // empty: the best there is
   int threads = 0;
+  std::string conv_algorithm = "auto";
   std::int64_t seed = 1;
   double learning_rate = 0.05;
   std::string checkpoint;  // directory; empty: none are written

@@ -58,9 +58,10 @@ class Program {
     if (data_.train.size() == 0 || data_.test.size() == 0) throw gd::invalid_argument("the data set holds no images");
     labels_hash_ = hash_labels();
     build();
-    session_.emplace(graph_,
-                     gd::SessionOptions{
-                         .device = o_.device, .seed = static_cast<std::uint64_t>(o_.seed), .num_threads = o_.threads});
+    session_.emplace(graph_, gd::SessionOptions{.device = o_.device,
+                                                .seed = static_cast<std::uint64_t>(o_.seed),
+                                                .num_threads = o_.threads,
+                                                .conv_algorithm = gd::conv_algorithm_from_name(o_.conv_algorithm)});
   }
 
   int run() {
@@ -178,6 +179,7 @@ class Program {
     return {{"program", setup_.defaults.program},
             {"model", o_.model},
             {"device", session_->options().device},  // as "cpu:0", however it was written
+            {"conv_algorithm", o_.conv_algorithm},
             {"epochs", o_.epochs},
             {"batch", o_.batch},
             {"seed", o_.seed},

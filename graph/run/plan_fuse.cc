@@ -76,9 +76,10 @@ class ChainFuser {
     const PlanStep& step = plan_.step(chain.steps.front());
     // It must be free to run as soon as the one before has run.
     if (!step.after.empty() || !step.node().def().host_operands.empty()) return false;
-    const std::size_t operands = chain.kernel->chain[left].joint == kAnyOperand
-                                     ? step.inputs.size()
-                                     : std::min<std::size_t>(1, step.inputs.size());
+    const JointOperand joint = chain.kernel->chain[left].joint;
+    if (joint == kAnyOfEqualShapes && !has_equal_shapes(step)) return false;
+    const std::size_t operands =
+        joint == kFirstOperand ? std::min<std::size_t>(1, step.inputs.size()) : step.inputs.size();
     for (std::size_t i = 0; i < operands; ++i) {
       const int before = producer_inside(step.inputs[i], step, chain.kernel->dtypes);
       if (before < 0 || plan_.step(before).node().op() != chain.kernel->chain[left - 1].op) continue;
@@ -90,6 +91,11 @@ class ChainFuser {
       return true;
     }
     return false;
+  }
+
+  bool has_equal_shapes(const PlanStep& step) const {
+    const Shape& shape = plan_.value(step.outputs[0]).shape;
+    return std::all_of(step.inputs.begin(), step.inputs.end(), [&](int v) { return plan_.value(v).shape == shape; });
   }
 
   // The step that makes the value, where nobody but `user` would miss it; -1 otherwise.

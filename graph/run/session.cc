@@ -183,7 +183,8 @@ class Session::Impl {
     return {.num_threads = o.num_threads,
             .allow_tf32 = o.allow_tf32,
             .deterministic = o.deterministic,
-            .autotune = o.autotune};
+            .autotune = o.autotune,
+            .conv_algorithm = o.conv_algorithm};
   }
 
   Plan& plan_for(Lane& lane, const Feeds& feeds, const std::vector<Output>& fetches,

@@ -165,6 +165,25 @@ std::vector<ConvCase> special_conv_cases() {
   return cases;
 }
 
+std::vector<ConvCase> winograd_conv_cases() {
+  std::vector<ConvCase> cases;
+  const Channels channels[] = {
+      {1, 1, 1, "1->1"}, {3, 3, 5, "3->5"}, {16, 16, 16, "16->16"}, {17, 17, 24, "17->24"}, {8, 8, 40, "8->40"}};
+  for (const Padding padding : {Padding::kSame, Padding::kValid, Padding::kExplicit})
+    for (const Pair image : {Pair{7, 6}, Pair{8, 13}, Pair{5, 5}})
+      for (const Pair kernel : {Pair{3, 3}, Pair{5, 5}})
+        for (const Channels& c : channels)
+          for (const DataFormat format : kFormats)
+            cases.push_back(make_case(1 + static_cast<std::int64_t>(cases.size() % 3), image, c, kernel, {1, 1}, {1, 1},
+                                      padding, format));
+  // Many blocks of tiles, and more parts of a filter's gradient than one.
+  cases.push_back(
+      make_case(9, {24, 23}, {16, 16, 32, "16->32"}, {3, 3}, {1, 1}, {1, 1}, Padding::kSame, DataFormat::kNHWC));
+  cases.push_back(
+      make_case(5, {17, 22}, {24, 24, 16, "24->16"}, {5, 5}, {1, 1}, {1, 1}, Padding::kSame, DataFormat::kNCHW));
+  return cases;
+}
+
 Tensor coarse_random(DType dtype, const Shape& shape, std::uint64_t seed) {
   Tensor values = random_uniform_tensor(DType::kFloat64, shape, seed, -1.0, 1.0);
   for (double& v : values.flat<double>()) v = std::round(v * 256) / 256;
@@ -176,14 +195,16 @@ ConvOperands conv_operands(const ConvCase& c, DType dtype, std::uint64_t seed) {
           coarse_random(dtype, c.output, 3 * seed + 2)};
 }
 
-ConvResults run_convolutions(const ConvCase& c, const ConvOperands& operands, const std::string& device, int threads) {
+ConvResults run_convolutions(const ConvCase& c, const ConvOperands& operands, const std::string& device, int threads,
+                             ConvAlgorithm algorithm) {
   Graph graph;
   const Output x = placeholder(graph, operands.x.dtype(), c.input),
                w = placeholder(graph, operands.w.dtype(), c.filter),
                dy = placeholder(graph, operands.dy.dtype(), c.output);
   const std::vector<Output> fetches = {conv2d(x, w, c.attrs), conv2d_backprop_input(c.input.dims(), w, dy, c.attrs),
                                        conv2d_backprop_filter(x, c.filter.dims(), dy, c.attrs)};
-  Session session(graph, {.device = device, .num_threads = threads, .poison_outputs = true});
+  Session session(graph,
+                  {.device = device, .num_threads = threads, .conv_algorithm = algorithm, .poison_outputs = true});
   const std::vector<Tensor> values = session.run({{x, operands.x}, {w, operands.w}, {dy, operands.dy}}, fetches);
   return {values[0], values[1], values[2]};
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gradus/core/conv_algorithm.h"
 #include "gradus/core/tensor.h"
 #include "gradus/ops/conv2d.h"
 
@@ -27,6 +28,8 @@ std::vector<ConvCase> small_conv_matrix(Padding padding);
 // 1x1, kernel = image, kernel larger than the image, stride larger than the kernel, batch 1 and more, many channels,
 // long rows.
 std::vector<ConvCase> special_conv_cases();
+// 3x3 and 5x5 kernels of stride 1, over images that are no multiple of a tile and numbers of channels that are no multiple of a vector.
+std::vector<ConvCase> winograd_conv_cases();
 
 // Values of either sign with few bits: exact in every floating dtype.
 Tensor coarse_random(DType dtype, const Shape& shape, std::uint64_t seed);
@@ -41,7 +44,7 @@ struct ConvOperands {
 ConvOperands conv_operands(const ConvCase& c, DType dtype, std::uint64_t seed = 1);
 // Through a session on `device`, with output buffers poisoned by NaN.
 ConvResults run_convolutions(const ConvCase& c, const ConvOperands& operands, const std::string& device,
-                             int threads = 2);
+                             int threads = 2, ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
 
 // The three by the definition: one loop over all products of the zero-padded image, in float64, adds to y, dx and dw. Shares
 // no code with the library.

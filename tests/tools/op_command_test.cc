@@ -1,5 +1,6 @@
 // gradus op: results against hand-written loops, both devices, every kind of operand, and every kind of misuse.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -153,6 +154,29 @@ TEST_F(OpCommand, ThreadsZeroIsOnePerProcessorAsInEveryProgram) {
   save("x.npy", Tensor::from<float>({-1, 2}));
   expect_success({"op", "relu", "--x", "x.npy", "--threads", "0", "--out", "y.npy"});
   EXPECT_TRUE(bit_equal(load("y.npy"), Tensor::from<float>({0, 2})));
+}
+
+TEST_F(OpCommand, ConvolutionsByEveryAlgorithm) {
+  save("x.npy", random_uniform_tensor(DType::kFloat32, {2, 9, 8, 16}, 1, -1, 1));
+  save("w.npy", random_uniform_tensor(DType::kFloat32, {3, 3, 16, 16}, 2, -1, 1));
+  const auto run_with = [&](const char* algorithm) {
+    expect_success(
+        {"op", "conv2d", "--input", "x.npy", "--filter", "w.npy", "--conv-algorithm", algorithm, "--out", "y.npy"});
+    return load("y.npy");
+  };
+  const Tensor direct = run_with("direct"), winograd = run_with("winograd");
+  double largest = 0;
+  for (std::int64_t i = 0; i < direct.num_elements(); ++i) largest = std::max(largest, std::abs(direct.at(i)));
+  EXPECT_LE(max_abs_difference(winograd, direct), 1e-5 * largest);  // as the conv matrix
+  EXPECT_FALSE(bit_equal(winograd, direct)) << "both were computed in the same way";
+  EXPECT_TRUE(bit_equal(winograd, run_with("auto")));
+  EXPECT_LE(max_abs_difference(run_with("gemm"), direct), 1e-5 * largest);
+  const ToolResult result =
+      run({"op", "conv2d", "--input", "x.npy", "--filter", "w.npy", "--conv-algorithm", "fft", "--out", "y.npy"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("unknown algorithm of convolutions 'fft'; there are auto, direct, gemm, winograd"),
+            std::string::npos)
+      << result.err;
 }
 
 TEST_F(OpCommand, AFilesNameMayContainSpaces) {

@@ -1,0 +1,46 @@
+#include "gradus/backends/cpu/conv2d_choice.h"
+
+#include <fmt/format.h>
+
+namespace gradus::cpu {
+namespace {
+
+// Why Winograd's minimal filtering cannot compute it; empty where it can.
+std::string why_no_winograd(const ConvGeometry& g, DType dtype) {
+  const WindowAxis &rows = g.rows, &columns = g.columns;
+  if (dtype == DType::kFloat64) return "float64 is computed exactly";
+  if (rows.window != columns.window || (rows.window != 3 && rows.window != 5))
+    return fmt::format("the kernel is {}x{}, not 3x3 or 5x5", rows.window, columns.window);
+  if (rows.stride != 1 || columns.stride != 1) return fmt::format("stride {}x{}", rows.stride, columns.stride);
+  if (rows.dilation != 1 || columns.dilation != 1)
+    return fmt::format("dilation {}x{}", rows.dilation, columns.dilation);
+  if (g.groups != 1) return fmt::format("{} groups", g.groups);
+  return "";
+}
+
+// What the transforms cost is shared by all channels of the other side: with few of them the direct kernel is faster.
+constexpr std::int64_t kWinogradChannels = 16;
+
+std::string name_of_winograd(const ConvGeometry& g) {
+  return g.rows.window == 3 ? "Winograd F(4x4, 3x3)" : "Winograd F(2x2, 5x5)";
+}
+
+}  // namespace
+
+ConvChoice choose_conv(const ConvGeometry& g, ConvDirection /*direction*/, DType dtype, ConvAlgorithm wanted) {
+  constexpr const char* kDirectText = "direct convolution, register tiles over packed strips";
+  if (g.group_in() == 1 && g.groups > 1)
+    return {ConvAlgorithm::kDirect, "direct depthwise convolution, vectors of channels"};
+  if (wanted == ConvAlgorithm::kDirect) return {ConvAlgorithm::kDirect, fmt::format("{} (asked for)", kDirectText)};
+  if (wanted == ConvAlgorithm::kGemm) return {ConvAlgorithm::kGemm, "im2col, then Eigen's GEMM (asked for)"};
+  if (const std::string why = why_no_winograd(g, dtype); !why.empty())
+    return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
+  if (wanted == ConvAlgorithm::kWinograd) return {ConvAlgorithm::kWinograd, name_of_winograd(g) + " (asked for)"};
+  if (std::min(g.channels, g.out_channels) < kWinogradChannels) {
+    return {ConvAlgorithm::kDirect,
+            fmt::format("{} (no Winograd: fewer than {} channels on a side)", kDirectText, kWinogradChannels)};
+  }
+  return {ConvAlgorithm::kWinograd, fmt::format("{}: a third of the products", name_of_winograd(g))};
+}
+
+}  // namespace gradus::cpu

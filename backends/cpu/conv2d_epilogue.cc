@@ -1,0 +1,152 @@
+// Each stage goes over the same few rows, which stay in the first- or second-level cache: as fast as one loop over all stages, and there
+// is a loop per stage instead of one per combination.
+#include "gradus/backends/cpu/conv2d_epilogue.h"
+
+#include <algorithm>
+
+#include "gradus/backends/cpu/elementwise.h"
+#include "gradus/backends/formulas/unary.h"
+#include "gradus/ops/bias_add.h"
+
+namespace gradus::cpu {
+namespace {
+
+// y[i] = formula(y[i], x[i]...), rounded once.
+template <class S, class F, class... X>
+void apply(S* y, std::int64_t n, F formula, const X*... x) {
+  GRADUS_INDEPENDENT_ITERATIONS
+  for (std::int64_t i = 0; i < n; ++i)
+    y[i] = static_cast<S>(formula(static_cast<Compute<S>>(y[i]), static_cast<Compute<S>>(x[i])...));
+}
+
+// y[k] += bias[k] over pixels of `channels` values each.
+template <class S>
+void add_bias(S* y, std::int64_t pixels, std::int64_t channels, const S* bias) {
+  using U = Compute<S>;
+  // Few channels make loops that are too short for vectors: then several pixels are taken at once.
+  constexpr std::int64_t kWide = 256;
+  S repeated[kWide];
+  std::int64_t repeat = 1;
+  if (channels < kWide / 2) {
+    repeat = std::min(kWide / channels, pixels);
+    for (std::int64_t k = 0; k < repeat * channels; ++k) repeated[k] = bias[k % channels];
+    bias = repeated;
+  }
+  for (std::int64_t p = 0; p < pixels; p += repeat, y += repeat * channels) {
+    const std::int64_t n = std::min(repeat, pixels - p) * channels;
+    GRADUS_INDEPENDENT_ITERATIONS
+    for (std::int64_t k = 0; k < n; ++k) y[k] = static_cast<S>(static_cast<U>(y[k]) + static_cast<U>(bias[k]));
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<FusedOp>> ConvEpilogue::forward_chains() {
+  return {{"BiasAdd"}, {"BiasAdd", "Relu"}, {"BiasAdd", "Relu6"}, {"Relu"}, {"Relu6"}};
+}
+
+std::vector<std::vector<FusedOp>> ConvEpilogue::gradient_chains() {
+  return {{{"AddN", kAnyOfEqualShapes}},
+          {{"AddN", kAnyOfEqualShapes}, "ReluGrad"},
+          {{"AddN", kAnyOfEqualShapes}, "Relu6Grad"},
+          {"ReluGrad"},
+          {"Relu6Grad"}};
+}
+
+ConvEpilogue::ConvEpilogue(const KernelContext& c, DataFormat format) : format_(format) {
+  const ImageAxes axes = image_axes(format);
+  const Shape& shape = c.output(0).shape();
+  batch_ = shape[axes.batch];
+  h_ = shape[axes.height];
+  w_ = shape[axes.width];
+  channels_ = shape[axes.channels];
+  constexpr std::pair<const char*, Op> kOps[] = {{"BiasAdd", Op::kBiasAdd},   {"Relu", Op::kRelu},
+                                                 {"Relu6", Op::kRelu6},       {"AddN", Op::kAddN},
+                                                 {"ReluGrad", Op::kReluGrad}, {"Relu6Grad", Op::kRelu6Grad}};
+  for (int node = 1; node < c.num_nodes(); ++node) {
+    for (const auto& [name, op] : kOps) {
+      if (c.kernel().chain[static_cast<std::size_t>(node)].op != name) continue;
+      Stage stage{op, node};
+      if (op == Op::kBiasAdd) stage.channels = channel_extents(shape, c.attrs<BiasAddAttrs>(node).data_format);
+      stages_.push_back(std::move(stage));
+    }
+  }
+}
+
+template <class S>
+void ConvEpilogue::begin(KernelContext& c) {
+  result_ = c.output(0).raw();
+  run_ = run_stages<S>;
+  for (Stage& stage : stages_) {
+    stage.operands.clear();
+    for (int i = 0; i < c.num_operands(stage.node); ++i)
+      stage.operands.push_back(c.is_passed_on(stage.node, i) ? nullptr : c.operand(stage.node, i).raw());
+  }
+}
+
+void ConvEpilogue::finish_rows(std::int64_t image, std::int64_t first, std::int64_t count) const {
+  if (format_ == DataFormat::kNHWC) {
+    const std::int64_t row = w_ * channels_;
+    for (std::int64_t r = image * h_ + first; r < image * h_ + first + count; ++r) run_(*this, r * row, (r + 1) * row);
+    return;
+  }
+  for (std::int64_t k = 0; k < channels_; ++k) {
+    const std::int64_t begin = ((image * channels_ + k) * h_ + first) * w_;
+    run_(*this, begin, begin + count * w_);
+  }
+}
+
+void ConvEpilogue::finish_all() const {
+  for (std::int64_t image = 0; image < batch_; ++image) finish_rows(image, 0, h_);
+}
+
+template <class S>
+void ConvEpilogue::run_stages(const ConvEpilogue& self, std::int64_t begin, std::int64_t end) {
+  for (const Stage& stage : self.stages_) self.run_stage(stage, static_cast<S*>(self.result_) + begin, begin, end);
+}
+
+template <class S>
+void ConvEpilogue::run_stage(const Stage& stage, S* y, std::int64_t begin, std::int64_t end) const {
+  using U = Compute<S>;
+  const std::int64_t n = end - begin;
+  const auto operand = [&](std::size_t i) { return static_cast<const S*>(stage.operands[i]) + begin; };
+  switch (stage.op) {
+    case Op::kRelu: return apply(y, n, formulas::Relu{});
+    case Op::kRelu6: return apply(y, n, formulas::Relu6{});
+    case Op::kReluGrad: return apply(y, n, formulas::ReluGrad{}, operand(1));
+    case Op::kRelu6Grad: return apply(y, n, formulas::Relu6Grad{}, operand(1));
+    case Op::kBiasAdd: {
+      const S* const bias = static_cast<const S*>(stage.operands[1]);
+      const AxisExtents& e = stage.channels;
+      if (e.inner == 1) return add_bias(y, n / e.axis, e.axis, bias);
+      for (std::int64_t i = begin; i < end;) {  // runs of one channel
+        const std::int64_t run = std::min(end - i, e.inner - i % e.inner);
+        const U of = static_cast<U>(bias[i / e.inner % e.axis]);
+        apply(y + (i - begin), run, [of](U value) { return value + of; });
+        i += run;
+      }
+      return;
+    }
+    case Op::kAddN: {
+      // In the order of the operands: what is passed on may be any of them.
+      constexpr std::int64_t kBlock = 1024;
+      U sum[kBlock];
+      for (std::int64_t i = 0; i < n; i += kBlock) {
+        const std::int64_t count = std::min(kBlock, n - i);
+        for (std::size_t k = 0; k < stage.operands.size(); ++k) {
+          const S* const x = stage.operands[k] == nullptr ? y + i : operand(k) + i;
+          for (std::int64_t j = 0; j < count; ++j) sum[j] = (k == 0 ? U{0} : sum[j]) + static_cast<U>(x[j]);
+        }
+        for (std::int64_t j = 0; j < count; ++j) y[i + j] = static_cast<S>(sum[j]);
+      }
+      return;
+    }
+  }
+}
+
+template void ConvEpilogue::begin<Float16>(KernelContext&);
+template void ConvEpilogue::begin<BFloat16>(KernelContext&);
+template void ConvEpilogue::begin<float>(KernelContext&);
+template void ConvEpilogue::begin<double>(KernelContext&);
+
+}  // namespace gradus::cpu

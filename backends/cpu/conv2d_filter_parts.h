@@ -1,0 +1,111 @@
+// What convolutions whose result is a filter have in common: the strips of all images are divided into a fixed number of
+// parts, each with a sum of its own, which are added in order at the end: the bits do not depend on the number of
+// threads, and long sums are more precise.
+#pragma once
+
+#include "gradus/backends/cpu/conv2d_strips.h"
+
+namespace gradus::cpu {
+
+template <class S>
+class FilterKernel : public StripKernel<S> {
+  using Base = StripKernel<S>;
+
+ protected:
+  using Base::plan_, Base::strip_space;
+  using typename Base::Strip, typename Base::T;
+
+  // `worker_values`: of scratch memory behind both strips, for own use.
+  FilterKernel(const ConvGeometry& g, int lanes, std::int64_t worker_values = 0)
+      : Base(g, ConvDirection::kBackpropFilter, lanes) {
+    sum_values_ = plan_.packed_values;
+    const std::int64_t most = std::clamp<std::int64_t>(
+        kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxFilterParts);
+    const std::int64_t wanted = std::min(most, ceil_divide(plan_.units(), plan_.units_per_chunk));
+    units_per_part_ = ceil_divide(plan_.units(), std::max<std::int64_t>(wanted, 1));
+    parts_ = ceil_divide(plan_.units(), std::max<std::int64_t>(units_per_part_, 1));
+    Base::reserve(sum_values_ * parts_, strip_space() + plan_.dest_strip_values() + worker_values);
+  }
+
+ public:
+  void run(KernelContext& c, const ConvEpilogue* /*epilogue*/) final {
+    const S* const source = c.input(0).template data<S>();
+    const S* const dest = c.input(2).template data<S>();
+    T* const sums = Base::shared_scratch(c);
+    Base::for_strips(c, units_per_part_, [&](const Strip& strip) {
+      T* const part = sums + strip.unit / units_per_part_ * sum_values_;
+      if (strip.unit % units_per_part_ == 0) std::fill(part, part + sum_values_, T(0));
+      Base::pack_source(source, strip);
+      pack_gradient(dest + strip.image * plan_.dest.image_values(), strip);
+      add_strip(strip, part);
+    });
+    add_parts(c, sums);
+    write_filter(sums, c.output(0).template data<S>());
+  }
+
+ protected:
+  // part, [groups][filter_rows][padded_group_dest], += the products of the strip, whose two sides are packed.
+  virtual void add_strip(const Strip& strip, T* part) const = 0;
+  // out_backprop's strip, [pixels][groups][padded_group_dest], lies behind the source's.
+  T* gradient_of(const Strip& strip) const { return strip.memory + strip_space(); }
+
+ private:
+  static constexpr std::int64_t kMaxFilterParts = 16;
+  static constexpr std::int64_t kPartsBytes = 8 << 20;  // memory for the parts' sums
+
+  void pack_gradient(const S* image, const Strip& strip) const {
+    const ConvPlan::Side& side = plan_.dest;
+    T* const gradient = gradient_of(strip);
+    const std::int64_t pixels = plan_.dest_rows(strip.index) * side.w, first = plan_.dest_row(strip.index) * side.w;
+    const bool nhwc = plan_.geometry.data_format == DataFormat::kNHWC;
+    if (nhwc && side.strip_channels == side.channels) {
+      const S* from = image + first * side.channels;
+      for (std::int64_t i = 0; i < pixels * side.channels; ++i) gradient[i] = static_cast<T>(from[i]);
+      return;
+    }
+    if (plan_.padded_group_dest != side.group_channels)
+      std::fill(gradient, gradient + pixels * side.strip_channels, T(0));
+    const std::int64_t pixel_step = nhwc ? side.channels : 1, channel_step = nhwc ? 1 : side.h * side.w;
+    const std::int64_t strip_step = side.strip_channels;
+    for (std::int64_t k = 0; k < side.channels; ++k) {
+      const S* from = image + first * pixel_step + k * channel_step;
+      T* to = gradient + k / side.group_channels * plan_.padded_group_dest + k % side.group_channels;
+      for (std::int64_t p = 0; p < pixels; ++p) to[p * strip_step] = static_cast<T>(from[p * pixel_step]);
+    }
+  }
+
+  // Into the first part, in order.
+  void add_parts(KernelContext& c, T* sums) const {
+    c.parallel_for(sum_values_, kComputeChunk, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t part = 1; part < parts_; ++part) {
+        const T* from = sums + part * sum_values_;
+        for (std::int64_t i = begin; i < end; ++i) sums[i] += from[i];
+      }
+    });
+  }
+
+  // Taps that only saw padding have no row in the sums: their gradient is 0.
+  void write_filter(const T* sums, S* filter) const {
+    const ConvGeometry& g = plan_.geometry;
+    const Phase& phase = plan_.phases[0];
+    const std::int64_t taps = g.rows.window * g.columns.window;
+    if (static_cast<std::int64_t>(phase.filter_taps.size()) < taps || parts_ == 0) {
+      std::fill(filter, filter + taps * g.group_in() * g.out_channels, S(0.0f));
+    }
+    if (parts_ == 0) return;
+    for (std::int64_t group = 0; group < g.groups; ++group) {
+      const T* from = sums + group * phase.filter_rows * plan_.padded_group_dest;
+      for (const std::int64_t tap : phase.filter_taps) {
+        for (std::int64_t c = 0; c < g.group_in(); ++c, from += plan_.padded_group_dest) {
+          S* to = filter + (tap * g.group_in() + c) * g.out_channels + group * g.group_out();
+          for (std::int64_t k = 0; k < g.group_out(); ++k) to[k] = static_cast<S>(from[k]);
+        }
+      }
+    }
+  }
+
+  std::int64_t sum_values_ = 0;  // of one part: [groups][filter_rows][padded_group_dest]
+  std::int64_t parts_ = 0, units_per_part_ = 1;
+};
+
+}  // namespace gradus::cpu

@@ -1,0 +1,132 @@
+// The two innermost loops of all convolutions, over sums that stay in registers: one for results that are images, one for results
+// that are filters. The direct kernels, Winograd's products and whatever else is a matrix product in disguise call them.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "gradus/backends/cpu/conv2d_plan.h"
+#include "gradus/backends/cpu/vector.h"
+
+namespace gradus::cpu {
+
+// Pixels of a tile: as many sums as fit in the registers beside the filter's vectors and one source value (with AVX2 6 * 2 sums, 2
+// vectors and 1 value of 16 registers). Each vector of the filter is then fetched once for all of them, and there are more sums than
+// the 8 to 10 multiply-adds that a core has in flight, none of which may wait for another.
+template <int vectors>
+inline constexpr int kTilePixels = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 8);
+
+// dest[offsets_d[m] + 0 .. vectors*lanes) = sum over the runs' values of strip[offsets_s[m] + ...] * panel[row], for
+// `count` pixels. [count pixels, filter_rows] x [filter_rows, vectors * lanes]. source_offsets has a whole tile's.
+template <class T, int vectors>
+[[gnu::noinline]] void sum_tile(const T* strip, const std::int64_t* source_offsets, const Run* runs,
+                                std::size_t num_runs, const T* panel, T* dest, const std::int64_t* dest_offsets,
+                                std::int64_t count) {
+  constexpr int pixels = kTilePixels<vectors>;
+  constexpr int lanes = kLanes<T>;
+  Vector<T> sums[pixels][vectors] = {};
+  for (const Run* run = runs; run != runs + num_runs; ++run) {
+    const T* source[pixels];
+    for (int m = 0; m < pixels; ++m) source[m] = strip + source_offsets[m] + run->offset;
+    for (std::int64_t i = 0; i < run->length; ++i, panel += vectors * lanes) {
+      Vector<T> weights[vectors];
+      for (int v = 0; v < vectors; ++v) weights[v] = load(panel + v * lanes);
+      for (int m = 0; m < pixels; ++m)
+        for (int v = 0; v < vectors; ++v) sums[m][v] += source[m][i] * weights[v];
+    }
+  }
+  for (int m = 0; m < pixels; ++m) {
+    if (m >= count) break;
+    for (int v = 0; v < vectors; ++v) store(dest + dest_offsets[m] + v * lanes, sums[m][v]);
+  }
+}
+
+// The same for a whole tile of rows at equal distances, without runs: dest[m][lane] = sum of a[m][i] * panel[i][lane] over i. [rows, length]
+// x [length, vectors * lanes]
+template <class T, int vectors>
+[[gnu::noinline]] void multiply_rows(const T* a, std::int64_t a_step, std::int64_t length, const T* panel, T* dest,
+                                     std::int64_t dest_step) {
+  constexpr int rows = kTilePixels<vectors>;
+  constexpr int lanes = kLanes<T>;
+  Vector<T> sums[rows][vectors] = {};
+  const T* source[rows];
+  unrolled<rows>([&](auto m) GRADUS_INLINE { source[m] = a + m * a_step; });
+  for (std::int64_t i = 0; i < length; ++i, panel += vectors * lanes) {
+    Vector<T> weights[vectors];
+    unrolled<vectors>([&](auto v) GRADUS_INLINE { weights[v] = load(panel + v * lanes); });
+    unrolled<rows>([&](auto m) GRADUS_INLINE {
+      unrolled<vectors>([&](auto v) GRADUS_INLINE { sums[m][v] += source[m][i] * weights[v]; });
+    });
+  }
+  unrolled<rows>([&](auto m) GRADUS_INLINE {
+    unrolled<vectors>([&](auto v) GRADUS_INLINE { store(dest + m * dest_step + v * lanes, sums[m][v]); });
+  });
+}
+
+// The pixels of a strip: rows x columns, with the distances between neighbours in both strips.
+struct PixelGrid {
+  std::int64_t rows, columns;
+  std::int64_t source_row, source_column, dest_row, dest_column;
+};
+
+// result[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]. With
+// few values there would be too few sums in flight to keep the multipliers busy: then even and odd pixels have sums of
+// their own.
+template <class T, int values, int vectors>
+[[gnu::noinline]] void sum_pixels(const T* source, const T* dest, const PixelGrid& grid, T* result,
+                                  std::int64_t result_step) {
+  constexpr int lanes = kLanes<T>;
+  constexpr int copies = values * vectors <= 5 ? 2 : 1;
+  Vector<T> sums[copies][values][vectors] = {};
+  const auto add_pixel = [&](int copy, const T* x, const T* y) {
+    Vector<T> gradient[vectors];
+    for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
+    for (int m = 0; m < values; ++m)
+      for (int v = 0; v < vectors; ++v) sums[copy][m][v] += x[m] * gradient[v];
+  };
+  for (std::int64_t i = 0; i < grid.rows; ++i) {
+    const T* x = source + i * grid.source_row;
+    const T* y = dest + i * grid.dest_row;
+    std::int64_t j = 0;
+    for (; j + copies <= grid.columns; j += copies, x += copies * grid.source_column, y += copies * grid.dest_column) {
+      add_pixel(0, x, y);
+      if constexpr (copies == 2) add_pixel(1, x + grid.source_column, y + grid.dest_column);
+    }
+    if (j < grid.columns) add_pixel(0, x, y);
+  }
+  for (int m = 0; m < values; ++m) {
+    for (int v = 0; v < vectors; ++v) {
+      Vector<T> sum = sums[0][m][v];
+      if constexpr (copies == 2) sum += sums[1][m][v];
+      T* const to = result + m * result_step + v * lanes;
+      store(to, load(to) + sum);
+    }
+  }
+}
+
+// The instance for each number of values, 1 to the largest.
+template <class T, int vectors>
+struct PixelSums {
+  static constexpr int kMaxValues = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 12);
+  using Function = void (*)(const T*, const T*, const PixelGrid&, T*, std::int64_t);
+  template <int... n>
+  static constexpr std::array<Function, sizeof...(n)> make(std::integer_sequence<int, n...>) {
+    return {sum_pixels<T, n + 1, vectors>...};
+  }
+  static constexpr auto kFunctions = make(std::make_integer_sequence<int, kMaxValues>());
+};
+
+// `length` consecutive source values in blocks of nearly equal size, each value with a row of the result.
+template <class T, int vectors>
+void add_run(const T* source, const T* dest, const PixelGrid& grid, std::int64_t length, T* result,
+             std::int64_t result_step) {
+  using Sums = PixelSums<T, vectors>;
+  const std::int64_t blocks = (length + Sums::kMaxValues - 1) / Sums::kMaxValues;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const std::int64_t begin = length * b / blocks, end = length * (b + 1) / blocks;
+    Sums::kFunctions[static_cast<std::size_t>(end - begin - 1)](source + begin, dest, grid,
+                                                                result + begin * result_step, result_step);
+  }
+}
+
+}  // namespace gradus::cpu
