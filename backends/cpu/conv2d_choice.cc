@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "gradus/backends/common/work.h"
+
 namespace gradus::cpu {
 namespace {
 
@@ -18,8 +22,23 @@ std::string why_no_winograd(const ConvGeometry& g, DType dtype) {
   return "";
 }
 
-// What the transforms cost is shared by all channels of the other side: with few of them the direct kernel is faster.
-constexpr std::int64_t kWinogradChannels = 16;
+// Where it can and is not faster: what the transforms cost is shared, that of the pieces by the channels of the other side, that of the
+// filter by the tiles. Empty where it is.
+std::string why_not_winograd(const ConvGeometry& g, ConvDirection direction) {
+  constexpr std::int64_t kChannels = 16, kTiles = 16, kMostSumBytes = 32 << 20;
+  if (std::min(g.channels, g.out_channels) < kChannels)
+    return fmt::format("fewer than {} channels on a side", kChannels);
+  const bool to_input = direction == ConvDirection::kBackpropInput;
+  const std::int64_t outputs = 7 - g.rows.window;  // of a tile, per axis
+  const std::int64_t tiles = g.batch * common::ceil_divide(to_input ? g.rows.in : g.rows.out, outputs) *
+                             common::ceil_divide(to_input ? g.columns.in : g.columns.out, outputs);
+  if (tiles < kTiles)
+    return fmt::format("{} tile{} do not pay for the filter's transform", tiles, tiles == 1 ? "" : "s");
+  const std::int64_t sum_bytes = 36 * g.channels * g.out_channels * static_cast<std::int64_t>(sizeof(float));
+  if (direction == ConvDirection::kBackpropFilter && sum_bytes > kMostSumBytes)
+    return fmt::format("each part of its sums would take {} MiB", sum_bytes >> 20);
+  return "";
+}
 
 std::string name_of_winograd(const ConvGeometry& g) {
   return g.rows.window == 3 ? "Winograd F(4x4, 3x3)" : "Winograd F(2x2, 5x5)";
@@ -27,7 +46,7 @@ std::string name_of_winograd(const ConvGeometry& g) {
 
 }  // namespace
 
-ConvChoice choose_conv(const ConvGeometry& g, ConvDirection /*direction*/, DType dtype, ConvAlgorithm wanted) {
+ConvChoice choose_conv(const ConvGeometry& g, ConvDirection direction, DType dtype, ConvAlgorithm wanted) {
   constexpr const char* kDirectText = "direct convolution, register tiles over packed strips";
   if (g.group_in() == 1 && g.groups > 1)
     return {ConvAlgorithm::kDirect, "direct depthwise convolution, vectors of channels"};
@@ -36,10 +55,8 @@ ConvChoice choose_conv(const ConvGeometry& g, ConvDirection /*direction*/, DType
   if (const std::string why = why_no_winograd(g, dtype); !why.empty())
     return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
   if (wanted == ConvAlgorithm::kWinograd) return {ConvAlgorithm::kWinograd, name_of_winograd(g) + " (asked for)"};
-  if (std::min(g.channels, g.out_channels) < kWinogradChannels) {
-    return {ConvAlgorithm::kDirect,
-            fmt::format("{} (no Winograd: fewer than {} channels on a side)", kDirectText, kWinogradChannels)};
-  }
+  if (const std::string why = why_not_winograd(g, direction); !why.empty())
+    return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
   return {ConvAlgorithm::kWinograd, fmt::format("{}: a third of the products", name_of_winograd(g))};
 }
 
