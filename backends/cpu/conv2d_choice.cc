@@ -57,7 +57,8 @@ ConvChoice choose_conv(const ConvGeometry& g, ConvDirection direction, DType dty
   if (wanted == ConvAlgorithm::kWinograd) return {ConvAlgorithm::kWinograd, name_of_winograd(g) + " (asked for)"};
   if (const std::string why = why_not_winograd(g, direction); !why.empty())
     return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
-  return {ConvAlgorithm::kWinograd, fmt::format("{}: a third of the products", name_of_winograd(g))};
+  return {ConvAlgorithm::kWinograd,
+          fmt::format("{}: 36 products per tile, not {}", name_of_winograd(g), g.rows.window == 3 ? 144 : 100)};
 }
 
 }  // namespace gradus::cpu

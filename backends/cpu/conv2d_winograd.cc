@@ -23,7 +23,7 @@ Tiling::Tiling(const ConvGeometry& g, bool to_input) : format(g.data_format) {
   tile_columns = ceil_divide(dest.w, outputs);
   rows = g.batch * tile_rows;
   // The more tiles in a block, the less often the filter is read; the fewer, the nearer a block's values are. (Measured for 16 to 128
-  // channels, with 512 KiB and 1 MiB of second-level cache.) A small batch is divided further, so that there is work for every thread.
+  // channels, with AVX2 and 512 KiB of second-level cache.) A small batch is divided further, so that there is work for every thread.
   constexpr std::int64_t kMostTiles = 80, kMostFloats = 256 << 10;
   const std::int64_t tiles = std::min(kMostTiles, kMostFloats / (kSquare * (source.padded + dest.padded)));
   block_rows = std::max<std::int64_t>(std::min(tiles / tile_columns, rows / 8), 1);
