@@ -35,7 +35,9 @@ std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g, ConvAlgorithm alg
     return depthwise ? make_depthwise_filter<S>(g) : make_conv2d_filter<S>(g);
   } else {
     if (algorithm == ConvAlgorithm::kGemm) return make_gemm_image<S>(g, direction);
-    return depthwise ? make_depthwise_image<S>(g, direction) : make_conv2d_image<S>(g, direction);
+    if (depthwise) return make_depthwise_image<S>(g, direction);
+    if (auto dots = make_dot_image<S>(g, direction)) return dots;
+    return make_conv2d_image<S>(g, direction);
   }
 }
 

@@ -54,7 +54,8 @@ ConvChoice choose_conv(const ConvGeometry& g, ConvDirection direction, DType dty
   if (wanted == ConvAlgorithm::kGemm) return {ConvAlgorithm::kGemm, "im2col, then Eigen's GEMM (asked for)"};
   if (const std::string why = why_no_winograd(g, dtype); !why.empty())
     return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
-  if (wanted == ConvAlgorithm::kWinograd) return {ConvAlgorithm::kWinograd, name_of_winograd(g) + " (asked for)"};
+  if (wanted == ConvAlgorithm::kWinograd)
+    return {ConvAlgorithm::kWinograd, fmt::format("{} (asked for)", name_of_winograd(g))};
   if (const std::string why = why_not_winograd(g, direction); !why.empty())
     return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
   return {ConvAlgorithm::kWinograd,

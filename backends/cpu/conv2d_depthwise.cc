@@ -8,6 +8,32 @@ namespace {
 
 constexpr std::int64_t kMaxDepthwiseParts = 16;
 
+// Pixels that are summed up together: each vector of the filter is fetched once for all of them.
+constexpr int kDepthwisePixels = 4;
+
+// dest[dest_offsets[m] + lane] = sum over the taps of source[source_offsets[m] + tap.offset + lane] * filter[tap][lane], for `vectors`
+// vectors of neighbouring channels and `pixels` pixels.
+template <class T, int pixels, int vectors>
+void sum_channels(const T* source, const std::int64_t* source_offsets, const std::vector<Run>& taps, const T* filter,
+                  std::int64_t channels, T* dest, const std::int64_t* dest_offsets) {
+  constexpr int lanes = kLanes<T>;
+  Vector<T> sums[pixels][vectors] = {};
+  const T* from[pixels];
+  unrolled<pixels>([&](auto m) GRADUS_INLINE { from[m] = source + source_offsets[m]; });
+  for (const Run& tap : taps) {
+    Vector<T> weights[vectors];
+    unrolled<vectors>([&](auto v) GRADUS_INLINE { weights[v] = load(filter + v * lanes); });
+    unrolled<pixels>([&](auto m) GRADUS_INLINE {
+      unrolled<vectors>([&](auto v)
+                            GRADUS_INLINE { sums[m][v] += load(from[m] + tap.offset + v * lanes) * weights[v]; });
+    });
+    filter += channels;
+  }
+  unrolled<pixels>([&](auto m) GRADUS_INLINE {
+    unrolled<vectors>([&](auto v) GRADUS_INLINE { store(dest + dest_offsets[m] + v * lanes, sums[m][v]); });
+  });
+}
+
 template <class T>
 Vector<T> zero(std::true_type) {
   return Vector<T>{};
@@ -33,7 +59,8 @@ class DepthwiseImage final : public StripKernel<S> {
 
  public:
   DepthwiseImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
-    Base::reserve(plan_.packed_values, strip_space() + plan_.dest_strip_values());
+    direct_ = std::is_same_v<S, T> && g.data_format == DataFormat::kNHWC && plan_.dest.repeat == 1;
+    Base::reserve(plan_.packed_values, strip_space() + (direct_ ? 0 : plan_.dest_strip_values()));
   }
 
   void run(KernelContext& c, const ConvEpilogue* epilogue) override {
@@ -56,40 +83,51 @@ class DepthwiseImage final : public StripKernel<S> {
 
  private:
   void sum_strip(const Strip& strip, const T* packed, S* dest_image) const {
-    T* const sums = strip.memory + strip_space();
-    for (const Phase& phase : plan_.phases) {
-      const auto pixels = static_cast<std::size_t>(plan_.steps(strip.index, *phase.rows) * phase.columns->count);
-      for (std::size_t p = 0; p < pixels; ++p) {
-        sum_pixel(strip.memory + phase.source_offsets[p], packed + phase.packed_begin, phase.runs,
-                  sums + phase.dest_offsets[p]);
-      }
+    const std::int64_t first_pixel = plan_.dest_row(strip.index) * plan_.dest.w;
+    T* sums = strip.memory + strip_space();
+    if constexpr (std::is_same_v<S, T>) {
+      if (direct_) sums = dest_image + first_pixel * plan_.dest.channels;
     }
+    for (const Phase& phase : plan_.phases) {
+      const std::int64_t pixels = plan_.steps(strip.index, *phase.rows) * phase.columns->count;
+      const T* const filter = packed + phase.packed_begin;
+      std::int64_t p = 0;
+      for (; p + kDepthwisePixels <= pixels; p += kDepthwisePixels)
+        sum_pixels_of<kDepthwisePixels>(phase, p, strip.memory, filter, sums);
+      for (; p < pixels; ++p) sum_pixels_of<1>(phase, p, strip.memory, filter, sums);
+    }
+    if (direct_) return;
     unpack_strip(sums, {plan_.dest.channels, 1, plan_.dest.strip_channels, plan_.dest.repeat},
-                 plan_.geometry.data_format, plan_.dest.h * plan_.dest.w, plan_.dest_row(strip.index) * plan_.dest.w,
+                 plan_.geometry.data_format, plan_.dest.h * plan_.dest.w, first_pixel,
                  plan_.dest_rows(strip.index) * plan_.dest.w, dest_image);
   }
 
-  // dest[c] = sum over the taps of source[tap][c] * filter[tap][c]
-  void sum_pixel(const T* source, const T* filter, const std::vector<Run>& taps, T* dest) const {
+  // All channels of `pixels` pixels from number `first` on: two vectors at a time, then one, then one by one.
+  template <int pixels>
+  void sum_pixels_of(const Phase& phase, std::int64_t first, const T* source, const T* filter, T* dest) const {
     const std::int64_t channels = plan_.source.strip_channels;
-    for_channels<T>(channels, [&](std::int64_t c, auto whole) {
-      const T* w = filter + c;
-      auto sum = zero<T>(whole);
-      for (const Run& tap : taps) {
-        if constexpr (whole) {
-          sum += load(source + tap.offset + c) * load(w);
-        } else {
-          sum += source[tap.offset + c] * *w;
+    const std::int64_t* const from = &phase.source_offsets[static_cast<std::size_t>(first)];
+    const std::int64_t* const to = &phase.dest_offsets[static_cast<std::size_t>(first)];
+    std::int64_t c = 0;
+    for (; c + 2 * kLane <= channels; c += 2 * kLane)
+      sum_channels<T, pixels, 2>(source + c, from, phase.runs, filter + c, channels, dest + c, to);
+    for (; c + kLane <= channels; c += kLane)
+      sum_channels<T, pixels, 1>(source + c, from, phase.runs, filter + c, channels, dest + c, to);
+    for (; c < channels; ++c) {
+      for (int m = 0; m < pixels; ++m) {
+        const T* w = filter + c;
+        T sum = 0;
+        for (const Run& tap : phase.runs) {
+          sum += source[from[m] + tap.offset + c] * *w;
+          w += channels;
         }
-        w += channels;
+        dest[to[m] + c] = sum;
       }
-      if constexpr (whole) {
-        store(dest + c, sum);
-      } else {
-        dest[c] = sum;
-      }
-    });
+    }
   }
+
+  using Base::kLane;
+  bool direct_ = false;  // results go straight into the output tensor
 };
 
 template <class S>

@@ -3,6 +3,7 @@
 #include "gradus/backends/cpu/conv2d_epilogue.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "gradus/backends/cpu/elementwise.h"
 #include "gradus/backends/formulas/unary.h"
@@ -23,21 +24,16 @@ void apply(S* y, std::int64_t n, F formula, const X*... x) {
 template <class S>
 void add_bias(S* y, std::int64_t pixels, std::int64_t channels, const S* bias) {
   using U = Compute<S>;
-  // Few channels make loops that are too short for vectors: then several pixels are taken at once.
-  constexpr std::int64_t kWide = 256;
-  S repeated[kWide];
-  std::int64_t repeat = 1;
-  if (channels < kWide / 2) {
-    repeat = std::min(kWide / channels, pixels);
-    for (std::int64_t k = 0; k < repeat * channels; ++k) repeated[k] = bias[k % channels];
-    bias = repeated;
-  }
-  for (std::int64_t p = 0; p < pixels; p += repeat, y += repeat * channels) {
-    const std::int64_t n = std::min(repeat, pixels - p) * channels;
+  for (std::int64_t p = 0; p < pixels; ++p, y += channels) {
     GRADUS_INDEPENDENT_ITERATIONS
-    for (std::int64_t k = 0; k < n; ++k) y[k] = static_cast<S>(static_cast<U>(y[k]) + static_cast<U>(bias[k]));
+    for (std::int64_t k = 0; k < channels; ++k) y[k] = static_cast<S>(static_cast<U>(y[k]) + static_cast<U>(bias[k]));
   }
 }
+
+// Few channels make loops that are too short for vectors: then several pixels are taken as one with so many values in all, at most.
+constexpr std::int64_t kWideBias = 256;
+// What one stage goes over before the next, in bytes: it stays in the first-level cache.
+constexpr std::int64_t kStepBytes = 16 << 10;
 
 }  // namespace
 
@@ -60,6 +56,8 @@ ConvEpilogue::ConvEpilogue(const KernelContext& c, DataFormat format) : format_(
   h_ = shape[axes.height];
   w_ = shape[axes.width];
   channels_ = shape[axes.channels];
+  const std::int64_t row_bytes = w_ * channels_ * static_cast<std::int64_t>(dtype_size(c.output(0).dtype()));
+  rows_per_step_ = std::max<std::int64_t>(1, kStepBytes / std::max<std::int64_t>(1, row_bytes));
   constexpr std::pair<const char*, Op> kOps[] = {{"BiasAdd", Op::kBiasAdd},   {"Relu", Op::kRelu},
                                                  {"Relu6", Op::kRelu6},       {"AddN", Op::kAddN},
                                                  {"ReluGrad", Op::kReluGrad}, {"Relu6Grad", Op::kRelu6Grad}};
@@ -67,7 +65,13 @@ ConvEpilogue::ConvEpilogue(const KernelContext& c, DataFormat format) : format_(
     for (const auto& [name, op] : kOps) {
       if (c.kernel().chain[static_cast<std::size_t>(node)].op != name) continue;
       Stage stage{op, node};
-      if (op == Op::kBiasAdd) stage.channels = channel_extents(shape, c.attrs<BiasAddAttrs>(node).data_format);
+      if (op == Op::kBiasAdd) {
+        stage.channels = channel_extents(shape, c.attrs<BiasAddAttrs>(node).data_format);
+        if (stage.channels.inner == 1)
+          stage.repeat = std::max<std::int64_t>(1, kWideBias / std::max<std::int64_t>(1, channels_));
+        if (stage.repeat > 1)
+          stage.repeated.resize(static_cast<std::size_t>(stage.repeat * channels_) * dtype_size(c.output(0).dtype()));
+      }
       stages_.push_back(std::move(stage));
     }
   }
@@ -81,13 +85,20 @@ void ConvEpilogue::begin(KernelContext& c) {
     stage.operands.clear();
     for (int i = 0; i < c.num_operands(stage.node); ++i)
       stage.operands.push_back(c.is_passed_on(stage.node, i) ? nullptr : c.operand(stage.node, i).raw());
+    if (stage.repeat > 1) {
+      const std::size_t bytes = stage.repeated.size() / static_cast<std::size_t>(stage.repeat);
+      for (char* to = stage.repeated.data(); to != stage.repeated.data() + stage.repeated.size(); to += bytes)
+        std::memcpy(to, stage.operands[1], bytes);
+    }
   }
 }
 
 void ConvEpilogue::finish_rows(std::int64_t image, std::int64_t first, std::int64_t count) const {
   if (format_ == DataFormat::kNHWC) {
     const std::int64_t row = w_ * channels_;
-    for (std::int64_t r = image * h_ + first; r < image * h_ + first + count; ++r) run_(*this, r * row, (r + 1) * row);
+    const std::int64_t end = image * h_ + first + count;
+    for (std::int64_t r = image * h_ + first; r < end; r += rows_per_step_)
+      run_(*this, r * row, std::min(r + rows_per_step_, end) * row);
     return;
   }
   for (std::int64_t k = 0; k < channels_; ++k) {
@@ -118,7 +129,11 @@ void ConvEpilogue::run_stage(const Stage& stage, S* y, std::int64_t begin, std::
     case Op::kBiasAdd: {
       const S* const bias = static_cast<const S*>(stage.operands[1]);
       const AxisExtents& e = stage.channels;
-      if (e.inner == 1) return add_bias(y, n / e.axis, e.axis, bias);
+      if (e.inner == 1) {
+        const std::int64_t wide = stage.repeat * e.axis, whole = stage.repeat > 1 ? n / wide : 0;
+        add_bias(y, whole, wide, reinterpret_cast<const S*>(stage.repeated.data()));
+        return add_bias(y + whole * wide, (n - whole * wide) / e.axis, e.axis, bias);
+      }
       for (std::int64_t i = begin; i < end;) {  // runs of one channel
         const std::int64_t run = std::min(end - i, e.inner - i % e.inner);
         const U of = static_cast<U>(bias[i / e.inner % e.axis]);

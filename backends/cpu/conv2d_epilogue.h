@@ -36,6 +36,8 @@ class ConvEpilogue {
     int node;
     AxisExtents channels = {};               // of a bias
     std::vector<const void*> operands = {};  // nullptr: what is passed on
+    std::int64_t repeat = 1;                 // of a bias over few channels: so many times side by side,
+    std::vector<char> repeated = {};         // here
   };
   template <class S>
   static void run_stages(const ConvEpilogue& self, std::int64_t begin, std::int64_t end);
@@ -46,6 +48,7 @@ class ConvEpilogue {
   void* result_ = nullptr;
   void (*run_)(const ConvEpilogue&, std::int64_t, std::int64_t) = nullptr;  // of the element type
   DataFormat format_ = DataFormat::kNHWC;
+  std::int64_t rows_per_step_ = 1;  // NHWC
   std::int64_t batch_ = 0, h_ = 0, w_ = 0, channels_ = 0;
 };
 

@@ -10,22 +10,22 @@ template <class S>
 class DirectFilter final : public FilterKernel<S> {
   using Base = FilterKernel<S>;
   using Base::plan_;
-  using typename Base::Strip, typename Base::T;
+  using typename Base::Gradient, typename Base::Strip, typename Base::T;
   static constexpr int kLane = kLanes<T>;
 
  public:
   explicit DirectFilter(const ConvGeometry& g) : Base(g, kLane) {}
 
  private:
-  void add_strip(const Strip& strip, T* part) const override {
+  void add_strip(const Strip& strip, const Gradient& gradient, T* part) const override {
     const ConvGeometry& g = plan_.geometry;
     const Phase& phase = plan_.phases[0];
     const PixelGrid grid{plan_.dest_rows(strip.index),
                          plan_.dest.w,
                          plan_.source.row_step * plan_.strips.columns * plan_.source.strip_channels,
                          phase.columns->source_step * plan_.source.strip_channels,
-                         plan_.dest.w * plan_.dest.strip_channels,
-                         plan_.dest.strip_channels};
+                         plan_.dest.w * gradient.pixel_step,
+                         gradient.pixel_step};
     for (std::int64_t group = 0; group < g.groups; ++group) {
       for (std::int64_t column = 0; column < plan_.padded_group_dest;) {
         const bool two = plan_.padded_group_dest - column >= 2 * kLane;
@@ -39,7 +39,7 @@ class DirectFilter final : public FilterKernel<S> {
           PixelGrid inside = grid;
           inside.rows = end - begin;
           const T* x = strip.memory + group * plan_.source.group_channels + run.offset + begin * grid.source_row;
-          const T* y = Base::gradient_of(strip) + group * plan_.padded_group_dest + column + begin * grid.dest_row;
+          const T* y = gradient.values + group * plan_.padded_group_dest + column + begin * grid.dest_row;
           T* result = part + (group * phase.filter_rows + run.row) * plan_.padded_group_dest + column;
           two ? add_run<T, 2>(x, y, inside, run.length, result, plan_.padded_group_dest)
               : add_run<T, 1>(x, y, inside, run.length, result, plan_.padded_group_dest);

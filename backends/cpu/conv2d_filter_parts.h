@@ -36,27 +36,48 @@ class FilterKernel : public StripKernel<S> {
       T* const part = sums + strip.unit / units_per_part_ * sum_values_;
       if (strip.unit % units_per_part_ == 0) std::fill(part, part + sum_values_, T(0));
       Base::pack_source(source, strip);
-      pack_gradient(dest + strip.image * plan_.dest.image_values(), strip);
-      add_strip(strip, part);
+      add_strip(strip, gradient_of(dest + strip.image * plan_.dest.image_values(), strip), part);
     });
     add_parts(c, sums);
     write_filter(sums, c.output(0).template data<S>());
   }
 
  protected:
-  // part, [groups][filter_rows][padded_group_dest], += the products of the strip, whose two sides are packed.
-  virtual void add_strip(const Strip& strip, T* part) const = 0;
-  // out_backprop's strip, [pixels][groups][padded_group_dest], lies behind the source's.
-  T* gradient_of(const Strip& strip) const { return strip.memory + strip_space(); }
+  // out_backprop's part of a strip: [pixels], pixel_step values apart, of [groups][padded_group_dest]. What lies in the padding is another
+  // pixel's or 0, and meets sums that nobody reads.
+  struct Gradient {
+    const T* values;
+    std::int64_t pixel_step;
+  };
+  // part, [groups][filter_rows][padded_group_dest], += the products of the strip and its gradient.
+  virtual void add_strip(const Strip& strip, const Gradient& gradient, T* part) const = 0;
+  // Memory of a worker behind both strips.
+  T* own_memory(const Strip& strip) const { return strip.memory + strip_space() + plan_.dest_strip_values(); }
 
  private:
   static constexpr std::int64_t kMaxFilterParts = 16;
   static constexpr std::int64_t kPartsBytes = 8 << 20;  // memory for the parts' sums
 
-  void pack_gradient(const S* image, const Strip& strip) const {
+  // In place where that is possible.
+  Gradient gradient_of(const S* image, const Strip& strip) const {
     const ConvPlan::Side& side = plan_.dest;
-    T* const gradient = gradient_of(strip);
     const std::int64_t pixels = plan_.dest_rows(strip.index) * side.w, first = plan_.dest_row(strip.index) * side.w;
+    const bool nhwc = plan_.geometry.data_format == DataFormat::kNHWC;
+    if constexpr (std::is_same_v<S, T>) {
+      // A vector of the tensor's last pixels would reach beyond its end.
+      const std::int64_t surplus = plan_.padded_group_dest - side.group_channels;
+      const std::int64_t left = (plan_.geometry.batch - 1 - strip.image) * side.image_values() +
+                                (side.h * side.w - first - pixels) * side.channels;
+      if (nhwc && (surplus == 0 || (plan_.geometry.groups == 1 && left >= surplus)))
+        return {image + first * side.channels, side.channels};
+    }
+    T* const gradient = strip.memory + strip_space();
+    pack_gradient(image, first, pixels, gradient);
+    return {gradient, side.strip_channels};
+  }
+
+  void pack_gradient(const S* image, std::int64_t first, std::int64_t pixels, T* gradient) const {
+    const ConvPlan::Side& side = plan_.dest;
     const bool nhwc = plan_.geometry.data_format == DataFormat::kNHWC;
     if (nhwc && side.strip_channels == side.channels) {
       const S* from = image + first * side.channels;

@@ -88,22 +88,22 @@ template <class S>
 class GemmFilter final : public FilterKernel<S> {
   using Base = FilterKernel<S>;
   using Base::plan_;
-  using typename Base::Strip, typename Base::T;
+  using typename Base::Gradient, typename Base::Strip, typename Base::T;
 
  public:
   explicit GemmFilter(const ConvGeometry& g)
       : Base(g, 1, most_window_values(ConvPlan(g, ConvDirection::kBackpropFilter, sizeof(T), 1))) {}
 
  private:
-  void add_strip(const Strip& strip, T* part) const override {
+  void add_strip(const Strip& strip, const Gradient& gradient, T* part) const override {
     const Phase& phase = plan_.phases[0];
     const std::int64_t channels = plan_.dest.group_channels, pixels = plan_.dest_rows(strip.index) * plan_.dest.w;
-    T* const rows = Base::gradient_of(strip) + plan_.dest_strip_values();
+    T* const rows = Base::own_memory(strip);
     for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
       windows_to_rows(phase, strip.memory + group * plan_.source.group_channels, pixels, rows);
       const Eigen::Map<const RowMajor<T>> left(rows, pixels, phase.filter_rows);
-      const RowStride<const RowMajor<T>> right(Base::gradient_of(strip) + group * channels, pixels, channels,
-                                               Eigen::OuterStride<>(plan_.dest.strip_channels));
+      const RowStride<const RowMajor<T>> right(gradient.values + group * channels, pixels, channels,
+                                               Eigen::OuterStride<>(gradient.pixel_step));
       Eigen::Map<RowMajor<T>>(part + group * phase.filter_rows * channels, phase.filter_rows, channels).noalias() +=
           left.transpose() * right;
     }

@@ -21,6 +21,7 @@ class ImageKernel final : public StripKernel<S> {
     Base::reserve(plan_.packed_values, strip_space() + (direct_ ? 0 : plan_.dest_strip_values()));
     // A tile reads whole: the last one repeats its last pixel.
     for (Phase& phase : plan_.phases) {
+      has_gaps_ |= phase.runs.empty();
       if (phase.source_offsets.empty()) continue;
       phase.source_offsets.resize(phase.source_offsets.size() + kTilePixels<1>, phase.source_offsets.back());
     }
@@ -73,7 +74,11 @@ class ImageKernel final : public StripKernel<S> {
     if constexpr (std::is_same_v<S, T>) {
       if (direct_) sums = dest_image + first_pixel * plan_.dest.channels;
     }
+    // With strides larger than the filter, pixels lie between the taps: 0, all of a strip at once.
+    if (has_gaps_)
+      std::fill(sums, sums + plan_.dest_rows(strip.index) * plan_.dest.w * plan_.dest.strip_channels, T(0));
     for (const Phase& phase : plan_.phases) {
+      if (phase.runs.empty()) continue;
       const std::int64_t first_step = strip.index * plan_.strips.steps;
       const std::int64_t pixels = plan_.steps(strip.index, *phase.rows) * phase.columns->count;
       for (std::int64_t group = 0; group < g.groups; ++group) {
@@ -90,6 +95,9 @@ class ImageKernel final : public StripKernel<S> {
                  plan_.dest.h * plan_.dest.w, first_pixel, plan_.dest_rows(strip.index) * plan_.dest.w, dest_image);
   }
 
+  // Runs shorter than this go by the list of their rows.
+  static constexpr std::int64_t kShortRun = 24;
+
   // One panel for the strip's pixels, a tile at a time. A tile may lie in several rows of pixels: it takes the runs that any of them
   // sees, from its last row's first to its first row's last, since both ends descend.
   template <int vectors>
@@ -101,14 +109,17 @@ class ImageKernel final : public StripKernel<S> {
       const std::int64_t last = std::min(p + tile, pixels) - 1;
       const std::size_t begin = phase.row_runs[static_cast<std::size_t>(first_step + last / columns)].begin;
       const std::size_t end = phase.row_runs[static_cast<std::size_t>(first_step + p / columns)].end;
-      const T* rows = begin < end ? panel + phase.runs[begin].row * vectors * kLane : panel;
-      sum_tile<T, vectors>(strip, &phase.source_offsets[static_cast<std::size_t>(p)], phase.runs.data() + begin,
-                           begin < end ? end - begin : 0, rows, dest, &phase.dest_offsets[static_cast<std::size_t>(p)],
-                           pixels - p);
+      const std::span<const Run> runs(phase.runs.data() + begin, begin < end ? end - begin : 0);
+      const std::int64_t row = runs.empty() ? 0 : runs.front().row;
+      const auto sum =
+          runs.size() > 1 && runs.front().length < kShortRun ? sum_tile<T, vectors, true> : sum_tile<T, vectors, false>;
+      sum(strip, &phase.source_offsets[static_cast<std::size_t>(p)], runs, phase.row_offsets.data() + row,
+          panel + row * vectors * kLane, dest, &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
     }
   }
 
-  bool direct_ = false;  // results go straight into the output tensor
+  bool has_gaps_ = false;  // some pixels of the destination see nothing of the source
+  bool direct_ = false;    // results go straight into the output tensor
 };
 
 }  // namespace

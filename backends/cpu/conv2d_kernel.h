@@ -23,6 +23,9 @@ template <class S>
 std::unique_ptr<ConvKernel> make_conv2d_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>
 std::unique_ptr<ConvKernel> make_conv2d_filter(const ConvGeometry& geometry);
+// The first of them for results of few channels and sources of many; nullptr where conv2d_image's is at least as good.
+template <class S>
+std::unique_ptr<ConvKernel> make_dot_image(const ConvGeometry& geometry, ConvDirection direction);
 // The same for one channel per group.
 template <class S>
 std::unique_ptr<ConvKernel> make_depthwise_image(const ConvGeometry& geometry, ConvDirection direction);

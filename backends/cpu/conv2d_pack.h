@@ -12,9 +12,11 @@
 
 namespace gradus::cpu {
 
-// A rectangle of one image's rows and columns, which may reach beyond the image: the rest becomes 0.
+// A rectangle of one image's rows and columns, which may reach beyond the image: the rest becomes 0. Of its rows only every row_step-th
+// is looked at.
 struct Window2D {
   std::int64_t row, column, rows, columns;
+  std::int64_t row_step = 1;
 };
 
 // image: [h][w][channels] or [channels][h][w]; strip: [rows][columns][channels * repeat], each channel `repeat` times.
@@ -25,7 +27,7 @@ void pack_strip(const S* image, DataFormat format, std::int64_t h, std::int64_t 
   const std::int64_t row_values = window.columns * pixel;
   const std::int64_t begin = std::clamp<std::int64_t>(-window.column, 0, window.columns);
   const std::int64_t end = std::clamp<std::int64_t>(w - window.column, begin, window.columns);
-  for (std::int64_t r = 0; r < window.rows; ++r, strip += row_values) {
+  for (std::int64_t r = 0; r < window.rows; r += window.row_step, strip += window.row_step * row_values) {
     const std::int64_t y = window.row + r;
     if (y < 0 || y >= h) {
       std::fill(strip, strip + row_values, T(0));

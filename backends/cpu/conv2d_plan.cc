@@ -128,6 +128,7 @@ void ConvPlan::cut_strips(std::size_t element_size) {
   }
   strips.count = ceil_divide(rows.count, strips.steps);
   strips.rows = rows.extent(strips.steps, source.row_step);
+  if (rows.high == rows.low) strips.row_step = source.row_step;
   const double unit_work = image_work / static_cast<double>(std::max<std::int64_t>(strips.count, 1));
   units_per_chunk = std::clamp<std::int64_t>(static_cast<std::int64_t>(kMinChunkWork / std::max(unit_work, 1.0)), 1,
                                              std::max<std::int64_t>(1, ceil_divide(units(), 8)));
@@ -158,6 +159,7 @@ void ConvPlan::add_runs(Phase& phase) const {
         phase.runs.push_back({offset, source.group_channels, phase.filter_rows, row.offset});
       }
       phase.filter_rows += source.group_channels;
+      for (std::int64_t c = 0; c < source.group_channels; ++c) phase.row_offsets.push_back(offset + c);
     }
   }
 }

@@ -53,6 +53,8 @@ struct Phase {
   std::int64_t filter_rows = 0;           // taps * channels of a group
   std::int64_t packed_begin = 0;          // where its packed filter begins, per group and padded column
   std::vector<Run> runs;                  // by ascending source_row
+  std::vector<std::int64_t>
+      row_offsets;  // of every row of the filter: what it meets in the strip, from the window's first value
 
   // The runs that step t sees, for all steps of the axis. Both ends descend with t.
   struct RunRange {
@@ -92,6 +94,7 @@ struct ConvPlan {
     std::int64_t steps = 1, count = 0;
     std::int64_t first_row = 0, first_column = 0;  // where source strip 0 begins, relative to the image; at most 0
     std::int64_t rows = 0, columns = 0;            // of a source strip
+    std::int64_t row_step = 1;  // strides leave out the rows in between where there is one row of taps
   };
   Strips strips;
   std::int64_t units_per_chunk = 1;  // strips of all images for parallel_for: depends on shapes alone

@@ -54,7 +54,8 @@ class StripKernel : public ConvKernel {
     const ConvPlan::Side& from = plan_.source;
     pack_strip(source + strip.image * from.image_values(), plan_.geometry.data_format, from.h, from.w, from.channels,
                from.repeat,
-               {plan_.source_row(strip.index), plan_.strips.first_column, plan_.strips.rows, plan_.strips.columns},
+               {plan_.source_row(strip.index), plan_.strips.first_column, plan_.strips.rows, plan_.strips.columns,
+                plan_.strips.row_step},
                strip.memory);
   }
 

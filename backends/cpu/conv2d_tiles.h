@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <utility>
 
 #include "gradus/backends/cpu/conv2d_plan.h"
@@ -16,32 +17,40 @@ namespace gradus::cpu {
 template <int vectors>
 inline constexpr int kTilePixels = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 8);
 
-// dest[offsets_d[m] + 0 .. vectors*lanes) = sum over the runs' values of strip[offsets_s[m] + ...] * panel[row], for
-// `count` pixels. [count pixels, filter_rows] x [filter_rows, vectors * lanes]. source_offsets has a whole tile's.
-template <class T, int vectors>
-[[gnu::noinline]] void sum_tile(const T* strip, const std::int64_t* source_offsets, const Run* runs,
-                                std::size_t num_runs, const T* panel, T* dest, const std::int64_t* dest_offsets,
-                                std::int64_t count) {
+// dest[dest_offsets[m] + 0 .. vectors * lanes) = sum over the runs' rows of strip[source_offsets[m] + ...] * panel[row], for `count`
+// pixels: [count pixels, filter rows] x [filter rows, vectors * lanes]. source_offsets has a whole tile's. With `row_offsets` the runs are
+// one loop over that list: of 3 or 5 values each, as few channels make them, they would spend most of the time on beginning and ending.
+template <class T, int vectors, bool listed>
+[[gnu::noinline]] void sum_tile(const T* strip, const std::int64_t* source_offsets, std::span<const Run> runs,
+                                const std::int64_t* row_offsets, const T* panel, T* dest,
+                                const std::int64_t* dest_offsets, std::int64_t count) {
   constexpr int pixels = kTilePixels<vectors>;
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[pixels][vectors] = {};
-  for (const Run* run = runs; run != runs + num_runs; ++run) {
-    const T* source[pixels];
-    for (int m = 0; m < pixels; ++m) source[m] = strip + source_offsets[m] + run->offset;
-    for (std::int64_t i = 0; i < run->length; ++i, panel += vectors * lanes) {
-      Vector<T> weights[vectors];
-      for (int v = 0; v < vectors; ++v) weights[v] = load(panel + v * lanes);
-      for (int m = 0; m < pixels; ++m)
-        for (int v = 0; v < vectors; ++v) sums[m][v] += source[m][i] * weights[v];
-    }
+  const T* source[pixels];
+  unrolled<pixels>([&](auto m) GRADUS_INLINE { source[m] = strip + source_offsets[m]; });
+  const auto add_row = [&](std::int64_t offset) GRADUS_INLINE {
+    Vector<T> weights[vectors];
+    unrolled<vectors>([&](auto v) GRADUS_INLINE { weights[v] = load(panel + v * lanes); });
+    unrolled<pixels>([&](auto m) GRADUS_INLINE {
+      unrolled<vectors>([&](auto v) GRADUS_INLINE { sums[m][v] += source[m][offset] * weights[v]; });
+    });
+    panel += vectors * lanes;
+  };
+  if constexpr (listed) {
+    const std::int64_t rows = runs.empty() ? 0 : runs.back().row + runs.back().length - runs.front().row;
+    for (std::int64_t i = 0; i < rows; ++i) add_row(row_offsets[i]);
+  } else {
+    for (const Run& run : runs)
+      for (std::int64_t i = 0; i < run.length; ++i) add_row(run.offset + i);
   }
-  for (int m = 0; m < pixels; ++m) {
-    if (m >= count) break;
-    for (int v = 0; v < vectors; ++v) store(dest + dest_offsets[m] + v * lanes, sums[m][v]);
-  }
+  unrolled<pixels>([&](auto m) GRADUS_INLINE {
+    if (m < count)
+      unrolled<vectors>([&](auto v) GRADUS_INLINE { store(dest + dest_offsets[m] + v * lanes, sums[m][v]); });
+  });
 }
 
-// The same for a whole tile of rows at equal distances, without runs: dest[m][lane] = sum of a[m][i] * panel[i][lane] over i. [rows, length]
+// The same for a whole tile of rows at equal distances: dest[m][lane] = sum of a[m][i] * panel[i][lane] over i. [rows, length]
 // x [length, vectors * lanes]
 template <class T, int vectors>
 [[gnu::noinline]] void multiply_rows(const T* a, std::int64_t a_step, std::int64_t length, const T* panel, T* dest,

@@ -152,6 +152,11 @@ std::vector<ConvCase> special_conv_cases() {
           make_case(1, {40, 33}, {8, 8, 24, "8->24"}, {3, 3}, {1, 1}, {1, 1}, padding, format));  // several strips
       cases.push_back(
           make_case(1, {3, 600}, {17, 17, 8, "17->8"}, {3, 5}, {1, 2}, {1, 1}, padding, format));  // long rows
+      // Images of few channels and results of many, and the other way around.
+      cases.push_back(make_case(2, {9, 10}, {3, 3, 33, "3->33"}, {3, 3}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(2, {9, 10}, {4, 4, 40, "4->40"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
+      cases.push_back(make_case(2, {9, 10}, {40, 40, 2, "40->2"}, {2, 3}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(2, {9, 10}, {40, 20, 4, "40->4 in 2 groups"}, {2, 3}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {16, 1, 16, "depthwise 16"}, {3, 3}, {1, 2}, {2, 1}, padding, format));
       cases.push_back(
           make_case(2, {9, 10}, {12, 3, 40, "12->40 in 4 groups"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
