@@ -10,6 +10,7 @@
 #include "gradus/exchange/graph_json.h"
 #include "gradus/graph/collections.h"
 #include "gradus/graph/graph.h"
+#include "gradus/graph/recompute_scope.h"
 #include "gradus/graph/run/session.h"
 #include "gradus/graph/scopes.h"
 #include "gradus/io/checkpoint.h"

@@ -5,8 +5,8 @@
 
 namespace gradus {
 
-GradientContext::GradientContext(Node& node, std::vector<Output> grads, std::vector<bool> needed)
-    : node_(&node), grads_(std::move(grads)), needed_(std::move(needed)), result_(node.inputs().size()) {}
+GradientContext::GradientContext(Node& node, std::vector<Output> grads, std::vector<bool> needed, const Seen& seen)
+    : node_(&node), grads_(std::move(grads)), needed_(std::move(needed)), result_(node.inputs().size()), seen_(seen) {}
 
 Output GradientContext::grad_or_zeros(int i) const {
   return grad(i).valid() ? grad(i) : graph().add("ZerosLike", {output(i)}, {}, "");

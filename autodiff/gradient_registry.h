@@ -19,13 +19,15 @@ namespace gradus {
 //   }
 class GradientContext {
  public:
-  GradientContext(Node& node, std::vector<Output> grads, std::vector<bool> needed);
+  // What the rule sees in place of a forward value, where that is computed again (graph/recompute_scope.h).
+  using Seen = std::function<Output(const Output&)>;
+  GradientContext(Node& node, std::vector<Output> grads, std::vector<bool> needed, const Seen& seen = {});
 
   Node& node() const { return *node_; }
   Graph& graph() const { return node_->graph(); }
   int num_inputs() const { return static_cast<int>(node_->inputs().size()); }
-  Output input(int i) const { return node_->input(i); }
-  Output output(int i = 0) const { return node_->output(i); }
+  Output input(int i) const { return seen_ ? seen_(node_->input(i)) : node_->input(i); }
+  Output output(int i = 0) const { return seen_ ? seen_(node_->output(i)) : node_->output(i); }
   template <class T>
   const T& attrs() const {
     return node_->attrs_as<T>();
@@ -55,6 +57,7 @@ class GradientContext {
   std::vector<Output> grads_;
   std::vector<bool> needed_;
   std::vector<Output> result_;
+  Seen seen_;
 };
 
 using GradientRule = std::function<void(GradientContext&)>;

@@ -7,7 +7,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "gradus/graph/scopes.h"
+#include "gradus/autodiff/recompute.h"
+#include "gradus/graph/recompute_scope.h"
 #include "gradus/ops/fill.h"
 #include "gradus/ops/source_ops.h"
 
@@ -34,15 +35,15 @@ class Backward {
     mark_dependent(ys[0].graph());
   }
 
-  // True when `output` is an x, or a differentiable path leads from an x to it.
+  // True when `output` is an x, or a differentiable path leads from an x to it. What was computed again counts as the first.
   bool depends(const Output& output) const {
-    if (!is_floating(output.dtype())) return false;
-    return xs_.contains(output) || carries(output.node().id());
+    const Output first = original(output);
+    return is_floating(first.dtype()) && (xs_.contains(first) || carries(first.node().id()));
   }
 
   // An invalid `gradient` stands for ones.
   void contribute(const Output& to, const Output& gradient, Node* from) {
-    Pending& pending = pending_[to];
+    Pending& pending = pending_[original(to)];
     if (pending.gradients.empty()) pending.from = from;
     pending.gradients.push_back(gradient);
   }
@@ -53,8 +54,9 @@ class Backward {
   // A node's inputs have smaller ids than the node. Going down, all contributions to a node's outputs have therefore
   // arrived when its turn comes: the order of ids does what counting pending contributions does elsewhere.
   void run(Graph& graph) {
+    Recomputation recomputation(graph);
     for (int id = last_; id >= first_; --id) {
-      if (carries(id)) differentiate(graph.node(id));
+      if (carries(id)) differentiate(graph.node(id), recomputation);
     }
   }
 
@@ -62,7 +64,7 @@ class Backward {
   Output result(const Output& x) {
     const auto found = pending_.find(x);
     if (found == pending_.end()) return Output();
-    if (is_one_gradient(found->second)) return found->second.gradients[0];
+    if (const auto& all = found->second.gradients; all.size() == 1 && all[0].valid()) return all[0];
     const MirrorScope scope(x.node());
     return total(x);
   }
@@ -72,10 +74,6 @@ class Backward {
     std::vector<Output> gradients;
     Node* from = nullptr;  // the consumer whose rule contributed first; nullptr for a y
   };
-
-  static bool is_one_gradient(const Pending& pending) {
-    return pending.gradients.size() == 1 && pending.gradients[0].valid();
-  }
 
   // The sum of what has arrived for `output`, made in the current scope.
   Output total(const Output& output) {
@@ -104,7 +102,7 @@ class Backward {
     }
   }
 
-  void differentiate(Node& node) {
+  void differentiate(Node& node, Recomputation& recomputation) {
     bool arrived = false;
     for (int i = 0; i < node.num_outputs(); ++i) arrived = arrived || pending_.contains(node.output(i));
     if (!arrived) return;
@@ -118,7 +116,7 @@ class Backward {
     }
     std::vector<bool> needed;
     for (const Output& input : node.inputs()) needed.push_back(depends(input));
-    GradientContext context(node, std::move(grads), needed);
+    GradientContext context(node, grads, needed, recomputation.values_for(node, grads));
     call(*rule, context);
     if (std::none_of(context.result().begin(), context.result().end(), [](const Output& o) { return o.valid(); }))
       silent_ = &node;
@@ -266,6 +264,7 @@ std::vector<Output> gradients(const std::vector<Output>& ys, const std::vector<O
   for (std::size_t i = 0; i < grad_ys.size(); ++i) check_grad_y(caller, ys[i], grad_ys[i]);
 
   Graph& graph = ys[0].graph();
+  Recomputation::require_closed_scopes(graph, caller);
   const NameScope scope(graph, "gradients");
   Backward backward(ys, xs);
   for (std::size_t i = 0; i < ys.size(); ++i) {

@@ -1,6 +1,7 @@
 // Times training steps (momentum SGD, float32, random data) and inference of a model. Prints one line of JSON.
-//   bench_train [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--profile 1] [--conv-algorithm auto]
-// With --profile, the time of every node of a training step goes to stderr.
+//   bench_train [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--profile 1] [--conv-algorithm auto] [--recompute 1]
+// With --profile, the time of every node of a training step goes to stderr. With --recompute the model's blocks are computed again in the
+// backward pass.
 #include <gradus/gradus.h>
 #include <gradus/nn/models.h>
 #include <gradus/nn/optimizers.h>
@@ -11,14 +12,15 @@ namespace {
 
 namespace gd = gradus;
 
-void time_training(const gradus_bench::TrainOptions& o, bool profile, gd::ConvAlgorithm algorithm) {
+void time_training(const gradus_bench::TrainOptions& o, bool profile, bool recompute, gd::ConvAlgorithm algorithm) {
   const auto& [name, batch, threads, steps] = o;
   gd::Graph graph;
   const gd::Shape image = name == "resnet20" ? gd::Shape{batch, 32, 32, 3} : gd::Shape{batch, 28, 28, 1};
   const gd::Output images = gd::placeholder(graph, gd::DType::kFloat32, image, "images");
   const gd::Output labels = gd::placeholder(graph, gd::DType::kInt32, {batch}, "labels");
   const gd::nn::ModelFn model = gd::nn::model_by_name(name);
-  const gd::Output loss = gd::reduce_mean(gd::sparse_softmax_cross_entropy_with_logits(labels, model(images, {})));
+  const gd::Output loss =
+      gd::reduce_mean(gd::sparse_softmax_cross_entropy_with_logits(labels, model(images, {.recompute = recompute})));
   const gd::Operation train = gd::nn::momentum({.learning_rate = 0.01, .momentum = 0.9}).minimize(loss);
 
   gd::Tensor classes(gd::DType::kInt32, {batch});
@@ -43,12 +45,15 @@ void time_training(const gradus_bench::TrainOptions& o, bool profile, gd::ConvAl
 
 int main(int argc, char** argv) {
   gradus_bench::TrainOptions o;
-  int profile = 0;
+  int profile = 0, recompute = 0;
   std::string algorithm = "auto";
   example::Options options("bench_train", "Times training steps and inference of a model; prints one line of JSON.");
   o.add_to(&options, gd::nn::model_names());
   options.integer("--profile", &profile, 0, 1, "1: the time of every node of a training step goes to stderr");
+  options.integer("--recompute", &recompute, 0, 1,
+                  "1: blocks are computed again for gradients, which takes less memory");
   options.choice("--conv-algorithm", &algorithm, gd::conv_algorithm_names(), "how a CPU computes convolutions");
-  return gradus_bench::run(argc, argv, "bench_train", options,
-                           [&] { time_training(o, profile == 1, gd::conv_algorithm_from_name(algorithm)); });
+  return gradus_bench::run(argc, argv, "bench_train", options, [&] {
+    time_training(o, profile == 1, recompute == 1, gd::conv_algorithm_from_name(algorithm));
+  });
 }

@@ -55,6 +55,7 @@ class ControlScope {
 class GradientScope {
  public:
   GradientScope(Graph& graph, const Node& forward, std::string_view rule);
+  class Recompute;  // graph/recompute_scope.h
 
  private:
   Restored<const Node*> forward_;

@@ -1,10 +1,11 @@
 #include "gradus/nn/models.h"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "gradus/core/nearest_names.h"
-#include "gradus/graph/scopes.h"
+#include "gradus/graph/recompute_scope.h"
 #include "gradus/nn/errors.h"
 #include "gradus/nn/layers.h"
 #include "gradus/ops/operators.h"
@@ -13,6 +14,17 @@
 
 namespace gradus::nn {
 namespace {
+
+// One block of the model, where ModelOptions::recompute asks for that.
+class RecomputedBlock {
+ public:
+  RecomputedBlock(Graph& graph, const ModelOptions& o) {
+    if (o.recompute) scope_.emplace(graph);
+  }
+
+ private:
+  std::optional<RecomputeScope> scope_;
+};
 
 Output conv_bn(const Output& x, std::int64_t filters, std::int64_t kernel, std::int64_t stride, const ModelOptions& o,
                std::string_view name) {
@@ -23,10 +35,24 @@ Output conv_bn(const Output& x, std::int64_t filters, std::int64_t kernel, std::
   return batch_norm(y, {.training = o.training, .momentum = 0.9, .epsilon = 1e-5}, "bn");
 }
 
+Output stem(const Output& images, const ModelOptions& o) {
+  const RecomputedBlock block(images.graph(), o);
+  return relu(conv_bn(images, 16, 3, 1, o, "stem"));
+}
+
+// max_pool2d(relu(conv2d(x))) with 5x5 filters.
+Output conv_pool(const Output& x, std::int64_t filters, Padding padding, const ModelOptions& o, std::string_view conv,
+                 std::string_view pool) {
+  const RecomputedBlock block(x.graph(), o);
+  const Output h = relu(conv2d(x, {.filters = filters, .kernel = {5, 5}, .padding = padding, .l2 = o.l2}, conv));
+  return max_pool2d(h, {.size = 2}, pool);
+}
+
 // relu(x' + F(x)), x' the shortcut.
 Output residual_block(const Output& x, std::int64_t filters, std::int64_t stride, const ModelOptions& o,
                       std::string_view name) {
   const NameScope scope(x.graph(), name);
+  const RecomputedBlock block(x.graph(), o);
   Output y = relu(conv_bn(x, filters, 3, stride, o, "a"));
   y = conv_bn(y, filters, 3, 1, o, "b");
   const Output shortcut = x.shape()[3] == filters && stride == 1 ? x : conv_bn(x, filters, 1, stride, o, "shortcut");
@@ -51,10 +77,8 @@ Output lenet5(const Output& images, const ModelOptions& o, SourceLocation locati
   const Place place("lenet5", location);
   check_model(place, images, o);
   const NameScope scope(images.graph(), "lenet5");
-  Output h = relu(conv2d(images, {.filters = 6, .kernel = {5, 5}, .padding = Padding::kSame, .l2 = o.l2}, "conv1"));
-  h = max_pool2d(h, {.size = 2}, "pool1");
-  h = relu(conv2d(h, {.filters = 16, .kernel = {5, 5}, .padding = Padding::kValid, .l2 = o.l2}, "conv2"));
-  h = flatten(max_pool2d(h, {.size = 2}, "pool2"));
+  Output h = conv_pool(images, 6, Padding::kSame, o, "conv1", "pool1");
+  h = flatten(conv_pool(h, 16, Padding::kValid, o, "conv2", "pool2"));
   h = relu(dense(h, {.units = 120, .kernel_initializer = he_normal(), .l2 = o.l2}, "fc1"));
   h = relu(dense(h, {.units = 84, .kernel_initializer = he_normal(), .l2 = o.l2}, "fc2"));
   return dense(h, {.units = o.classes, .l2 = o.l2}, "logits");
@@ -64,10 +88,8 @@ Output deep_mnist(const Output& images, const ModelOptions& o, SourceLocation lo
   const Place place("deep_mnist", location);
   check_model(place, images, o);
   const NameScope scope(images.graph(), "deep_mnist");
-  Output h = relu(conv2d(images, {.filters = 32, .kernel = {5, 5}, .l2 = o.l2}, "conv1"));
-  h = max_pool2d(h, {.size = 2}, "pool1");
-  h = relu(conv2d(h, {.filters = 64, .kernel = {5, 5}, .l2 = o.l2}, "conv2"));
-  h = flatten(max_pool2d(h, {.size = 2}, "pool2"));
+  Output h = conv_pool(images, 32, Padding::kSame, o, "conv1", "pool1");
+  h = flatten(conv_pool(h, 64, Padding::kSame, o, "conv2", "pool2"));
   h = relu(dense(h, {.units = 1024, .kernel_initializer = he_normal(), .l2 = o.l2}, "fc1"));
   h = dropout(h, {.rate = 0.5, .training = o.training});
   return dense(h, {.units = o.classes, .l2 = o.l2}, "logits");
@@ -77,7 +99,7 @@ Output resnet20(const Output& images, const ModelOptions& o, SourceLocation loca
   const Place place("resnet20", location);
   check_model(place, images, o);
   const NameScope scope(images.graph(), "resnet20");
-  Output h = relu(conv_bn(images, 16, 3, 1, o, "stem"));
+  Output h = stem(images, o);
   for (const std::int64_t stage : {1, 2, 3}) {
     for (const std::int64_t block : {1, 2, 3}) {
       const std::int64_t stride = stage > 1 && block == 1 ? 2 : 1;

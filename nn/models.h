@@ -15,6 +15,9 @@ struct ModelOptions {
   std::int64_t classes = 10;
   bool training = true;  // dropout on, batch norm by the batch
   double l2 = 0.0;       // of the weights of convolutions and dense layers
+  // Training keeps of every block (a convolution with what follows it up to the next; of resnet20 a residual block) the result alone, and
+  // computes the block again in the backward pass (graph/recompute_scope.h): the same bits with less memory, in more time.
+  bool recompute = false;
 };
 
 // LeNet-5 as it is built today (LeCun et al., 1998, with relu and max-pooling): conv 5x5x6 SAME, pool, conv 5x5x16 VALID,

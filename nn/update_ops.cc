@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gradus/graph/recompute_scope.h"
+
 namespace gradus::nn {
 namespace {
 
@@ -26,6 +28,7 @@ std::set<const Node*> ancestors_of(const std::vector<Output>& outputs, Edges edg
   while (!stack.empty()) {
     const Node& node = *stack.back();
     stack.pop_back();
+    visit(original(node));
     for (const Output& input : node.inputs()) visit(input.node());
     if (edges == Edges::kInputs) continue;
     for (const Node* control : node.control_inputs()) visit(*control);

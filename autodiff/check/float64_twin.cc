@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "gradus/graph/scopes.h"
+#include "gradus/graph/recompute_scope.h"
 #include "gradus/ops/source_ops.h"
 
 namespace gradus {
@@ -45,7 +45,7 @@ Node& Float64Twin::copy(const Node& node, std::vector<Output> inputs, const std:
 }
 
 Output Float64Twin::of(const Output& original) const {
-  const auto found = copies_.find(original);
+  const auto found = copies_.find(gradus::original(original));
   if (found == copies_.end()) throw not_found("'" + original.name() + "' is not part of the copied graph");
   return found->second;
 }
@@ -53,7 +53,7 @@ Output Float64Twin::of(const Output& original) const {
 std::vector<Node*> nodes_needed(const std::vector<Output>& outputs, const std::unordered_set<Output>& cuts) {
   std::map<int, Node*> needed;  // by id: inputs come before their node
   for (std::vector<Output> open = outputs; !open.empty();) {
-    const Output output = open.back();
+    const Output output = original(open.back());  // the twin computes nothing again
     open.pop_back();
     if (cuts.contains(output) || !needed.emplace(output.node().id(), &output.node()).second) continue;
     open.insert(open.end(), output.node().inputs().begin(), output.node().inputs().end());

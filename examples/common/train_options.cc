@@ -30,6 +30,9 @@ example::Options describe_options(const Defaults& defaults, Options* o) {
   options.integer("--limit", &o->limit, 0, std::int64_t{1} << 40, "use only the first images of each set; 0 is all");
   options.flag("--data-on-device", &o->data_on_device,
                "keep all images in the device's memory and make batches there; same results");
+  options.flag(
+      "--recompute", &o->recompute,
+      "compute the model's blocks again for gradients instead of keeping them: less memory, more time, same results");
   options.flag("--quiet", &o->quiet, "no progress bar");
   return options;
 }

@@ -24,6 +24,7 @@ struct Options {
   std::string json;
   std::int64_t limit = 0;  // images per set, 0: all
   bool data_on_device = false;
+  bool recompute = false;
   bool quiet = false;
 };
 

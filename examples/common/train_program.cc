@@ -107,7 +107,8 @@ class Program {
     build_inputs();
     const gd::Output labels = train_input_.labels;
     const gd::nn::ModelFn model = gd::nn::model_by_name(o_.model);
-    const gd::nn::ModelOptions options{.classes = data_.train.num_classes, .training = true, .l2 = setup_.l2};
+    const gd::nn::ModelOptions options{
+        .classes = data_.train.num_classes, .training = true, .l2 = setup_.l2, .recompute = o_.recompute};
     const gd::Output logits = model(train_input_.images, options);
     loss_ = gd::nn::sparse_softmax_loss(labels, logits);
     const double steps = static_cast<double>(data_.train.batches(o_.batch)) * o_.epochs;

@@ -16,8 +16,9 @@ namespace {
 constexpr std::string_view kDefault = "the session's default";  // plan_place.cc
 constexpr std::size_t kMaxGroups = 20;                          // rows of the tables of ops and scopes
 
-const char* role_name(NodeRole role) {
-  switch (role) {
+const char* part_name(const PlanReport::Step& step) {
+  if (!step.recomputes.empty()) return "recomputation";
+  switch (step.role) {
     case NodeRole::kForward: return "forward";
     case NodeRole::kInitialValue: return "initial values";
     case NodeRole::kGradient: return "gradients";
@@ -101,7 +102,7 @@ class Printer {
     }
     text_ += "\n" + memory.to_string();
     if (report_.steps.empty()) return;
-    group_table("part", groups([](const PlanReport::Step& step) { return std::string(role_name(step.role)); }));
+    group_table("part", groups([](const PlanReport::Step& step) { return std::string(part_name(step)); }));
     group_table("op", groups([](const PlanReport::Step& step) { return step.op; }));
     group_table("scope", by_scope());
   }
@@ -198,6 +199,7 @@ class Printer {
       add("kernel: " + step.kernel);
       if (step.scratch_bytes > 0) rest += fmt::format(", scratch {} bytes", step.scratch_bytes);
     }
+    if (!step.recomputes.empty()) add("computes '" + step.recomputes + "' again");
     for (std::size_t k = 0; k + 1 < step.nodes.size(); ++k)
       rest += fmt::format("{} '{}'", k == 0 ? " | fused with:" : ",", step.nodes[k].name);
     const bool has_result = !step.results.empty();

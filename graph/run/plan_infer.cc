@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "gradus/graph/recompute_scope.h"
+
 namespace gradus {
 namespace {
 
@@ -40,7 +42,7 @@ PlanInference::PlanInference(const Feeds& feeds) : feeds_(feeds) {
 }
 
 int PlanInference::feed_index(const Output& output) const {
-  const auto found = feed_index_.find(output);
+  const auto found = feed_index_.find(is_recomputed(output.node()) ? original(output) : output);
   return found == feed_index_.end() ? -1 : static_cast<int>(found->second);
 }
 

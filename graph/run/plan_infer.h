@@ -31,7 +31,7 @@ class PlanInference {
   std::optional<IntValues> value(const Output& output);
   // Indices of the feeds whose values some shape or folded node depends on.
   const std::set<std::size_t>& value_feeds() const { return value_feeds_; }
-  bool is_fed(const Output& output) const { return feed_index_.contains(output); }
+  bool is_fed(const Output& output) const { return feed_index(output) >= 0; }
   int feed_index(const Output& output) const;  // -1 when not fed
 
  private:

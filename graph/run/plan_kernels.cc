@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "gradus/graph/recompute_scope.h"
 #include "gradus/graph/run/packed_variables.h"
 #include "gradus/graph/run/plan.h"
 #include "gradus/graph/run/plan_infer.h"
@@ -112,7 +113,7 @@ void prepare_kernels(Plan& plan, const SessionOptions& options) {
     c.kernel_ = step.kernel;
     c.where_ = &step.where;
     if (c.nodes_.empty()) c.nodes_.emplace_back().attrs = &step.node().attrs();
-    c.random_seed_ = node_seed(options.seed, step.node().name());
+    c.random_seed_ = node_seed(options.seed, original(step.node()).name());
     for (int output : step.outputs) {
       c.outputs_.emplace_back(kNothing, 0, plan.value(output).dtype, plan.value(output).shape);
     }

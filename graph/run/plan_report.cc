@@ -7,6 +7,7 @@
 #include <shared_mutex>
 
 #include "gradus/graph/graph_mutex.h"
+#include "gradus/graph/recompute_scope.h"
 #include "gradus/graph/run/plan.h"
 
 namespace gradus {
@@ -48,6 +49,7 @@ PlanReport::Step report_step(const Plan& plan, const PlanStep& step, const std::
   result.op = op_text(step);
   result.scope = scope_of(base_forward_node(step.first_node()).name());
   result.role = roles[at(step.node().id())];
+  if (is_recomputed(step.node())) result.recomputes = original(step.node()).name();
   result.device = step.device->name().to_string();
   result.reason = step.reason;
   if (!step.aliased && step.kernel != nullptr)

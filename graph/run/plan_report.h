@@ -42,6 +42,7 @@ struct PlanReport {
     int line = 0;
     std::string scope;  // of the forward node; of the first node, where several are fused
     NodeRole role = NodeRole::kForward;
+    std::string recomputes;      // the node whose values it computes again (graph/recompute_scope.h), "" for others
     std::string device, reason;  // why there, or why a copy
     std::string kernel;          // what it chose, or its description; empty where nothing runs
     std::size_t scratch_bytes = 0;
