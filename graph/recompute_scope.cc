@@ -20,7 +20,8 @@ RecomputeScope::RecomputeScope(Graph& graph) : graph_(graph), first_(graph.num_n
 }
 
 RecomputeScope::~RecomputeScope() {
-  open_recompute_scopes.erase(std::find(open_recompute_scopes.begin(), open_recompute_scopes.end(), &graph_));
+  const auto open = std::find(open_recompute_scopes.begin(), open_recompute_scopes.end(), &graph_);
+  if (open != open_recompute_scopes.end()) open_recompute_scopes.erase(open);  // not so in another thread
   const int end = graph_.num_nodes();
   const std::string name = fmt::format("{}{}-{}", kRecomputeScopes, first_, end);
   for (int id = first_; id < end; ++id) {

@@ -22,10 +22,11 @@ Tensor random_images(const Shape& shape, std::uint64_t seed) {
 }
 
 struct Training {
-  Training(const std::string& model, const Shape& image) : shape({kBatch, image[0], image[1], image[2]}) {
+  Training(const std::string& model, const Shape& image, bool recompute)
+      : shape({kBatch, image[0], image[1], image[2]}) {
     images = placeholder(graph, DType::kFloat32, {-1, image[0], image[1], image[2]}, "images");
     labels = placeholder(graph, DType::kInt32, {-1}, "labels");
-    loss = nn::sparse_softmax_loss(labels, nn::model_by_name(model)(images));
+    loss = nn::sparse_softmax_loss(labels, nn::model_by_name(model)(images, {.recompute = recompute}));
     train = nn::momentum({.learning_rate = 0.01, .momentum = 0.9}).minimize(loss);
   }
 
@@ -41,10 +42,11 @@ struct Training {
   Operation train;
 };
 
-void expect_training_like_the_references(const std::string& model, const Shape& image, int steps) {
-  const Training t(model, image);
+void expect_training_like_the_references(const std::string& model, const Shape& image, int steps,
+                                         bool recompute = false) {
+  const Training t(model, image, recompute), plain(model, image, false);
   Session far(t.graph, {.device = "far:0", .seed = 3, .poison_outputs = true});
-  Session reference(t.graph, {.device = "ref:0", .seed = 3});
+  Session reference(plain.graph, {.device = "ref:0", .seed = 3});
   for (int step = 0; step < steps; ++step) {
     reset_far_copies();
     const Tensor loss = far.run(t.feeds(step), t.loss, {t.train});
@@ -52,7 +54,8 @@ void expect_training_like_the_references(const std::string& model, const Shape& 
       EXPECT_EQ(far_copies().uploads, 2) << model << ": of the images and the labels";
       EXPECT_EQ(far_copies().downloads, 1) << model << ": of the loss";
     }
-    EXPECT_TRUE(bit_equal(loss, reference.run(t.feeds(step), t.loss, {t.train}))) << model << ", step " << step;
+    EXPECT_TRUE(bit_equal(loss, reference.run(plain.feeds(step), plain.loss, {plain.train})))
+        << model << ", step " << step;
   }
   const auto state = far.state(), expected = reference.state();
   ASSERT_EQ(state.size(), expected.size());
@@ -63,6 +66,7 @@ TEST(FarTraining, Lenet5) { expect_training_like_the_references("lenet5", {28, 2
 // Both of smaller images than their own: the same steps, with a fifth of the three million weights or a quarter of the products.
 TEST(FarTraining, DeepMnistDrawsTheSameDropout) { expect_training_like_the_references("deep_mnist", {12, 12, 1}, 2); }
 TEST(FarTraining, Resnet20) { expect_training_like_the_references("resnet20", {16, 16, 3}, 2); }
+TEST(FarTraining, Resnet20WithRecomputedBlocks) { expect_training_like_the_references("resnet20", {8, 8, 3}, 2, true); }
 
 }  // namespace
 }  // namespace gradus
