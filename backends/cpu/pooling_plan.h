@@ -6,15 +6,17 @@
 #include <vector>
 
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/formulas/unary.h"
 #include "gradus/ops/pooling.h"
 
 namespace gradus::cpu {
 
 inline constexpr std::int64_t kPoolBlock = 64;  // channels handled together: in registers and first-level cache
 
-// Some channels of one window.
+// Some channels of one window; of an image with one channel, some windows side by side. Value k of each pixel under it lies `step` * k
+// behind the first.
 struct PoolWindow {
-  std::int64_t image, result;  // where these channels begin: in pixel 0 of the window's image, in the pooled tensor
+  std::int64_t image, result;  // where these values begin: in pixel 0 of the window's image, in the pooled tensor
   // The real pixels under the window, which the padding has no part in: so many rows and columns from pixel `first` of the image on.
   std::int64_t first, rows, columns;
   std::int64_t row_step, column_step;
@@ -23,11 +25,6 @@ struct PoolWindow {
   // f(position of the pixel from the image's, number of the tap) in row-major order.
   template <class F>
   void for_taps(F&& f) const {
-    if (rows == 2 &&
-        columns == 2) {  // the most frequent window: with one channel, counting would cost more than the pixels
-      f(first, 0), f(first + column_step, 1), f(first + row_step, 2), f(first + row_step + column_step, 3);
-      return;
-    }
     std::int64_t tap = 0;
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t s = 0; s < columns; ++s) f(first + r * row_step + s * column_step, tap++);
@@ -52,12 +49,13 @@ struct PoolPlan {
   std::int64_t row_size() const { return g.columns.in * channels; }
   std::int64_t image_size() const { return g.rows.in * row_size(); }
 
-  // f(window, number of channels) for row i of the windows over image n, block by block of channels; the number is a compile-time
-  // constant where it is 1, so that the loops over channels go away.
+  // f(window, number of values, step between them) for row i of the windows over image n, block by block.
   template <class F>
   void for_row(std::int64_t n, std::int64_t i, F&& f) const {
+    constexpr std::integral_constant<std::int64_t, 1> kOne;
+    constexpr std::integral_constant<std::int64_t, 2> kTwo;
     const auto [top, bottom] = rows[static_cast<std::size_t>(i)];
-    for (std::int64_t j = 0; j < g.columns.out; ++j) {
+    for (std::int64_t j = 0; j < g.columns.out;) {
       const auto [left, right] = columns[static_cast<std::size_t>(j)];
       PoolWindow window{.image = n * image_size(),
                         .result = ((n * g.rows.out + i) * g.columns.out + j) * channels,
@@ -66,16 +64,29 @@ struct PoolPlan {
                         .columns = right - left,
                         .row_step = row_size(),
                         .column_step = channels};
-      if (channels == 1) {
-        f(window, std::integral_constant<std::int64_t, 1>{});
+      if (channels != 1) {  // none where there are none
+        for (std::int64_t k = 0; k < channels; k += kPoolBlock) {
+          f(window, std::min(kPoolBlock, channels - k), kOne);
+          window.image += kPoolBlock;
+          window.result += kPoolBlock;
+        }
+        ++j;
         continue;
       }
-      for (std::int64_t k = 0; k < channels; k += kPoolBlock) {
-        f(window, std::min(kPoolBlock, channels - k));
-        window.image += kPoolBlock;
-        window.result += kPoolBlock;
-      }
+      const std::int64_t end = std::min(alike_from(j), j + kPoolBlock), step = g.columns.stride;
+      step == 1 ? f(window, end - j, kOne) : step == 2 ? f(window, end - j, kTwo) : f(window, end - j, step);
+      j = end;
     }
+  }
+
+  // The first window behind j of which other taps are inside the image.
+  std::int64_t alike_from(std::int64_t j) const {
+    const auto [left, right] = columns[static_cast<std::size_t>(j)];
+    while (++j < g.columns.out) {
+      const auto [next_left, next_right] = columns[static_cast<std::size_t>(j)];
+      if (next_left != left || next_right != right) break;
+    }
+    return j;
   }
 
   // The first row of the image that belongs to the windows of row i, when windows do not overlap in rows.
@@ -84,7 +95,7 @@ struct PoolPlan {
   }
 };
 
-// f(window, number of channels) for all windows, in parallel: what is computed per window.
+// f(window, number of values, step) for all windows, in parallel: what is computed per window.
 template <class F>
 void for_windows(KernelContext& c, F&& f) {
   const auto& p = c.kept<PoolPlan>();
@@ -94,11 +105,12 @@ void for_windows(KernelContext& c, F&& f) {
   });
 }
 
-// Fills output 0, of the image's shape, with the sums that f(window, number of channels, sums of its image) adds. Where windows do
+// Fills output 0, of the image's shape, with the sums that f(window, number of values, step, sums of its image) adds. Where windows do
 // not overlap in rows, each row of windows owns a band of the image, and bands run in parallel; otherwise images do. Either way a
 // pixel's terms are added in one fixed order. Sums of 16-bit numbers are kept in float32, in scratch memory of one image per worker.
+// Where `relu`, of the image's shape, is not nullptr, ReluGrad follows: only the sums of pixels at which it is positive stay.
 template <class T, class F>
-void scatter_windows(KernelContext& c, F&& f) {
+void scatter_windows(KernelContext& c, const T* relu, F&& f) {
   using U = Compute<T>;
   const auto& p = c.kept<PoolPlan>();
   T* const result = c.output(0).data<T>();
@@ -118,11 +130,16 @@ void scatter_windows(KernelContext& c, F&& f) {
       const std::int64_t from = p.band_begin(band, bands) * p.row_size();
       const std::int64_t to = p.band_begin(band + 1, bands) * p.row_size();
       std::fill(sums + from, sums + to, U{0});
-      const auto add = [&](const PoolWindow& window, auto width) {
-        f(window, width, sums + (window.image - n * p.image_size()));
+      const auto add = [&](const PoolWindow& window, std::int64_t width, auto step) {
+        f(window, width, step, sums + (window.image - n * p.image_size()));
       };
       for (std::int64_t i = disjoint ? band : 0; i < (disjoint ? band + 1 : p.g.rows.out); ++i) p.for_row(n, i, add);
-      if constexpr (!std::is_same_v<T, U>) {
+      if (relu != nullptr) {
+        const T* const gate = relu + n * p.image_size();
+        for (std::int64_t e = from; e < to; ++e) {
+          image[e] = static_cast<T>(formulas::ReluGrad{}(sums[e], static_cast<U>(gate[e])));
+        }
+      } else if constexpr (!std::is_same_v<T, U>) {
         for (std::int64_t e = from; e < to; ++e) image[e] = static_cast<T>(sums[e]);
       }
     }

@@ -1,6 +1,9 @@
-// Max-pooling where the windows tile the image exactly (stride = window, no padding, nothing left over), as nearly all
-// CNNs use it: one vector of channels at a time. A pixel's last vector may reach into the next pixel's first channels: it
-// is written first, so that these get their own values later. The last windows of a row are done one channel at a time.
+// Pooling where the windows tile the image exactly (stride = window, no padding, nothing left over), as nearly all CNNs use it: one
+// vector of channels at a time. A pixel's last vector may reach into the next pixel's first channels: it is written first, so that
+// these get their own values later. The last windows of a row are done one channel at a time.
+//
+// Without NaN a maximum is one instruction per pixel, and a row with NaN is rare: each row is taken as if there were none, and once more
+// with care where the sum of its pixels says that there may be one.
 #pragma once
 
 #include <cstdint>
@@ -11,25 +14,48 @@
 
 namespace gradus::cpu {
 
-// One vector of values, or a single value: read and written the same way.
-template <class T, bool vector>
+// As many values as a vector holds, or a single one in its first lane, so that both take the same instructions: compilers make branches of
+// single comparisons, which cost more than all else here.
+template <class T, bool whole>
 struct Block {
-  static auto read(const T* p) {
-    if constexpr (vector) {
-      return load(p);
-    } else {
-      return *p;
-    }
+  static Vector<T> read(const T* p) {
+    if constexpr (whole) return load(p);
+    Vector<T> value = {};
+    value[0] = *p;
+    return value;
   }
-  template <class V>
-  static void write(T* p, V value) {
-    if constexpr (vector) {
+  static void write(T* p, const Vector<T>& value) {
+    if constexpr (whole) {
       store(p, value);
     } else {
-      *p = value;
+      *p = value[0];
     }
   }
 };
+
+// What a plan has fused with the pooling: Relu of the pixels, or of the maxima; of gradients, ReluGrad of the pixels' gradients.
+enum class PoolRelu { kNone, kBefore, kAfter };
+
+// As formulas::Relu, also of vectors.
+template <class V>
+[[gnu::always_inline]] inline V pool_relu(V value) {
+  return value < V{} ? V{} : value;
+}
+
+// `value` takes the place of `best`: it is larger, or the first NaN. Single ampersands keep the loops free of branches.
+template <class V>
+[[gnu::always_inline]] inline auto replaces(V value, V best) {
+  return (value > best) | ((value != value) & (best == best));
+}
+
+template <class V>
+bool holds_nan(const V& values) {
+  const auto is_nan = values != values;
+  std::int64_t words[sizeof(V) / sizeof(std::int64_t)], any = 0;
+  std::memcpy(words, &is_nan, sizeof(V));
+  for (const std::int64_t word : words) any |= word;
+  return any != 0;
+}
 
 // One row of windows of one image. `x` and `dx` point at its first pixel, `y` and `dy` at its first window.
 struct TiledRow {
@@ -83,48 +109,108 @@ void with_window(const TiledRow& row, F&& f) {
   }
 }
 
-// The largest value of each window; NaN where there is one.
-template <class T>
-void max_pool_row(const TiledRow& row, const T* x, T* y) {
+// best = the largest of the window's h x w values, of which read(row, column) gives one; NaN, with care, where there is one. Returns the
+// sum of the values, which is NaN where one is, or where infinities meet.
+template <bool careful, class V, class H, class W, class Read>
+[[gnu::always_inline]] inline V find_best(H h, W w, V& best, Read&& read) {
+  V sum = best = read(0, 0);
+  for (std::int64_t r = 0; r < h; ++r) {
+    for (std::int64_t s = r == 0 ? 1 : 0; s < w; ++s) {
+      const V value = read(r, s);
+      sum += value;
+      if constexpr (careful) {
+        best = replaces(value, best) ? value : best;
+      } else {
+        best = value > best ? value : best;
+      }
+    }
+  }
+  return sum;
+}
+
+// The largest value of each window. Returns whether there may be a NaN: then it is to be done with care.
+template <PoolRelu relu, bool careful, class T>
+bool max_pool_blocks(const TiledRow& row, const T* x, T* y) {
+  Vector<T> sum = {};
   with_window(row, [&](auto h, auto w) {
     row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
       const T* const pixels = x + j * w * row.channels + k;
-      auto best = block.read(pixels);
-      for (std::int64_t r = 0; r < h; ++r) {
-        for (std::int64_t s = 0; s < w; ++s) {
-          const auto value = block.read(pixels + r * row.row_step + s * row.channels);
-          best = ((value > best) | (value != value)) ? value : best;
-        }
-      }
-      block.write(y + j * row.channels + k, best);
+      Vector<T> best;
+      sum += find_best<careful>(h, w, best, [&](std::int64_t r, std::int64_t s) GRADUS_INLINE {
+        const Vector<T> value = block.read(pixels + r * row.row_step + s * row.channels);
+        return relu == PoolRelu::kBefore ? pool_relu(value) : value;
+      });
+      block.write(y + j * row.channels + k, relu == PoolRelu::kAfter ? pool_relu(best) : best);
     });
   });
+  return holds_nan(sum);
 }
 
-// dy goes to the first pixel that is the window's largest (or its first NaN), 0 to the others.
-template <class T>
-void max_pool_grad_row(const TiledRow& row, const T* x, const T* dy, T* dx) {
+// dy goes to the first pixel that is the window's largest (or its first NaN), 0 to the others. With kAfter, x's own ReluGrad follows.
+template <PoolRelu relu, bool careful, class T>
+bool max_pool_grad_blocks(const TiledRow& row, const T* x, const T* dy, T* dx) {
+  Vector<T> sum = {};
   with_window(row, [&](auto h, auto w) {
     row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
       const T* const pixels = x + j * w * row.channels + k;
       T* const gradients = dx + j * w * row.channels + k;
-      auto best = block.read(pixels);
+      const auto read = [&](std::int64_t r, std::int64_t s)
+                            GRADUS_INLINE { return block.read(pixels + r * row.row_step + s * row.channels); };
+      Vector<T> best;
+      sum += find_best<careful>(h, w, best, read);
+      const Vector<T> nothing = {};
+      Vector<T> left = block.read(dy + j * row.channels + k);  // nothing, once it is given away
+      if constexpr (relu == PoolRelu::kAfter) left = best > nothing ? left : nothing;
       for (std::int64_t r = 0; r < h; ++r) {
         for (std::int64_t s = 0; s < w; ++s) {
-          const auto value = block.read(pixels + r * row.row_step + s * row.channels);
-          best = ((value > best) | ((value != value) & (best == best))) ? value : best;
-        }
-      }
-      const auto nothing = decltype(best){};
-      auto left = block.read(dy + j * row.channels + k);  // nothing, once it is given away
-      for (std::int64_t r = 0; r < h; ++r) {
-        for (std::int64_t s = 0; s < w; ++s) {
-          const std::int64_t pixel = r * row.row_step + s * row.channels;
-          const auto value = block.read(pixels + pixel);
-          const auto here = (value == best) | ((value != value) & (best != best));
-          block.write(gradients + pixel, here ? left : nothing);
+          const Vector<T> value = read(r, s);
+          auto here = value == best;
+          if constexpr (careful) here = here | ((value != value) & (best != best));
+          block.write(gradients + r * row.row_step + s * row.channels, here ? left : nothing);
           left = here ? nothing : left;
         }
+      }
+    });
+  });
+  return holds_nan(sum);
+}
+
+template <PoolRelu relu, class T>
+void max_pool_row(const TiledRow& row, const T* x, T* y) {
+  if (max_pool_blocks<relu, false>(row, x, y)) max_pool_blocks<relu, true>(row, x, y);
+}
+
+template <PoolRelu relu, class T>
+void max_pool_grad_row(const TiledRow& row, const T* x, const T* dy, T* dx) {
+  if (max_pool_grad_blocks<relu, false>(row, x, dy, dx)) max_pool_grad_blocks<relu, true>(row, x, dy, dx);
+}
+
+// The mean of each window.
+template <class T>
+void avg_pool_row(const TiledRow& row, const T* x, T* y) {
+  with_window(row, [&](auto h, auto w) {
+    const T count = static_cast<T>(h * w);
+    row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
+      const T* const pixels = x + j * w * row.channels + k;
+      Vector<T> sum = {};
+      for (std::int64_t r = 0; r < h; ++r) {
+        for (std::int64_t s = 0; s < w; ++s) sum += block.read(pixels + r * row.row_step + s * row.channels);
+      }
+      block.write(y + j * row.channels + k, sum / count);
+    });
+  });
+}
+
+// Its gradient: the mean's, divided among the pixels.
+template <class T>
+void avg_pool_grad_row(const TiledRow& row, const T* dy, T* dx) {
+  with_window(row, [&](auto h, auto w) {
+    const T count = static_cast<T>(h * w);
+    row.for_blocks<T>([&](std::int64_t j, std::int64_t k, auto block) {
+      T* const gradients = dx + j * w * row.channels + k;
+      const auto share = block.read(dy + j * row.channels + k) / count;
+      for (std::int64_t r = 0; r < h; ++r) {
+        for (std::int64_t s = 0; s < w; ++s) block.write(gradients + r * row.row_step + s * row.channels, share);
       }
     });
   });

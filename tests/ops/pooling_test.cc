@@ -106,6 +106,40 @@ TEST(Pooling, TilingWindowsOfAnyNumberOfChannels) {
   }
 }
 
+// Infinities of both signs among them, whose sum is no number either.
+TEST(Pooling, TilingWindowsOfInfinities) {
+  Values values;
+  const double inf = std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < 4 * 6 * 9; ++i) values.push_back(i % 5 == 0 ? inf : i % 3 == 0 ? -inf : 1);
+  Graph graph;
+  const Output x = image(graph, {1, 4, 6, 9}, values), y = max_pool(x, square_pool(2, 2));
+  run_both(y);
+  run_both(gradients(y, {x}).at(0));
+}
+
+// In planes the CPU takes windows side by side, up to 64, of which borders have others: with every stride, ties and NaN.
+TEST(Pooling, ManyWindowsSideBySide) {
+  for (const std::int64_t stride : {1, 2, 3}) {
+    const Shape shape{2, 1, 5, 141};
+    Values values, numbers;
+    for (std::int64_t i = 0; i < shape.num_elements(); ++i) {
+      numbers.push_back(static_cast<double>(i * 7 % 5));
+      values.push_back(i % 13 == 0 ? std::numeric_limits<double>::quiet_NaN() : numbers.back());
+    }
+    for (const DType dtype : kDTypes) {
+      Graph graph;
+      const Output x = constant(graph, Tensor::from(shape, values).cast(dtype));
+      const Output z = constant(graph, Tensor::from(shape, numbers).cast(dtype));
+      const PoolAttrs attrs = square_pool(3, stride, Padding::kSame, DataFormat::kNCHW);
+      const PoolAttrs pairs = square_pool(2, stride, Padding::kSame, DataFormat::kNCHW);  // quarters and halves: exact
+      const Output y = max_pool(x, attrs), mean = avg_pool(z, pairs);
+      for (const Output& result :
+           {y, mean, gradients(y, {x}).at(0), gradients(mean, {z}).at(0), max_pool_grad_grad(x, z, attrs)})
+        run_both(result);  // both backends, compared
+    }
+  }
+}
+
 TEST(Pooling, GlobalAverage) {
   Graph graph;
   const Output nhwc = image(graph, {1, 2, 2, 2}, {1, 50, 2, 60, 3, 70, 4, 80});

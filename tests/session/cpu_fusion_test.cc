@@ -189,6 +189,45 @@ TEST_P(CpuFusion, InfinitiesInFilters) {
                {relu(bias_add(conv2d(x, w), values({16}, 4))), relu_grad(add_n({dx, x}), x)});
 }
 
+// Values with ties, zeros of both signs and NaN.
+Tensor uneven_values(const Shape& shape) {
+  Tensor values(DType::kFloat64, shape);
+  const double some[] = {-1, -0.0, 0, 2, 2, -3, -0.0, 0.5, std::numeric_limits<double>::quiet_NaN(), -2, 1, -1, 0};
+  for (std::int64_t i = 0; i < values.num_elements(); ++i) values.set(i, some[i * i % 31 % 13]);
+  return values;
+}
+
+// Windows that tile the image and others, channels around the width of vectors.
+TEST_P(CpuFusion, PoolingAndRelu) {
+  std::vector<Output> fetches;
+  Ops ops;
+  for (const DataFormat format : {DataFormat::kNHWC, DataFormat::kNCHW}) {
+    for (const std::int64_t channels : {1, 6, 19}) {
+      for (const PoolAttrs& attrs :
+           {square_pool(2, 2, Padding::kValid, format), square_pool(3, 2, Padding::kSame, format)}) {
+        const Shape image = image_shape(format, 2, 6, 8, channels);
+        const Output x = variable(graph, uneven_values(image).cast(GetParam())), other = values(image, 3);
+        const Shape pooled = max_pool(x, attrs).shape();
+        for (const Output& fetch : {relu(max_pool(x, attrs)), max_pool(relu(x), attrs),
+                                    relu_grad(max_pool_grad(x, values(pooled, 4), attrs), x),
+                                    relu_grad(max_pool_grad(x, values(pooled, 5), attrs), other)})
+          fetches.push_back(fetch);
+      }
+    }
+  }
+  for (const char* chain : {"MaxPool+Relu", "MaxPoolGrad+ReluGrad", "MaxPoolGrad+ReluGrad", "Relu+MaxPool"})
+    ops.insert(ops.end(), 12, chain);
+  std::sort(ops.begin(), ops.end());
+  expect_fused(ops, fetches);
+}
+
+// What training does: Relu's result is needed once more, by the gradients, which have Relu's in one pass.
+TEST_P(CpuFusion, GradientsOfPoolingAndRelu) {
+  const Output x = values({2, 6, 4, 5}, 1);
+  const Output y = max_pool(relu(bias_add(x, values({5}, 2))), square_pool(2, 2));
+  expect_fused({"BiasAdd+Relu", "MaxPoolGrad+ReluGrad"}, {y, gradients(y, {x}, values(y.shape(), 3)).at(0)});
+}
+
 // Two users of a sum: nothing may be hidden from the second.
 TEST_P(CpuFusion, WhatOthersUseIsNotFused) {
   const Output y = conv2d(values({1, 4, 4, 3}, 1), values({3, 3, 3, 4}, 2));
