@@ -36,6 +36,26 @@ TEST_F(ArgMax, TheFirstNaNWins) {
   EXPECT_EQ(run_both(argmin(tensor({3}, {nan, -9, 1}), 0)).at(0), 0);
 }
 
+// The CPU searches several lines at once, and parts of a long one: lines of any length, along any axis, with ties and NaN.
+TEST_F(ArgMax, LinesOfAnyLength) {
+  for (const std::int64_t length : {1, 9, 63, 64, 65, 130, 1000}) {
+    for (const std::int64_t nans : {0, 1, 7}) {
+      const Shape shape{19, length};
+      Values values;
+      for (std::int64_t i = 0; i < shape.num_elements(); ++i)
+        values.push_back(nans > 0 && i * i % 101 < nans ? std::nan("") : static_cast<double>(i * 7919 % 31 % 5));
+      for (const DType dtype : {DType::kFloat32, DType::kFloat64, DType::kBFloat16, DType::kInt32, DType::kUInt8}) {
+        if (nans > 0 && !kFloating.contains(dtype)) continue;
+        const Output x = constant(graph, Tensor::from(shape, values).cast(dtype));
+        for (const std::int64_t axis : {0, 1}) {
+          run_both(argmax(x, axis));  // both backends, compared
+          run_both(argmin(x, axis, DType::kInt32));
+        }
+      }
+    }
+  }
+}
+
 TEST_F(ArgMax, InTopKCountsTiesAsIn) {
   const Output p = tensor({4, 3}, {1, 2, 3, 5, 5, 1, 2, 2, 2, 3, 2, 1});
   EXPECT_EQ(elements(run_both(in_top_k(p, ints({1, 1, 2, 2}), 1))), (Values{0, 1, 1, 0}));
