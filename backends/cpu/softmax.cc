@@ -1,12 +1,12 @@
 // Rows are handled in blocks whose exponentials are taken in one vectorised sweep, so that a few classes cost as little as many.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "gradus/backends/common/indices.h"
 #include "gradus/backends/cpu/half_rows.h"
 #include "gradus/backends/cpu/kernels.h"
 #include "gradus/backends/formulas/exponential.h"
+#include "gradus/core/logarithm.h"
 #include "gradus/ops/axis_extents.h"
 
 namespace gradus::cpu {
@@ -26,6 +26,10 @@ std::int64_t block_rows(std::int64_t classes) {
 template <class U>
 struct RowSums {
   U largest[kBlockRows], rest[kBlockRows];
+
+  void take_logarithms(std::int64_t rows, U* log_sums) const {
+    for (std::int64_t r = 0; r < rows; ++r) log_sums[r] = formulas::logarithm_of_one_plus(rest[r]);
+  }
 };
 
 // join of term(x[0]), ..., term(x[n - 1]), by partial results side by side, which fill vector registers: in an order that depends on
@@ -158,8 +162,10 @@ void log_softmax(KernelContext& c) {
   const T* const x = c.input(0).data<T>();
   T* const y = c.output(0).data<T>();
   for_blocks(c, x, y, e, [&](std::int64_t first, std::int64_t rows, const U*, const RowSums<U>& sums) {
+    U log_sums[kBlockRows];
+    sums.take_logarithms(rows, log_sums);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const U log_sum = std::log1p(sums.rest[r]);
+      const U log_sum = log_sums[r];
       const T* const in = x + (first + r) * e.axis;
       T* const out = y + (first + r) * e.axis;
       for (std::int64_t k = 0; k < e.axis; ++k)
@@ -175,9 +181,11 @@ void cross_entropy(KernelContext& c) {
   const T *const labels = c.input(0).data<T>(), *const x = c.input(1).data<T>();
   T *const loss = c.output(0).data<T>(), *const backprop = c.output(1).data<T>();
   for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
+    U log_sums[kBlockRows];
+    sums.take_logarithms(rows, log_sums);
     for (std::int64_t r = 0; r < rows; ++r) {
       const std::int64_t start = (first + r) * e.axis;
-      const U log_sum = std::log1p(sums.rest[r]);
+      const U log_sum = log_sums[r];
       U row_loss = 0, label_sum = 0;
       for (std::int64_t k = 0; k < e.axis; ++k) {
         const U label = static_cast<U>(labels[start + k]), log_power = static_cast<U>(x[start + k]) - sums.largest[r];
@@ -205,10 +213,12 @@ void sparse_cross_entropy(KernelContext& c) {
   const T* const x = c.input(1).data<T>();
   T *const loss = c.output(0).data<T>(), *const backprop = c.output(1).data<T>();
   for_blocks(c, x, backprop, e, [&](std::int64_t first, std::int64_t rows, const U* powers, const RowSums<U>& sums) {
+    U log_sums[kBlockRows];
+    sums.take_logarithms(rows, log_sums);
     for (std::int64_t r = 0; r < rows; ++r) {
       const std::int64_t start = (first + r) * e.axis, label = index_value(labels, first + r);
       const U log_power = static_cast<U>(x[start + label]) - sums.largest[r];
-      loss[first + r] = static_cast<T>(std::log1p(sums.rest[r]) - log_power);
+      loss[first + r] = static_cast<T>(log_sums[r] - log_power);
       const U scale = 1 / (1 + sums.rest[r]);
       const U power = powers[r * e.axis + label];
       const U at_label = power == 1 ? -(sums.rest[r] * scale) : power * scale - 1;

@@ -3,10 +3,9 @@
 
 #include <cmath>
 
-#include "gradus/backends/formulas/exponential.h"
 #include "gradus/backends/formulas/formula.h"
+#include "gradus/backends/formulas/softplus.h"
 #include "gradus/core/integer_power.h"
-#include "gradus/core/logarithm.h"
 #include "gradus/core/wrapping.h"
 
 namespace gradus::formulas {
@@ -88,7 +87,7 @@ struct SigmoidCrossEntropy {
   constexpr T operator()(T z, T x) const {
     const T weight = x > 0 ? 1 - z : -z;
     const T product = weight * x;
-    return (weight == 0 ? 0 : product) + logarithm_of_one_plus(exponential(-std::abs(x)));
+    return (weight == 0 ? 0 : product) + softplus_curve(x);
   }
 };
 

@@ -8,6 +8,7 @@
 #include "gradus/backends/formulas/exponential.h"
 #include "gradus/backends/formulas/formula.h"
 #include "gradus/backends/formulas/normal_tail.h"
+#include "gradus/backends/formulas/softplus.h"
 #include "gradus/core/logarithm.h"
 #include "gradus/core/wrapping.h"
 #include "gradus/ops/unary.h"
@@ -82,7 +83,7 @@ struct Sigmoid {
 struct Softplus {
   template <class T>
   constexpr T operator()(T x) const {
-    return (x < 0 ? 0 : x) + logarithm_of_one_plus(exponential(-std::abs(x)));
+    return (x < 0 ? 0 : x) + softplus_curve(x);
   }
 };
 struct Relu {
