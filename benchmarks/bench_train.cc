@@ -1,4 +1,4 @@
-// Times training steps (momentum SGD, float32, random data) and inference of a model. Prints one line of JSON.
+// Times training steps (momentum SGD, float32, random data; the loss is fetched) and inference of a model. Prints one line of JSON.
 //   bench_train [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--profile 1] [--conv-algorithm auto] [--recompute 1]
 // With --profile, the time of every node of a training step goes to stderr. With --recompute the model's blocks are computed again in the
 // backward pass.
@@ -26,11 +26,13 @@ void time_training(const gradus_bench::TrainOptions& o, bool profile, bool recom
   gd::Tensor classes(gd::DType::kInt32, {batch});
   for (std::int64_t i = 0; i < batch; ++i) classes.set(i, static_cast<double>(i * 7 % 10));
   const gd::Feeds feeds{{images, gd::random_uniform_tensor(gd::DType::kFloat32, image, 1)}, {labels, classes}};
-  double train_ms = 0;
+  double train_ms = 0, busy = 0;
   {  // the session's memory is given back before inference, so that the peak is that of one of both
     gd::Session session(graph, {.seed = 1, .num_threads = threads, .conv_algorithm = algorithm, .profile = profile});
-    train_ms = gradus_bench::median(gradus_bench::time_ms(10, steps, [&] { session.run(feeds, {}, {train}); }));
-    if (profile) std::fputs(session.explain(feeds, {}, {train}).c_str(), stderr);
+    const gradus_bench::BusyProcessors processors;
+    train_ms = gradus_bench::median(gradus_bench::time_ms(10, steps, [&] { session.run(feeds, {loss}, {train}); }));
+    busy = processors.mean();
+    if (profile) std::fputs(session.explain(feeds, {loss}, {train}).c_str(), stderr);
   }
 
   gd::Graph inference;
@@ -40,7 +42,7 @@ void time_training(const gradus_bench::TrainOptions& o, bool profile, bool recom
   const double infer_ms = gradus_bench::median(gradus_bench::time_ms(5, steps, [&] {
     infer.run({{x, feeds[0].second}}, {logits});
   }));
-  gradus_bench::print_train("gradus", name, batch, threads, train_ms, infer_ms);
+  gradus_bench::print_train("gradus", gd::version(), o, train_ms, infer_ms, busy);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // What the benchmark programs share: the frame around a program, medians, and the peak resident memory of this process.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -73,14 +75,36 @@ inline double peak_rss_mb() {
   return 0;
 }
 
+// How many processors this process kept busy in the mean, from the construction to the call: processor time over wall time, all threads.
+class BusyProcessors {
+ public:
+  double mean() const {
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin_;
+    return (processor_seconds() - used_) / wall.count();
+  }
+
+ private:
+  static double processor_seconds() {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    const auto seconds = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+    };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
+  }
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  double used_ = processor_seconds();
+};
+
 // One line, the same for every program that trains a model.
-inline void print_train(const char* framework, const std::string& model, int batch, int threads, double train_ms,
-                        double infer_ms) {
+inline void print_train(const std::string& framework, const char* version, const TrainOptions& o, double train_ms,
+                        double infer_ms, double busy_processors) {
   std::printf(
-      "{\"framework\": \"%s\", \"model\": \"%s\", \"batch\": %d, \"threads\": %d, \"train_ms\": %.3f, \"infer_ms\": "
-      "%.3f, "
-      "\"images_per_s\": %.0f, \"peak_rss_mb\": %.1f}\n",
-      framework, model.c_str(), batch, threads, train_ms, infer_ms, batch / train_ms * 1e3, peak_rss_mb());
+      "{\"framework\": \"%s\", \"version\": \"%s\", \"model\": \"%s\", \"batch\": %d, \"threads\": %d, \"train_ms\": "
+      "%.4f, "
+      "\"infer_ms\": %.4f, \"images_per_s\": %.0f, \"peak_rss_mb\": %.1f, \"busy_processors\": %.2f}\n",
+      framework.c_str(), version, o.model.c_str(), o.batch, o.threads, train_ms, infer_ms, o.batch / train_ms * 1e3,
+      peak_rss_mb(), busy_processors);
 }
 
 }  // namespace gradus_bench

@@ -2,6 +2,7 @@
 // JSON.
 //   peer_train_libtorch [--model lenet5|deep_mnist|resnet20] [--batch 128] [--threads 2] [--steps 60] [--layout nchw|nhwc]
 #include <torch/torch.h>
+#include <torch/version.h>
 
 #include "../options.h"
 
@@ -92,18 +93,23 @@ void time_training(const gradus_bench::TrainOptions& o, const std::string& layou
     images = images.contiguous(torch::MemoryFormat::ChannelsLast);
   }
   torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
+  const gradus_bench::BusyProcessors processors;
+  volatile float kept = 0;
   const auto train = gradus_bench::time_ms(10, steps, [&] {
     optimizer.zero_grad();
-    torch::nn::functional::cross_entropy(model->forward(images), labels).backward();
+    const torch::Tensor loss = torch::nn::functional::cross_entropy(model->forward(images), labels);
+    loss.backward();
     optimizer.step();
+    kept = loss.item<float>();
   });
+  const double busy = processors.mean();
   model->eval();
   const auto infer = gradus_bench::time_ms(5, steps, [&] {
     const torch::NoGradGuard no_gradients;
     model->forward(images);
   });
-  gradus_bench::print_train(("libtorch " + layout).c_str(), name, batch, threads, gradus_bench::median(train),
-                            gradus_bench::median(infer));
+  gradus_bench::print_train("libtorch " + layout, TORCH_VERSION, o, gradus_bench::median(train),
+                            gradus_bench::median(infer), busy);
 }
 
 }  // namespace

@@ -1,0 +1,83 @@
+"""scripts/bench_peers --conv: each convolution in Gradus and in libtorch's better layout, in turns, and the ratios of the medians."""
+import math
+import os
+import statistics
+import subprocess
+import sys
+
+import peers
+from cpu_step import limit_threads, stop
+from results import Results, table
+
+
+def shapes(program, only):
+    names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
+    chosen = [name for name in names if only in name]
+    if not chosen:
+        stop("bench_peers", f"no shape has '{only}' in its name; the shapes: {'; '.join(names)}")
+    return chosen
+
+
+def measure(args, programs, shape):
+    """({(framework, layout, op): ms of each round}, {op: GFLOP/s over ms}, peak in GFLOP/s)."""
+    times, work, peak = {}, {}, 0
+    for _ in range(args.rounds):
+        for program in programs:
+            for line in peers.run([program, "--only", shape, "--threads", str(args.threads)], args.timeout):
+                if "fma_peak_gflops" in line:
+                    peak = max(peak, line["fma_peak_gflops"])
+                    continue
+                times.setdefault((line["framework"], line["layout"], line["op"]), []).append(line["ms"])
+                if line["framework"] == "gradus":
+                    work.setdefault(line["op"], line["gflops"] * line["ms"])
+    return times, work, peak
+
+
+def compare(args):
+    ours, peer = peers.ours(args.bin, "bench_conv"), os.path.join(args.bin, "peer_conv_libtorch")
+    names = shapes(ours, args.only)
+    results = Results(args.json, args.threads, args.rounds)
+    programs = [ours]
+    if os.path.exists(peer):
+        programs.append(peer)
+        results.data["libtorch_blas"] = peers.warn_of_reference_blas(peer)
+    else:
+        results.data["missing"] = [f"libtorch: {peer} is not built; {peers.GET_LIBTORCH}"]
+        peers.say(f"without {results.data['missing'][0]}")
+    limit_threads(args.threads)
+    cells, peak = [], 0
+    for shape in names:
+        peers.say(shape)
+        try:
+            times, work, seen = measure(args, programs, shape)
+        except peers.Failure as failure:
+            peers.say(f"{shape}: {failure}")
+            results.data["failed"].append({"shape": shape, "error": str(failure)})
+            continue
+        peak = max(peak, seen)
+        for op in work:
+            medians = {layout: statistics.median(ms) for (framework, layout, o), ms in times.items() if framework == "libtorch" and o == op}
+            own = statistics.median(times["gradus", "nhwc", op])
+            best = min(medians, key=medians.get) if medians else None
+            cells.append({"shape": shape, "op": op, "ms": own, "gflops": work[op] / own, "peer": best, "peer_ms": medians.get(best),
+                          "ratio": medians[best] / own if best else None,
+                          "rounds": {f"{framework} {layout}": ms for (framework, layout, o), ms in times.items() if o == op}})
+        results.data.update(results=cells, fma_peak_gflops=peak)
+        results.save()
+    if not cells:
+        return 1
+    rows = [["shape", "op", "ours ms", "GFLOP/s", "of peak", "libtorch ms", "layout", "libtorch / ours"]]
+    for c in cells:
+        rows.append([c["shape"], c["op"], f"{c['ms']:.3f}", f"{c['gflops']:.0f}", f"{c['gflops'] / peak:.2f}" if peak else ""] +
+                    ([f"{c['peer_ms']:.3f}", c["peer"], f"{c['ratio']:.2f}"] if c["peer"] else ["", "", ""]))
+    print(table(rows))
+    print(f"\nmedians of {args.rounds} rounds, {args.threads} threads; the processors' peak was measured as {peak:.0f} GFLOP/s")
+    compared = [c for c in cells if c["ratio"]]
+    if compared:
+        worst = min(compared, key=lambda c: c["ratio"])
+        mean = math.exp(statistics.fmean(math.log(c["ratio"]) for c in compared))
+        results.data.update(geometric_mean=mean, worst=worst["ratio"])
+        results.save()
+        print(f"libtorch / ours: geometric mean {mean:.2f}; worst {worst['ratio']:.2f} ({worst['shape']}, {worst['op']})")
+    print(f"on {results.data['machine']['processor']}, {results.data['date']}: {results.data['command']}")
+    return 1 if results.data["failed"] else 0
