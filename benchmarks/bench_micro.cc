@@ -84,7 +84,7 @@ void TinyNodes(State& state) {
   const gd::Output y = chain(x, state.range(0));
   const gd::Feeds feeds{{x, gd::Tensor::full(gd::DType::kFloat32, {4}, 1)}};
   gd::Session session(graph, {.num_threads = 1});
-  for (auto _ : state) benchmark::DoNotOptimize(session.run(feeds, {y}));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(session.run(feeds, {y}));
   if (state.range(0) > 1) {
     const double growth = seconds_per_run(state.range(0)) - seconds_per_run(1);
     state.counters["ns_per_node"] = 1e9 * growth / static_cast<double>(state.range(0) - 1);
@@ -95,7 +95,7 @@ BENCHMARK(TinyNodes)->Arg(1)->Arg(50)->Arg(500);
 void RunNothing(State& state) {
   gd::Graph graph;
   gd::Session session(graph, {.num_threads = 1});
-  for (auto _ : state) session.run({});
+  while (state.KeepRunning()) session.run({});
 }
 BENCHMARK(RunNothing);
 
@@ -103,7 +103,7 @@ void RunConstant(State& state) {
   gd::Graph graph;
   const gd::Output one = gd::scalar(graph, 1.0, gd::DType::kFloat32);
   gd::Session session(graph, {.num_threads = 1});
-  for (auto _ : state) benchmark::DoNotOptimize(session.run({one}));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(session.run({one}));
 }
 BENCHMARK(RunConstant);
 
@@ -114,7 +114,7 @@ void Feed(State& state) {
   const gd::Output few = gd::slice(x, {0, 0, 0, 0}, {1, 1, 1, 1});
   const gd::Feeds feeds{{x, gd::random_uniform_tensor(gd::DType::kFloat32, shape, 1)}};
   gd::Session session(graph, {.num_threads = 1});
-  for (auto _ : state) benchmark::DoNotOptimize(session.run(feeds, {few}));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(session.run(feeds, {few}));
   state.SetBytesProcessed(state.iterations() * shape.num_elements() * 4);
 }
 BENCHMARK(Feed);
@@ -124,19 +124,19 @@ void Fetch(State& state) {
   const gd::Shape shape{kBatch, 28, 28, 1};
   const gd::Output x = gd::variable(graph, gd::random_uniform_tensor(gd::DType::kFloat32, shape, 1));
   gd::Session session(graph, {.num_threads = 1});
-  for (auto _ : state) benchmark::DoNotOptimize(session.run({x}));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(session.run({x}));
   state.SetBytesProcessed(state.iterations() * shape.num_elements() * 4);
 }
 BENCHMARK(Fetch);
 
 void BuildResnet20(State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(Trained("resnet20").train);
+  while (state.KeepRunning()) benchmark::DoNotOptimize(Trained("resnet20").train);
 }
 BENCHMARK(BuildResnet20)->Unit(benchmark::kMillisecond);
 
 void CompileResnet20(State& state) {
   const Trained trained("resnet20");
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     gd::Session session(trained.graph, {.num_threads = 2});
     benchmark::DoNotOptimize(session.report(trained.feeds, {trained.loss}, {trained.train}));
   }
@@ -146,7 +146,7 @@ BENCHMARK(CompileResnet20)->Unit(benchmark::kMillisecond);
 void ParallelFor(State& state) {
   gd::ThreadPool pool(static_cast<int>(state.range(0)));
   const auto gap = std::chrono::microseconds(state.range(1));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     if (gap.count() > 0) std::this_thread::sleep_for(gap);
     const auto begin = std::chrono::steady_clock::now();
     pool.parallel_for(16, 1, [](std::int64_t first, std::int64_t) { benchmark::DoNotOptimize(first); });
@@ -158,7 +158,7 @@ BENCHMARK(ParallelFor)->ArgsProduct({{1, 2, 4}, {0, 200}})->UseManualTime();
 void FirstStep(State& state) {
   std::string program = "/proc/self/exe", option = kFirstStep;
   char* arguments[] = {program.data(), option.data(), nullptr};
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const auto begin = std::chrono::steady_clock::now();
     pid_t child = 0;
     int status = -1;
@@ -178,7 +178,7 @@ void Input(State& state, const gd::Shape& images, const gd::io::Augmentation& au
   const gd::Tensor pixels = gd::random_uniform_tensor(gd::DType::kFloat32, images, 1, 0, 255).cast(gd::DType::kUInt8);
   const gd::io::ImageView view(pixels, gd::Tensor::zeros(gd::DType::kInt32, {images[0]}));
   int epoch = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     for (const gd::io::Batch& batch : view.shuffled(++epoch).augmented(augmentation).batched(kBatch)) {
       benchmark::DoNotOptimize(batch.images.data<float>());
     }
@@ -199,7 +199,7 @@ BENCHMARK_CAPTURE(Input, resnet20, gd::Shape{kImages, 32, 32, 3},
 void Lenet5(State& state) {
   const Trained trained("lenet5");
   gd::Session session(trained.graph, {.num_threads = static_cast<int>(state.range(0))});
-  for (auto _ : state) benchmark::DoNotOptimize(session.run(trained.feeds, {trained.loss}, {trained.train}));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(session.run(trained.feeds, {trained.loss}, {trained.train}));
   state.SetItemsProcessed(state.iterations() * kBatch);
 }
 BENCHMARK(Lenet5)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);

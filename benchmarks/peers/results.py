@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -10,11 +11,13 @@ import sys
 from cpu_step import cores, stop
 from peers import ROOT
 
+NUMBER = r"([0-9.]+( \([0-9.]+\))?)?"  # with a ratio in brackets, or nothing
+
 
 def table(rows):
     """A table in Markdown, its columns aligned; the first row is its head, and columns of numbers stand to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    right = [len(rows) > 1 and all(row[column][:1].isdigit() or not row[column] for row in rows[1:]) for column in range(len(rows[0]))]
+    right = [len(rows) > 1 and all(re.fullmatch(NUMBER, row[column]) for row in rows[1:]) for column in range(len(rows[0]))]
 
     def line(row):
         return "| " + " | ".join(cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in zip(row, widths, right)) + " |"
