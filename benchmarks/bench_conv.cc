@@ -1,9 +1,10 @@
 // Times Conv2D and its two gradient ops, one line of JSON per shape and op: milliseconds (median), GFLOP/s by the definition, and their share of
-// the machine's peak, which a first line gives (fma_peak.h). Winograd's algorithm computes less than the definition: its share can pass 1.
+// the machine's peak, which a first line gives beside its memory's speed (fma_peak.h, copy_bandwidth.h). Winograd's algorithm computes less than the definition: its share can pass 1.
 //   bench_conv [--threads 2] [--repeats 20] [--only PART_OF_A_NAME] [--dtype float32] [--device cpu:0] [--conv-algorithm auto] [--list]
 #include <gradus/gradus.h>
 
 #include "conv_shapes.h"
+#include "copy_bandwidth.h"
 #include "fma_peak.h"
 #include "options.h"
 
@@ -16,8 +17,8 @@ void time_convolutions(int threads, int repeats, const std::string& only, gd::DT
   gradus_bench::FmaPeak peak;
   if (device.rfind("cpu", 0) == 0 && dtype == gd::DType::kFloat32) {
     peak = gradus_bench::measure_fma_peak(threads);
-    std::printf("{\"threads\": %d, \"vectors\": \"%s\", \"fma_peak_gflops\": %.1f}\n", threads, peak.vectors,
-                peak.gflops);
+    std::printf("{\"threads\": %d, \"vectors\": \"%s\", \"fma_peak_gflops\": %.1f, \"copy_gb_per_s\": %.1f}\n", threads,
+                peak.vectors, peak.gflops, gradus_bench::measure_copy_bandwidth(threads));
   }
   for (const gradus_bench::ConvShape& s : gradus_bench::kConvShapes) {
     if (s.name().find(only) == std::string::npos) continue;

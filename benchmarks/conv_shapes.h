@@ -28,6 +28,12 @@ struct ConvShape {
     const std::int64_t rows = (h + stride - 1) / stride, columns = (w + stride - 1) / stride;
     return 2.0 * static_cast<double>(batch * rows * columns * out * kernel * kernel * in / groups());
   }
+  // Of image, filter and result in float32, each of which must pass through memory once.
+  double bytes() const {
+    const std::int64_t rows = (h + stride - 1) / stride, columns = (w + stride - 1) / stride;
+    return 4.0 *
+           static_cast<double>(batch * (h * w * in + rows * columns * out) + kernel * kernel * in / groups() * out);
+  }
 };
 
 inline constexpr ConvShape kConvShapes[] = {
@@ -54,8 +60,8 @@ inline void print_conv(const char* framework, const char* layout, const ConvShap
   const double gflops = shape.flops() / ms * 1e-6;
   std::printf(
       "{\"framework\": \"%s\", \"layout\": \"%s\", \"shape\": \"%s\", \"op\": \"%s\", \"threads\": %d, \"ms\": %.4f, "
-      "\"gflops\": %.1f",
-      framework, layout, shape.name().c_str(), op, threads, ms, gflops);
+      "\"gflops\": %.1f, \"flops_per_byte\": %.2f",
+      framework, layout, shape.name().c_str(), op, threads, ms, gflops, shape.flops() / shape.bytes());
   if (peak_gflops > 0) std::printf(", \"share_of_peak\": %.3f", gflops / peak_gflops);
   std::puts("}");
   std::fflush(stdout);

@@ -19,18 +19,19 @@ def shapes(program, only):
 
 
 def measure(args, programs, shape):
-    """({(framework, layout, op): ms of each round}, {op: GFLOP/s over ms}, peak in GFLOP/s)."""
-    times, work, peak = {}, {}, 0
+    """({(framework, layout, op): ms of each round}, {op: GFLOP}, floating-point operations per byte, the machine's GFLOP/s and GB/s)."""
+    times, work, intensity, machine = {}, {}, 0, (0, 0)
     for _ in range(args.rounds):
         for program in programs:
             for line in peers.run([program, "--only", shape, "--threads", str(args.threads)], args.timeout):
                 if "fma_peak_gflops" in line:
-                    peak = max(peak, line["fma_peak_gflops"])
+                    machine = tuple(map(max, machine, (line["fma_peak_gflops"], line["copy_gb_per_s"])))
                     continue
                 times.setdefault((line["framework"], line["layout"], line["op"]), []).append(line["ms"])
                 if line["framework"] == "gradus":
                     work.setdefault(line["op"], line["gflops"] * line["ms"])
-    return times, work, peak
+                    intensity = line["flops_per_byte"]
+    return times, work, intensity, machine
 
 
 def compare(args):
@@ -45,24 +46,24 @@ def compare(args):
         results.data["missing"] = [f"libtorch: {peer} is not built; {peers.GET_LIBTORCH}"]
         peers.say(f"without {results.data['missing'][0]}")
     limit_threads(args.threads)
-    cells, peak = [], 0
+    cells, peak, bandwidth = [], 0, 0
     for shape in names:
         peers.say(shape)
         try:
-            times, work, seen = measure(args, programs, shape)
+            times, work, intensity, seen = measure(args, programs, shape)
         except peers.Failure as failure:
             peers.say(f"{shape}: {failure}")
             results.data["failed"].append({"shape": shape, "error": str(failure)})
             continue
-        peak = max(peak, seen)
+        peak, bandwidth = max(peak, seen[0]), max(bandwidth, seen[1])
         for op in work:
             medians = {layout: statistics.median(ms) for (framework, layout, o), ms in times.items() if framework == "libtorch" and o == op}
             own = statistics.median(times["gradus", "nhwc", op])
             best = min(medians, key=medians.get) if medians else None
-            cells.append({"shape": shape, "op": op, "ms": own, "gflops": work[op] / own, "peer": best, "peer_ms": medians.get(best),
+            cells.append({"shape": shape, "op": op, "ms": own, "gflops": work[op] / own, "flops_per_byte": intensity, "peer": best, "peer_ms": medians.get(best),
                           "ratio": medians[best] / own if best else None,
                           "rounds": {f"{framework} {layout}": ms for (framework, layout, o), ms in times.items() if o == op}})
-        results.data.update(results=cells, fma_peak_gflops=peak)
+        results.data.update(results=cells, fma_peak_gflops=peak, copy_gb_per_s=bandwidth)
         results.save()
     if not cells:
         return 1

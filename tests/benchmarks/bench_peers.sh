@@ -77,11 +77,11 @@ END
 expect_line "none of the peers that are here has 'caffe' in its name" --bin "$dir/bin" --venv "$dir/venv" --peers caffe
 
 # Convolutions: 2 and 8 ms beside 3 and 4 are the ratios 1.5 and 0.5.
-conv_line() { echo "{\"framework\": \"$1\", \"layout\": \"$2\", \"shape\": \"a, batch 1\", \"op\": \"$3\", \"ms\": $4, \"gflops\": $5}"; }
+conv_line() { echo "{\"framework\": \"$1\", \"layout\": \"$2\", \"shape\": \"a, batch 1\", \"op\": \"$3\", \"ms\": $4, \"gflops\": $5, \"flops_per_byte\": 3}"; }
 cat >"$dir/bin/bench_conv" <<END
 #!/usr/bin/env bash
 [[ "\$*" != *--list* ]] || { echo 'a, batch 1'; exit; }
-echo '{"fma_peak_gflops": 100}'
+echo '{"fma_peak_gflops": 100, "copy_gb_per_s": 20}'
 echo '$(conv_line gradus nhwc forward 2 50)'
 echo '$(conv_line gradus nhwc backprop_input 8 20)'
 END
