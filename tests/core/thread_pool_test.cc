@@ -3,11 +3,16 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -189,6 +194,39 @@ TEST(ThreadPool, WorkersThatFellAsleepWakeUp) {
     ASSERT_EQ(count.load(), 30);
   }
 }
+
+#if defined(__linux__)
+// Processor time, of all threads.
+double seconds_of_small_regions(ThreadPool& pool) {
+  const std::clock_t begin = std::clock();
+  for (int region = 0; region < 2000; ++region) {
+    pool.parallel_for(8, 1, [](std::int64_t, std::int64_t) {  // some microseconds each
+      for (volatile int i = 0; i < 2000;) i = i + 1;
+    });
+  }
+  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+}
+
+// As where other programs keep all processors but one busy: workers that spin there keep the caller from its work, and to be woken for
+// every region costs as much again.
+TEST(ThreadPool, ThreadsThatShareAProcessorTakeNoMoreOfItsTimeThanOne) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers take time of their own";
+  double least = 100.0;
+  std::thread([&] {  // whose workers stay on its processor
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &here);
+    ASSERT_EQ(sched_setaffinity(0, sizeof(here), &here), 0);
+    ThreadPool one(1), two(2);
+    for (int i = 0; i < 5; ++i) {
+      const double alone = seconds_of_small_regions(one);
+      least = std::min(least, seconds_of_small_regions(two) / alone);
+    }
+  })
+      .join();
+  EXPECT_LE(least, 1.25);
+}
+#endif
 
 TEST(ThreadPool, SaysSoWhenTheMachineCannotStartThatManyThreads) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need more address space than this test leaves";
