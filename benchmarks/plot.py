@@ -3,7 +3,7 @@
 
     build/release/bin/bench_scaling > scaling.jsonl; build/release/bin/bench_scaling --conv-algorithm direct >> scaling.jsonl
     scripts/bench_peers --conv --json convolutions.json
-    python3 benchmarks/plot.py --conv convolutions.json --scaling scaling.jsonl --out docs/performance
+    python3 benchmarks/plot.py --conv convolutions.json --scaling scaling.jsonl --out plots
 
 Needs matplotlib (Debian: python3-matplotlib)."""
 import argparse
@@ -87,7 +87,7 @@ def main():
     parser = argparse.ArgumentParser(prog="plot.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conv", metavar="FILE", help="of scripts/bench_peers --conv --json")
     parser.add_argument("--scaling", metavar="FILE", help="lines of bench_scaling")
-    parser.add_argument("--out", metavar="DIR", default="docs/performance")
+    parser.add_argument("--out", metavar="DIR", default="plots", help="[plots]")
     args = parser.parse_args()
     if not args.conv and not args.scaling:
         parser.error("nothing to draw: give --conv, --scaling, or both")

@@ -9,6 +9,7 @@ set(gradus_level_avx512
     x86-64-v4 "__builtin_cpu_supports(\"avx512bw\") && __builtin_cpu_supports(\"avx512dq\") && __builtin_cpu_supports(\"avx512vl\")")
 set(gradus_level_avx2 x86-64-v3 "__builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\") && __builtin_cpu_supports(\"bmi2\")")
 set(gradus_level_sse2 x86-64 true)
+set(gradus_level_neon "" true)            # every aarch64
 set(gradus_level_native native true)      # the whole library is compiled so
 set(gradus_level_baseline "" true)        # what the compiler takes when nothing is said
 
@@ -17,6 +18,8 @@ function(gradus_find_levels result)
   set(levels baseline)
   if(GRADUS_NATIVE)
     set(levels native)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    set(levels neon)
   elseif(GRADUS_OPTIMISED AND NOT GRADUS_SYNTAX_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     execute_process(COMMAND "${CMAKE_LINKER}" --help OUTPUT_VARIABLE help ERROR_QUIET)
     if(help MATCHES "force-group-allocation" AND CMAKE_OBJCOPY)

@@ -15,6 +15,9 @@ inline constexpr int kVectorRegisters = 32;
 #elif defined(__AVX__)
 inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorRegisters = 16;
+#elif defined(__aarch64__)
+inline constexpr int kVectorBytes = 16;  // NEON
+inline constexpr int kVectorRegisters = 32;
 #else
 inline constexpr int kVectorBytes = 16;
 inline constexpr int kVectorRegisters = 16;
