@@ -26,34 +26,43 @@ void prepare_pool(KernelContext& c) {
   c.state = std::move(plan);
 }
 
-template <class T, PoolRelu relu>
-void max_pool(KernelContext& c) {
+template <class T>
+void max_pool_windows(KernelContext& c, PoolRelu relu) {
   using U = Compute<T>;
   const T* const x = c.input(0).data<T>();
   T* const y = c.output(0).data<T>();
-  if constexpr (std::is_same_v<T, U>) {
-    if (for_tiled_rows(c, [=](const TiledRow& row, std::int64_t pixel, std::int64_t window) {
-          max_pool_row<relu>(row, x + pixel, y + window);
-        })) {
-      return;
-    }
-  }
   for_windows(c, [=](const PoolWindow& window, std::int64_t width, auto step) {
     U best[kPoolBlock];
     std::fill(best, best + width, -std::numeric_limits<U>::infinity());
     window.for_taps([&](std::int64_t pixel, std::int64_t) {
       const T* const values = x + window.image + pixel;
       for (std::int64_t k = 0; k < width; ++k) {
-        U value = static_cast<U>(values[k * step]);
-        if constexpr (relu == PoolRelu::kBefore) value = pool_relu(value);
+        const U value = static_cast<U>(values[k * step]);
         best[k] = replaces(value, best[k]) ? value : best[k];
       }
     });
-    for (std::int64_t k = 0; k < width; ++k) {
-      const U value = relu == PoolRelu::kAfter ? pool_relu(best[k]) : best[k];
-      y[window.result + k] = static_cast<T>(value);
+    // Of pixels after Relu the first is the largest where none is above 0: it alone may be -0.
+    if (relu == PoolRelu::kBefore && window.taps() > 0) {
+      const T* const values = x + window.image + window.first;
+      for (std::int64_t k = 0; k < width; ++k) best[k] = best[k] <= 0 ? static_cast<U>(values[k * step]) : best[k];
     }
+    for (std::int64_t k = 0; k < width; ++k)
+      y[window.result + k] = static_cast<T>(relu == PoolRelu::kNone ? best[k] : pool_relu(best[k]));
   });
+}
+
+template <class T, PoolRelu relu>
+void max_pool(KernelContext& c) {
+  if constexpr (std::is_same_v<T, Compute<T>>) {
+    const T* const x = c.input(0).data<T>();
+    T* const y = c.output(0).data<T>();
+    if (for_tiled_rows(c, [=](const TiledRow& row, std::int64_t pixel, std::int64_t window) {
+          max_pool_row<relu>(row, x + pixel, y + window);
+        })) {
+      return;
+    }
+  }
+  max_pool_windows<T>(c, relu);
 }
 
 // The tap of the first maximum (or first NaN) of the window, for `width` values of `image`.
@@ -96,11 +105,11 @@ bool max_pool_grad_tiled(KernelContext& c, const T* x, const T* dy, const T* rel
   });
 }
 
-template <class T, bool has_relu>
+template <class T>
 void max_pool_grad(KernelContext& c) {
   using U = Compute<T>;
   const T *const x = c.input(0).data<T>(), *const dy = c.input(1).data<T>();
-  const T* const relu = has_relu ? c.operand(1, 1).data<T>() : nullptr;
+  const T* const relu = c.num_nodes() > 1 ? c.operand(1, 1).data<T>() : nullptr;
   if constexpr (std::is_same_v<T, U>) {
     if (max_pool_grad_tiled(c, x, dy, relu, c.output(0).data<T>())) return;
   }
@@ -189,8 +198,8 @@ void register_pooling_kernels(KernelRegistry& kernels) {
     kernels.add("MaxPool", kDevice, dtype, max_pool<T, PoolRelu::kNone>, prepare_pool<false>);
     kernels.add_fused({"MaxPool", "Relu"}, kDevice, dtype, max_pool<T, PoolRelu::kAfter>, prepare_pool<false>);
     kernels.add_fused({"Relu", "MaxPool"}, kDevice, dtype, max_pool<T, PoolRelu::kBefore>, prepare_pool<false, 1>);
-    kernels.add("MaxPoolGrad", kDevice, dtype, max_pool_grad<T, false>, prepare_pool<true>);
-    kernels.add_fused({"MaxPoolGrad", "ReluGrad"}, kDevice, dtype, max_pool_grad<T, true>, prepare_pool<true>);
+    kernels.add("MaxPoolGrad", kDevice, dtype, max_pool_grad<T>, prepare_pool<true>);
+    kernels.add_fused({"MaxPoolGrad", "ReluGrad"}, kDevice, dtype, max_pool_grad<T>, prepare_pool<true>);
     kernels.add("MaxPoolGradGrad", kDevice, dtype, max_pool_grad_grad<T>, prepare_pool<false>);
     kernels.add("AvgPool", kDevice, dtype, avg_pool<T>, prepare_pool<false>);
     kernels.add("AvgPoolGrad", kDevice, dtype, avg_pool_grad<T>, prepare_pool<true>);

@@ -104,8 +104,11 @@ void expect_same_training(const std::string& model, const Shape& shape, const st
   for (const auto& [name, tensor] : plain.state) EXPECT_TRUE(bit_equal(tensor, again.state.at(name))) << name;
   EXPECT_TRUE(plain.recomputed.empty());
   EXPECT_FALSE(again.recomputed.empty());
-  // The mean and variance that the second batch norm of a block leaves for its gradient were kept, and its result goes into a relu that was.
-  for (const std::string& name : again.recomputed) EXPECT_FALSE(name.ends_with("/b/bn/batch_norm")) << name;
+  // The mean and variance that the second batch norm of a block leaves for its gradient were kept, and its result goes into a relu that was,
+  // since the next block's gradients read it. No gradient behind the last block does.
+  for (const std::string& name : again.recomputed) {
+    EXPECT_TRUE(!name.ends_with("/b/bn/batch_norm") || name.starts_with("resnet20/stage3_block3/")) << name;
+  }
   EXPECT_LE(static_cast<double>(again.arena), largest_share * static_cast<double>(plain.arena));
 }
 
