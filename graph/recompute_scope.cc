@@ -20,6 +20,13 @@ RecomputeScope::RecomputeScope(Graph& graph) : graph_(graph), first_(graph.num_n
 }
 
 RecomputeScope::~RecomputeScope() {
+  try {
+    close();
+  } catch (...) {  // there is no memory for a list of nodes: their values are kept, as without the scope
+  }
+}
+
+void RecomputeScope::close() {
   const auto open = std::find(open_recompute_scopes.begin(), open_recompute_scopes.end(), &graph_);
   if (open != open_recompute_scopes.end()) open_recompute_scopes.erase(open);  // not so in another thread
   const int end = graph_.num_nodes();

@@ -33,6 +33,8 @@ class RecomputeScope {
   static bool is_open(const Graph& graph);
 
  private:
+  void close();
+
   Graph& graph_;
   int first_;  // node id
 };
