@@ -18,7 +18,7 @@ foreach(kind LIBRARY INCLUDE PACKAGE)
 endforeach()
 set(libraries "${root}/usr/lib/aarch64-linux-gnu" "${root}/lib/aarch64-linux-gnu")
 foreach(folder IN LISTS libraries)
-  string(APPEND CMAKE_EXE_LINKER_FLAGS_INIT " -Wl,-rpath-link,${folder}")
+  string(APPEND CMAKE_EXE_LINKER_FLAGS_INIT " \"-Wl,-rpath-link,${folder}\"")
 endforeach()
 
 # The cross compiler's own libc and libstdc++ lie in /usr/aarch64-linux-gnu.
