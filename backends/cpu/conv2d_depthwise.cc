@@ -1,7 +1,7 @@
 // Depthwise convolutions on the CPU: one input channel per group, so that the products along the channels are plain
 // vector products. A strip has as many channels as the convolution's output: with a multiplier, each image channel is
 // repeated in it, and for the image's gradient the repeated channels are added up when the strip is written.
-#include "gradus/backends/cpu/conv2d_strips.h"
+#include "gradus/backends/cpu/conv2d_image_parts.h"
 
 namespace gradus::cpu {
 namespace {
@@ -52,54 +52,35 @@ void for_channels(std::int64_t channels, F&& body) {
 }
 
 template <class S>
-class DepthwiseImage final : public StripKernel<S> {
-  using Base = StripKernel<S>;
-  using Base::plan_, Base::strip_space;
+class DepthwiseImage final : public ImageKernel<S> {
+  using Base = ImageKernel<S>;
+  using Base::plan_;
   using typename Base::Strip, typename Base::T;
+  static constexpr std::int64_t kLane = kLanes<T>;
 
  public:
   DepthwiseImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
-    direct_ = std::is_same_v<S, T> && g.data_format == DataFormat::kNHWC && plan_.dest.repeat == 1;
-    Base::reserve(plan_.packed_values, strip_space() + (direct_ ? 0 : plan_.dest_strip_values()));
-  }
-
-  void run(KernelContext& c, const ConvEpilogue* epilogue) override {
-    const S* const source = c.input(plan_.to_input ? 2 : 0).template data<S>();
-    const S* const filter = c.input(1).template data<S>();
-    S* const dest = c.output(0).template data<S>();
-    T* const packed = Base::shared_scratch(c);
-    const std::int64_t channels = plan_.source.strip_channels;
-    for (const Phase& phase : plan_.phases) {
-      T* to = packed + phase.packed_begin;
-      for (const std::int64_t tap : phase.filter_taps)  // [taps][channels]
-        for (std::int64_t k = 0; k < channels; ++k) *to++ = static_cast<T>(filter[tap * channels + k]);
-    }
-    Base::for_strips(c, plan_.units_per_chunk, [&](const Strip& strip) {
-      Base::pack_source(source, strip);
-      sum_strip(strip, packed, dest + strip.image * plan_.dest.image_values());
-      Base::finish_strip(strip, epilogue);
-    });
+    Base::reserve(plan_.packed_values);
   }
 
  private:
-  void sum_strip(const Strip& strip, const T* packed, S* dest_image) const {
-    const std::int64_t first_pixel = plan_.dest_row(strip.index) * plan_.dest.w;
-    T* sums = strip.memory + strip_space();
-    if constexpr (std::is_same_v<S, T>) {
-      if (direct_) sums = dest_image + first_pixel * plan_.dest.channels;
-    }
+  // [taps][channels]
+  void pack_filter(KernelContext& /*c*/, const S* filter, T* packed) const override {
+    const std::int64_t channels = plan_.source.strip_channels;
     for (const Phase& phase : plan_.phases) {
-      const std::int64_t pixels = plan_.steps(strip.index, *phase.rows) * phase.columns->count;
-      const T* const filter = packed + phase.packed_begin;
-      std::int64_t p = 0;
-      for (; p + kDepthwisePixels <= pixels; p += kDepthwisePixels)
-        sum_pixels_of<kDepthwisePixels>(phase, p, strip.memory, filter, sums);
-      for (; p < pixels; ++p) sum_pixels_of<1>(phase, p, strip.memory, filter, sums);
+      T* to = packed + phase.packed_begin;
+      for (const std::int64_t tap : phase.filter_taps)
+        for (std::int64_t k = 0; k < channels; ++k) *to++ = static_cast<T>(filter[tap * channels + k]);
     }
-    if (direct_) return;
-    unpack_strip(sums, {plan_.dest.channels, 1, plan_.dest.strip_channels, plan_.dest.repeat},
-                 plan_.geometry.data_format, plan_.dest.h * plan_.dest.w, first_pixel,
-                 plan_.dest_rows(strip.index) * plan_.dest.w, dest_image);
+  }
+
+  void sum_strip(const Strip& strip, const Phase& phase, const T* packed, T* sums) const override {
+    const std::int64_t pixels = Base::pixels_of(strip, phase);
+    const T* const filter = packed + phase.packed_begin;
+    std::int64_t p = 0;
+    for (; p + kDepthwisePixels <= pixels; p += kDepthwisePixels)
+      sum_pixels_of<kDepthwisePixels>(phase, p, strip.memory, filter, sums);
+    for (; p < pixels; ++p) sum_pixels_of<1>(phase, p, strip.memory, filter, sums);
   }
 
   // All channels of `pixels` pixels from number `first` on: two vectors at a time, then one, then one by one.
@@ -125,9 +106,6 @@ class DepthwiseImage final : public StripKernel<S> {
       }
     }
   }
-
-  using Base::kLane;
-  bool direct_ = false;  // results go straight into the output tensor
 };
 
 template <class S>

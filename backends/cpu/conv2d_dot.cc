@@ -1,7 +1,7 @@
 // Convolutions whose result is an image of few channels, as the gradient by a picture of 1 or 3 channels is: vectors of destination
 // channels would be empty but for those. Here the vectors lie along the runs of the source, each result is a scalar product, and only at
-// the end are its lanes added up. Otherwise as conv2d_image.cc: packed strips, sums in registers, one thread per result.
-#include "gradus/backends/cpu/conv2d_strips.h"
+// the end are its lanes added up. Otherwise as conv2d_image.cc.
+#include "gradus/backends/cpu/conv2d_image_parts.h"
 
 namespace gradus::cpu {
 namespace {
@@ -57,37 +57,22 @@ template <class T, int channels>
 }
 
 template <class S>
-class DotImage final : public StripKernel<S> {
-  using Base = StripKernel<S>;
-  using Base::kLane, Base::plan_, Base::strip_space;
+class DotImage final : public ImageKernel<S> {
+  using Base = ImageKernel<S>;
+  using Base::plan_;
   using typename Base::Strip, typename Base::T;
 
  public:
   DotImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
-    direct_ = std::is_same_v<S, T> && g.data_format == DataFormat::kNHWC;
     std::int64_t packed_values = 0;
-    for (Phase& phase : plan_.phases) {
+    for (const Phase& phase : plan_.phases) {
       filters_.push_back({packed_values, {0}});
-      for (const Run& run : phase.runs)
-        filters_.back().run_begins.push_back(filters_.back().run_begins.back() + round_up(run.length, kLane));
-      packed_values += g.groups * plan_.dest.group_channels * filters_.back().run_begins.back();
-      // A tile reads whole: the last one repeats its last pixel.
-      if (!phase.source_offsets.empty())
-        phase.source_offsets.resize(phase.source_offsets.size() + kDotPixels<1>, phase.source_offsets.back());
+      std::vector<std::int64_t>& begins = filters_.back().run_begins;
+      for (const Run& run : phase.runs) begins.push_back(begins.back() + round_up(run.length, kLanes<T>));
+      packed_values += g.groups * plan_.dest.group_channels * begins.back();
     }
-    Base::reserve(packed_values, strip_space() + (direct_ ? 0 : plan_.dest_strip_values()));
-  }
-
-  void run(KernelContext& c, const ConvEpilogue* epilogue) override {
-    const S* const source = c.input(plan_.to_input ? 2 : 0).template data<S>();
-    S* const dest = c.output(0).template data<S>();
-    T* const packed = Base::shared_scratch(c);
-    pack_filter(c.input(1).template data<S>(), packed);
-    Base::for_strips(c, plan_.units_per_chunk, [&](const Strip& strip) {
-      Base::pack_source(source, strip);
-      sum_strip(strip, packed, dest + strip.image * plan_.dest.image_values());
-      Base::finish_strip(strip, epilogue);
-    });
+    Base::reserve(packed_values);
+    Base::fill_up_tiles(kDotPixels<1>);
   }
 
  private:
@@ -96,15 +81,17 @@ class DotImage final : public StripKernel<S> {
     std::int64_t begin;
     std::vector<std::int64_t> run_begins;  // and the end
   };
+  const PhaseFilter& filter_of(const Phase& phase) const {
+    return filters_[static_cast<std::size_t>(&phase - plan_.phases.data())];
+  }
 
-  void pack_filter(const S* filter, T* packed) const {
+  void pack_filter(KernelContext& /*c*/, const S* filter, T* packed) const override {
     const ConvGeometry& g = plan_.geometry;
     const std::int64_t source_step = plan_.to_input ? 1 : g.out_channels,
                        dest_step = plan_.to_input ? g.out_channels : 1;
     const std::int64_t inner = plan_.source.group_channels;
-    for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
-      const Phase& phase = plan_.phases[p];
-      T* to = packed + filters_[p].begin;
+    for (const Phase& phase : plan_.phases) {
+      T* to = packed + filter_of(phase).begin;
       for (std::int64_t i = 0; i < g.groups * plan_.dest.group_channels; ++i) {
         const std::int64_t group = i / plan_.dest.group_channels, channel = i % plan_.dest.group_channels;
         const S* const from = filter + group * g.group_out() + channel * dest_step;
@@ -113,58 +100,41 @@ class DotImage final : public StripKernel<S> {
             const std::int64_t row = run.row + v, tap = phase.filter_taps[static_cast<std::size_t>(row / inner)];
             *to++ = static_cast<T>(from[tap * g.group_in() * g.out_channels + row % inner * source_step]);
           }
-          for (std::int64_t v = run.length; v % kLane != 0; ++v) *to++ = T(0);
+          for (std::int64_t v = run.length; v % kLanes<T> != 0; ++v) *to++ = T(0);
         }
       }
     }
   }
 
-  void sum_strip(const Strip& strip, const T* packed, S* dest_image) const {
-    const std::int64_t first_pixel = plan_.dest_row(strip.index) * plan_.dest.w, channels = plan_.dest.group_channels;
-    T* sums = strip.memory + strip_space();
-    if constexpr (std::is_same_v<S, T>) {
-      if (direct_) sums = dest_image + first_pixel * plan_.dest.channels;
-    }
-    for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
-      const std::int64_t filter_step = filters_[p].run_begins.back();
-      for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
-        for (std::int64_t k = 0; k < channels; k += kDotChannels) {
-          const std::int64_t channel = group * channels + k;
-          const T* const filter = packed + filters_[p].begin + channel * filter_step;
-          const T* const from = strip.memory + group * plan_.source.group_channels;
-          switch (std::min<std::int64_t>(channels - k, kDotChannels)) {
-            case 1: sum_channels<1>(p, strip, from, filter, sums + channel); break;
-            case 2: sum_channels<2>(p, strip, from, filter, sums + channel); break;
-            case 3: sum_channels<3>(p, strip, from, filter, sums + channel); break;
-            default: sum_channels<4>(p, strip, from, filter, sums + channel);
-          }
+  void sum_strip(const Strip& strip, const Phase& phase, const T* packed, T* sums) const override {
+    const std::int64_t channels = plan_.dest.group_channels;
+    for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
+      const T* const from = strip.memory + group * plan_.source.group_channels;
+      for (std::int64_t k = 0; k < channels; k += kDotChannels) {
+        const std::int64_t channel = group * channels + k;
+        const T* const filter = packed + filter_of(phase).begin + channel * filter_of(phase).run_begins.back();
+        switch (std::min<std::int64_t>(channels - k, kDotChannels)) {
+          case 1: sum_channels<1>(strip, phase, from, filter, sums + channel); break;
+          case 2: sum_channels<2>(strip, phase, from, filter, sums + channel); break;
+          case 3: sum_channels<3>(strip, phase, from, filter, sums + channel); break;
+          default: sum_channels<4>(strip, phase, from, filter, sums + channel);
         }
       }
     }
-    if (direct_) return;
-    unpack_strip(sums, {plan_.dest.channels, plan_.geometry.groups, channels, 1}, plan_.geometry.data_format,
-                 plan_.dest.h * plan_.dest.w, first_pixel, plan_.dest_rows(strip.index) * plan_.dest.w, dest_image);
   }
 
-  // As ImageKernel::sum_panel().
   template <int channels>
-  void sum_channels(std::size_t number, const Strip& strip, const T* source, const T* filter, T* dest) const {
-    const Phase& phase = plan_.phases[number];
-    const std::int64_t columns = phase.columns->count, pixels = plan_.steps(strip.index, *phase.rows) * columns;
-    const std::int64_t first_step = strip.index * plan_.strips.steps;
-    for (std::int64_t p = 0; p < pixels; p += kDotPixels<channels>) {
-      const std::int64_t last = std::min(p + kDotPixels<channels>, pixels) - 1;
-      const std::size_t begin = phase.row_runs[static_cast<std::size_t>(first_step + last / columns)].begin;
-      const std::size_t end = phase.row_runs[static_cast<std::size_t>(first_step + p / columns)].end;
-      const std::span<const Run> runs(phase.runs.data() + begin, begin < end ? end - begin : 0);
-      dot_tile<T, channels>(source, &phase.source_offsets[static_cast<std::size_t>(p)], runs,
-                            filter + filters_[number].run_begins[begin], filters_[number].run_begins.back(), dest,
-                            &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
-    }
+  void sum_channels(const Strip& strip, const Phase& phase, const T* source, const T* filter, T* dest) const {
+    const std::vector<std::int64_t>& begins = filter_of(phase).run_begins;
+    const std::int64_t pixels = Base::pixels_of(strip, phase);
+    Base::template for_tiles<kDotPixels<channels>>(strip, phase, [&](std::int64_t p, std::span<const Run> runs) {
+      const std::int64_t begin = begins[static_cast<std::size_t>(runs.data() - phase.runs.data())];
+      dot_tile<T, channels>(source, &phase.source_offsets[static_cast<std::size_t>(p)], runs, filter + begin,
+                            begins.back(), dest, &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
+    });
   }
 
   std::vector<PhaseFilter> filters_;
-  bool direct_ = false;  // results go straight into the output tensor
 };
 
 }  // namespace

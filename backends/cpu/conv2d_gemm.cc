@@ -1,6 +1,7 @@
 // Convolutions as matrix products (im2col): the windows of a strip's pixels become the rows of a matrix, which Eigen multiplies with
 // the filter. Slower than the direct kernels nearly everywhere, and independent of them: a second opinion, on any shape.
 #include "gradus/backends/cpu/conv2d_filter_parts.h"
+#include "gradus/backends/cpu/conv2d_image_parts.h"
 #include "gradus/backends/cpu/eigen.h"
 
 namespace gradus::cpu {
@@ -30,30 +31,14 @@ std::int64_t most_window_values(const ConvPlan& plan) {
 }
 
 template <class S>
-class GemmImage final : public StripKernel<S> {
-  using Base = StripKernel<S>;
-  using Base::plan_, Base::strip_space;
+class GemmImage final : public ImageKernel<S> {
+  using Base = ImageKernel<S>;
+  using Base::plan_;
   using typename Base::Strip, typename Base::T;
 
  public:
   GemmImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
-    Base::reserve(plan_.packed_values, strip_space() + 2 * plan_.dest_strip_values() + most_window_values(plan_));
-  }
-
-  void run(KernelContext& c, const ConvEpilogue* epilogue) override {
-    const S* const source = c.input(plan_.to_input ? 2 : 0).template data<S>();
-    const S* const filter = c.input(1).template data<S>();
-    S* const dest = c.output(0).template data<S>();
-    T* const packed = Base::shared_scratch(c);
-    for (const Phase& phase : plan_.phases) {
-      for (std::int64_t group = 0; group < plan_.geometry.groups; ++group)
-        pack_panel(plan_, phase, filter, group, 0, plan_.dest.group_channels, packed + filter_of(phase, group));
-    }
-    Base::for_strips(c, plan_.units_per_chunk, [&](const Strip& strip) {
-      Base::pack_source(source, strip);
-      multiply_strip(strip, packed, dest + strip.image * plan_.dest.image_values());
-      Base::finish_strip(strip, epilogue);
-    });
+    Base::reserve(plan_.packed_values, plan_.dest_strip_values() + most_window_values(plan_));
   }
 
  private:
@@ -61,26 +46,27 @@ class GemmImage final : public StripKernel<S> {
     return phase.packed_begin + group * phase.filter_rows * plan_.dest.group_channels;
   }
 
-  void multiply_strip(const Strip& strip, const T* packed, S* dest_image) const {
-    const std::int64_t channels = plan_.dest.group_channels;
-    T *const sums = strip.memory + strip_space(), *const product = sums + plan_.dest_strip_values();
-    T* const rows = product + plan_.dest_strip_values();
+  void pack_filter(KernelContext& /*c*/, const S* filter, T* packed) const override {
     for (const Phase& phase : plan_.phases) {
-      const std::int64_t pixels = plan_.steps(strip.index, *phase.rows) * phase.columns->count;
-      for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
-        windows_to_rows(phase, strip.memory + group * plan_.source.group_channels, pixels, rows);
-        const Eigen::Map<const RowMajor<T>> left(rows, pixels, phase.filter_rows);
-        const Eigen::Map<const RowMajor<T>> right(packed + filter_of(phase, group), phase.filter_rows, channels);
-        Eigen::Map<RowMajor<T>>(product, pixels, channels).noalias() = left * right;
-        for (std::int64_t p = 0; p < pixels; ++p) {
-          std::copy_n(product + p * channels, channels,
-                      sums + phase.dest_offsets[static_cast<std::size_t>(p)] + group * channels);
-        }
+      for (std::int64_t group = 0; group < plan_.geometry.groups; ++group)
+        pack_panel(plan_, phase, filter, group, 0, plan_.dest.group_channels, packed + filter_of(phase, group));
+    }
+  }
+
+  void sum_strip(const Strip& strip, const Phase& phase, const T* packed, T* sums) const override {
+    const std::int64_t channels = plan_.dest.group_channels, pixels = Base::pixels_of(strip, phase);
+    T* const product = Base::own_memory(strip);
+    T* const rows = product + plan_.dest_strip_values();
+    for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
+      windows_to_rows(phase, strip.memory + group * plan_.source.group_channels, pixels, rows);
+      const Eigen::Map<const RowMajor<T>> left(rows, pixels, phase.filter_rows);
+      const Eigen::Map<const RowMajor<T>> right(packed + filter_of(phase, group), phase.filter_rows, channels);
+      Eigen::Map<RowMajor<T>>(product, pixels, channels).noalias() = left * right;
+      for (std::int64_t p = 0; p < pixels; ++p) {
+        std::copy_n(product + p * channels, channels,
+                    sums + phase.dest_offsets[static_cast<std::size_t>(p)] + group * channels);
       }
     }
-    unpack_strip(sums, {plan_.dest.channels, plan_.geometry.groups, channels, 1}, plan_.geometry.data_format,
-                 plan_.dest.h * plan_.dest.w, plan_.dest_row(strip.index) * plan_.dest.w,
-                 plan_.dest_rows(strip.index) * plan_.dest.w, dest_image);
   }
 };
 

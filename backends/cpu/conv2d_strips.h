@@ -59,12 +59,6 @@ class StripKernel : public ConvKernel {
                strip.memory);
   }
 
-  // After the strip's rows of the destination were written.
-  void finish_strip(const Strip& strip, const ConvEpilogue* epilogue) const {
-    if (epilogue != nullptr)
-      epilogue->finish_rows(strip.image, plan_.dest_row(strip.index), plan_.dest_rows(strip.index));
-  }
-
   ConvPlan plan_;
 
  private:
