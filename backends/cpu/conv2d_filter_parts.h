@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gradus/backends/cpu/conv2d_strips.h"
+#include "gradus/backends/cpu/conv2d_tiles.h"
 
 namespace gradus::cpu {
 
@@ -15,9 +16,12 @@ class FilterKernel : public StripKernel<S> {
   using Base::plan_, Base::strip_space;
   using typename Base::Strip, typename Base::T;
 
+  // How a part's sums lie: a matrix [filter_rows][padded_group_dest] for each group, or, of depthwise convolutions, [taps][channels].
+  enum class Sums { kGroups, kTaps };
+
   // `worker_values`: of scratch memory behind both strips, for own use.
-  FilterKernel(const ConvGeometry& g, int lanes, std::int64_t worker_values = 0)
-      : Base(g, ConvDirection::kBackpropFilter, lanes) {
+  FilterKernel(const ConvGeometry& g, int lanes, Sums layout, std::int64_t worker_values = 0)
+      : Base(g, ConvDirection::kBackpropFilter, lanes), layout_(layout) {
     sum_values_ = plan_.packed_values;
     const std::int64_t most = std::clamp<std::int64_t>(
         kPartsBytes / (1 + sum_values_ * static_cast<std::int64_t>(sizeof(T))), 2, kMaxFilterParts);
@@ -32,10 +36,9 @@ class FilterKernel : public StripKernel<S> {
     const S* const source = c.input(0).template data<S>();
     const S* const dest = c.input(2).template data<S>();
     T* const sums = Base::shared_scratch(c);
-    Base::for_strips(c, units_per_part_, [&](const Strip& strip) {
+    Base::for_strips(c, source, units_per_part_, [&](const Strip& strip) {
       T* const part = sums + strip.unit / units_per_part_ * sum_values_;
       if (strip.unit % units_per_part_ == 0) std::fill(part, part + sum_values_, T(0));
-      Base::pack_source(source, strip);
       add_strip(strip, gradient_of(dest + strip.image * plan_.dest.image_values(), strip), part);
     });
     add_parts(c, sums);
@@ -49,8 +52,23 @@ class FilterKernel : public StripKernel<S> {
     const T* values;
     std::int64_t pixel_step;
   };
-  // part, [groups][filter_rows][padded_group_dest], += the products of the strip and its gradient.
+  // part += the products of the strip and its gradient.
   virtual void add_strip(const Strip& strip, const Gradient& gradient, T* part) const = 0;
+  // The rows of a strip's pixels where `run` lies inside the image, and the number of the first.
+  std::pair<PixelGrid, std::int64_t> rows_inside(const Strip& strip, const Gradient& gradient, const Run& run) const {
+    const std::int64_t step = plan_.source.row_step;
+    const std::int64_t first = step * strip.index * plan_.strips.steps + run.source_row;
+    std::int64_t begin = 0, end = plan_.dest_rows(strip.index);
+    while (begin < end && first + begin * step < 0) ++begin;
+    while (begin < end && first + (end - 1) * step >= plan_.source.h) --end;
+    const PixelGrid grid{end - begin,
+                         plan_.dest.w,
+                         step * plan_.strips.columns * plan_.source.strip_channels,
+                         plan_.phases[0].columns->source_step * plan_.source.strip_channels,
+                         plan_.dest.w * gradient.pixel_step,
+                         gradient.pixel_step};
+    return {grid, begin};
+  }
   // Memory of a worker behind both strips.
   T* own_memory(const Strip& strip) const { return strip.memory + strip_space() + plan_.dest_strip_values(); }
 
@@ -114,18 +132,21 @@ class FilterKernel : public StripKernel<S> {
       std::fill(filter, filter + taps * g.group_in() * g.out_channels, S(0.0f));
     }
     if (parts_ == 0) return;
-    for (std::int64_t group = 0; group < g.groups; ++group) {
-      const T* from = sums + group * phase.filter_rows * plan_.padded_group_dest;
+    const bool groups = layout_ == Sums::kGroups;
+    const std::int64_t width = groups ? g.group_out() : g.out_channels;
+    const std::int64_t row_step = groups ? plan_.padded_group_dest : width;
+    for (std::int64_t begin = 0; begin < g.out_channels; begin += width) {
       for (const std::int64_t tap : phase.filter_taps) {
-        for (std::int64_t c = 0; c < g.group_in(); ++c, from += plan_.padded_group_dest) {
-          S* to = filter + (tap * g.group_in() + c) * g.out_channels + group * g.group_out();
-          for (std::int64_t k = 0; k < g.group_out(); ++k) to[k] = static_cast<S>(from[k]);
+        for (std::int64_t c = 0; c < g.group_in(); ++c, sums += row_step) {
+          S* to = filter + (tap * g.group_in() + c) * g.out_channels + begin;
+          for (std::int64_t k = 0; k < width; ++k) to[k] = static_cast<S>(sums[k]);
         }
       }
     }
   }
 
-  std::int64_t sum_values_ = 0;  // of one part: [groups][filter_rows][padded_group_dest]
+  Sums layout_;
+  std::int64_t sum_values_ = 0;  // of one part
   std::int64_t parts_ = 0, units_per_part_ = 1;
 };
 

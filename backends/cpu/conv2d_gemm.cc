@@ -78,7 +78,8 @@ class GemmFilter final : public FilterKernel<S> {
 
  public:
   explicit GemmFilter(const ConvGeometry& g)
-      : Base(g, 1, most_window_values(ConvPlan(g, ConvDirection::kBackpropFilter, sizeof(T), 1))) {}
+      : Base(g, 1, Base::Sums::kGroups, most_window_values(ConvPlan(g, ConvDirection::kBackpropFilter, sizeof(T), 1))) {
+  }
 
  private:
   void add_strip(const Strip& strip, const Gradient& gradient, T* part) const override {

@@ -47,8 +47,7 @@ class ImageKernel : public StripKernel<S> {
     S* const dest = c.output(0).template data<S>();
     T* const packed = Base::shared_scratch(c);
     pack_filter(c, c.input(1).template data<S>(), packed);
-    Base::for_strips(c, plan_.units_per_chunk, [&](const Strip& strip) {
-      Base::pack_source(source, strip);
+    Base::for_strips(c, source, plan_.units_per_chunk, [&](const Strip& strip) {
       write_strip(strip, packed, dest + strip.image * plan_.dest.image_values());
       if (epilogue != nullptr)
         epilogue->finish_rows(strip.image, plan_.dest_row(strip.index), plan_.dest_rows(strip.index));

@@ -12,8 +12,8 @@ namespace {
 using common::ceil_divide;
 using common::round_up;
 
-// A strip should stay in a core's second-level cache beside the filter.
-constexpr std::int64_t kStripBytes = 96 << 10;
+// A strip of the source, and one of the destination, should stay in a core's second-level cache beside the filter.
+constexpr std::int64_t kStripBytes = 192 << 10;
 // A batch smaller than this is split further, so that there is work for every thread.
 constexpr std::int64_t kWantedUnits = 16;
 // Multiply-adds that are worth handing to another thread.
@@ -113,11 +113,14 @@ void ConvPlan::cut_strips(std::size_t element_size) {
   strips.first_column = columns.low;
   strips.columns = columns.extent(columns.count, to_input ? 1 : g.columns.stride);
 
-  const std::int64_t row_values = strips.columns * source.strip_channels;
-  const std::int64_t row_bytes = std::max<std::int64_t>(1, row_values * static_cast<std::int64_t>(element_size));
+  const auto bytes = [&](std::int64_t values) {
+    return std::max<std::int64_t>(1, values * static_cast<std::int64_t>(element_size));
+  };
+  const std::int64_t row_bytes = bytes(strips.columns * source.strip_channels);
+  const std::int64_t step_bytes = bytes(dest.row_step * dest.w * dest.strip_channels);
   const std::int64_t span = rows.high - rows.low + 1;
-  strips.steps = std::clamp<std::int64_t>((kStripBytes / row_bytes - span) / source.row_step + 1, 1,
-                                          std::max<std::int64_t>(rows.count, 1));
+  strips.steps = std::min((kStripBytes / row_bytes - span) / source.row_step + 1, kStripBytes / step_bytes);
+  strips.steps = std::clamp<std::int64_t>(strips.steps, 1, std::max<std::int64_t>(rows.count, 1));
   const std::int64_t taps = g.rows.window * g.columns.window;
   const double image_work = static_cast<double>(dest.h) * static_cast<double>(dest.w * dest.channels) *
                             static_cast<double>(taps * source.group_channels) /

@@ -158,6 +158,8 @@ std::vector<ConvCase> special_conv_cases() {
       cases.push_back(make_case(2, {9, 10}, {40, 40, 2, "40->2"}, {2, 3}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {40, 20, 4, "40->4 in 2 groups"}, {2, 3}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {16, 1, 16, "depthwise 16"}, {3, 3}, {1, 2}, {2, 1}, padding, format));
+      cases.push_back(make_case(2, {4, 21}, {11, 1, 11, "depthwise 11"}, {2, 18}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(2, {7, 9}, {35, 1, 35, "depthwise 35"}, {3, 5}, {2, 2}, {1, 2}, padding, format));
       cases.push_back(
           make_case(2, {9, 10}, {12, 3, 40, "12->40 in 4 groups"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
     }
@@ -165,6 +167,8 @@ std::vector<ConvCase> special_conv_cases() {
         make_case(2, {3, 2}, {2, 2, 3, "2->3"}, {7, 5}, {1, 1}, {1, 1}, Padding::kSame, format));  // kernel > image
     cases.push_back(
         make_case(2, {4, 3}, {2, 2, 3, "2->3"}, {3, 3}, {2, 3}, {9, 7}, Padding::kSame, format));  // taps far outside
+    cases.push_back(make_case(2, {7, 2}, {19, 1, 19, "depthwise 19"}, {3, 9}, {2, 5}, {1, 1}, Padding::kSame,
+                              format));  // taps that see nothing, between others
     cases.push_back(make_case(1, {1, 1}, {5, 5, 2, "5->2"}, {1, 1}, {3, 3}, {1, 1}, Padding::kSame, format));
   }
   return cases;
