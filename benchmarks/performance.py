@@ -70,8 +70,14 @@ def measure_ablation(args):
     write("ablation.json", json.dumps(times))
 
 
-def measure_scaling(_args):
-    write("scaling.jsonl", "".join(run([os.path.join(BIN, "bench_scaling"), "--conv-algorithm", algorithm]) for algorithm in ("auto", "direct")))
+def measure_scaling(args):
+    times = {}
+    for _ in range(args.rounds):
+        for algorithm in ("auto", "direct"):
+            for line in map(json.loads, run([os.path.join(BIN, "bench_scaling"), "--conv-algorithm", algorithm]).splitlines()):
+                times.setdefault((line["axis"], line["value"], algorithm), []).append(line["ms"])
+    write("scaling.jsonl", "".join(json.dumps({"axis": axis, "value": value, "conv_algorithm": algorithm, "ms": statistics.median(ms)}) + "\n"
+                                   for (axis, value, algorithm), ms in times.items()))
 
 
 def peers_table(data):

@@ -19,6 +19,7 @@ matplotlib.use("svg")
 # Text stays text, and the same numbers give the same file.
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "gradus", "font.size": 10, "axes.grid": True, "grid.alpha": 0.3})
 from matplotlib import pyplot as plt  # noqa: E402, after use()
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter  # noqa: E402
 
 OP_MARKERS = {"forward": "o", "backprop_input": "s", "backprop_filter": "^"}
 AXES = {"batch": "images per step", "channels": "channels", "depth": "convolutions one after the other", "threads": "threads"}
@@ -77,6 +78,9 @@ def draw_scaling(path, folder):
             axes.plot([p["value"] for p in mine], [p["ms"] for p in mine], marker="o", label=algorithm)
         values = sorted({p["value"] for p in points if p["axis"] == axis})
         axes.set(xscale="log", yscale="log", xlabel=label, ylabel="ms per training step")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xticks(values, [str(v) for v in values])
         axes.minorticks_off()
         axes.legend(title="--conv-algorithm", fontsize=8)
