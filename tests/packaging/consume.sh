@@ -54,10 +54,14 @@ case "$1" in
       examples/common/train_program.cc examples/custom_op/CMakeLists.txt; do
       cmp "$GRADUS_SOURCE/$file" "$prefix/share/doc/gradus/$file" || fail "$file is not installed"
     done
-    # The links of the README lead somewhere there too.
-    grep -oE '\]\([^):#]+\)' "$GRADUS_SOURCE/README.md" | tr -d '](' | tr -d ')' | while read -r link; do
-      [[ -e "$prefix/share/doc/gradus/$link" ]] || fail "the installed README.md leads to $link, which is not installed"
-    done
+    # The links of README.md, and those between the pages and to their pictures, lead somewhere there too.
+    (cd "$prefix/share/doc/gradus" && grep -oHE '\]\([^):#]+\)' README.md && grep -roE '\]\([^):#]+\.(md|svg)\)' docs) | tr -d ']()' |
+      while IFS=: read -r page link; do
+        [[ -e "$prefix/share/doc/gradus/$(dirname -- "$page")/$link" ]] || echo "$page leads to $link"
+      done >"$GRADUS_WORK/dead_links.txt"
+    [[ ! -s "$GRADUS_WORK/dead_links.txt" ]] || fail "not installed: $(cat "$GRADUS_WORK/dead_links.txt")"
+    # Folders of what is not installed are not either: the target `uninstall` would leave them behind.
+    [[ -z $(find "$prefix" -type d -empty) ]] || fail "installed empty: $(find "$prefix" -type d -empty)"
     if grep -q '^GRADUS_NATIVE:BOOL=ON$' "$GRADUS_BUILD/CMakeCache.txt"; then
       grep -q "this machine's processor" "$GRADUS_WORK/install.txt" || fail "the installation does not say that the code is not portable"
     fi
