@@ -2,18 +2,19 @@
 // vector products. A strip has as many channels as the convolution's output: with a multiplier, each image channel is
 // repeated in it, and for the image's gradient the repeated channels are added up when the strip is written.
 #include "gradus/backends/cpu/conv2d_image_parts.h"
+#include "gradus/backends/cpu/conv2d_tiles.h"
 
 namespace gradus::cpu {
 namespace {
 
 // Pixels that are summed up together: each vector of the filter is fetched once for all of them.
-constexpr int kDepthwisePixels = 4;
+constexpr int kPixels = kTilePixels<2>;
 
-// dest[dest_offsets[m] + lane] = sum over the taps of source[source_offsets[m] + tap.offset + lane] * filter[tap][lane], for `vectors`
-// vectors of neighbouring channels and `pixels` pixels.
+// dest[dest_offsets[m] + lane] = sum over the taps of source[source_offsets[m] + tap.offset + lane] * filter[tap][lane], for a block of
+// `vectors` vectors of channels and `pixels` pixels.
 template <class T, int pixels, int vectors>
 void sum_channels(const T* source, const std::int64_t* source_offsets, const std::vector<Run>& taps, const T* filter,
-                  std::int64_t channels, T* dest, const std::int64_t* dest_offsets) {
+                  T* dest, const std::int64_t* dest_offsets) {
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[pixels][vectors] = {};
   const T* from[pixels];
@@ -25,7 +26,7 @@ void sum_channels(const T* source, const std::int64_t* source_offsets, const std
       unrolled<vectors>([&](auto v)
                             GRADUS_INLINE { sums[m][v] += load(from[m] + tap.offset + v * lanes) * weights[v]; });
     });
-    filter += channels;
+    filter += vectors * lanes;
   }
   unrolled<pixels>([&](auto m) GRADUS_INLINE {
     unrolled<vectors>([&](auto v) GRADUS_INLINE { store(dest + dest_offsets[m] + v * lanes, sums[m][v]); });
@@ -45,48 +46,49 @@ class DepthwiseImage final : public ImageKernel<S> {
   }
 
  private:
-  // [taps][channels]
+  // f(c, block) for the channels c, c + 1, ... of each block: two vectors, one, or single channels.
+  template <class F>
+  void for_blocks(F&& f) const {
+    const std::int64_t channels = plan_.geometry.out_channels;
+    std::int64_t c = 0;
+    for (; c + 2 * kLane <= channels; c += 2 * kLane) f(c, std::integral_constant<std::int64_t, 2 * kLane>());
+    for (; c + kLane <= channels; c += kLane) f(c, std::integral_constant<std::int64_t, kLane>());
+    for (; c < channels; ++c) f(c, std::integral_constant<std::int64_t, 1>());
+  }
+
+  // Block by block, [taps][channels of the block].
   void pack_filter(KernelContext& /*c*/, const S* filter, T* packed) const override {
-    const std::int64_t channels = plan_.source.strip_channels;
     for (const Phase& phase : plan_.phases) {
       T* to = packed + phase.packed_begin;
-      for (const std::int64_t tap : phase.filter_taps)
-        for (std::int64_t k = 0; k < channels; ++k) *to++ = static_cast<T>(filter[tap * channels + k]);
+      for_blocks([&](std::int64_t c, auto block) {
+        for (const std::int64_t tap : phase.filter_taps)
+          for (std::int64_t k = c; k < c + block; ++k)
+            *to++ = static_cast<T>(filter[tap * plan_.geometry.out_channels + k]);
+      });
     }
   }
 
   void sum_strip(const Strip& strip, const Phase& phase, const T* packed, T* sums) const override {
-    const std::int64_t channels = plan_.source.strip_channels;
-    const T* const filter = packed + phase.packed_begin;
-    std::int64_t c = 0;
-    for (; c + 2 * kLane <= channels; c += 2 * kLane) sum_pixels<2>(strip, phase, c, filter, sums);
-    for (; c + kLane <= channels; c += kLane) sum_pixels<1>(strip, phase, c, filter, sums);
-    for (; c < channels; ++c) sum_channel(strip, phase, c, filter, sums);
-  }
-
-  // All pixels of `vectors` vectors of channels from c on.
-  template <int vectors>
-  void sum_pixels(const Strip& strip, const Phase& phase, std::int64_t c, const T* filter, T* sums) const {
-    const std::int64_t channels = plan_.source.strip_channels, pixels = Base::pixels_of(strip, phase);
-    const std::int64_t *from = phase.source_offsets.data(), *to = phase.dest_offsets.data();
-    std::int64_t p = 0;
-    for (; p + kDepthwisePixels <= pixels; p += kDepthwisePixels)
-      sum_channels<T, kDepthwisePixels, vectors>(strip.memory + c, from + p, phase.runs, filter + c, channels, sums + c,
-                                                 to + p);
-    for (; p < pixels; ++p)
-      sum_channels<T, 1, vectors>(strip.memory + c, from + p, phase.runs, filter + c, channels, sums + c, to + p);
-  }
-  void sum_channel(const Strip& strip, const Phase& phase, std::int64_t c, const T* filter, T* sums) const {
-    const auto pixels = static_cast<std::size_t>(Base::pixels_of(strip, phase));
-    for (std::size_t p = 0; p < pixels; ++p) {
-      const T* w = filter + c;
-      T sum = 0;
-      for (const Run& tap : phase.runs) {
-        sum += strip.memory[phase.source_offsets[p] + tap.offset + c] * *w;
-        w += plan_.source.strip_channels;
+    const auto taps = static_cast<std::int64_t>(phase.filter_taps.size()), pixels = Base::pixels_of(strip, phase);
+    const std::int64_t *const from = phase.source_offsets.data(), *const to = phase.dest_offsets.data();
+    for_blocks([&](std::int64_t c, auto block) {
+      const T* const source = strip.memory + c;
+      const T* const filter = packed + phase.packed_begin + c * taps;
+      std::int64_t p = 0;
+      if constexpr (block > 1) {
+        constexpr int vectors = block / kLane;
+        for (; p + kPixels <= pixels; p += kPixels)
+          sum_channels<T, kPixels, vectors>(source, from + p, phase.runs, filter, sums + c, to + p);
+        for (; p < pixels; ++p) sum_channels<T, 1, vectors>(source, from + p, phase.runs, filter, sums + c, to + p);
+      } else {
+        for (; p < pixels; ++p) {
+          T sum = 0;
+          for (std::int64_t t = 0; t < taps; ++t)
+            sum += source[from[p] + phase.runs[static_cast<std::size_t>(t)].offset] * filter[t];
+          sums[to[p] + c] = sum;
+        }
       }
-      sums[phase.dest_offsets[p] + c] = sum;
-    }
+    });
   }
 };
 

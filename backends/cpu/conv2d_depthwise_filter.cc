@@ -30,20 +30,10 @@ void sum_taps(const T* source, std::int64_t step, const T* dest, const PixelGrid
               std::int64_t channels) {
   constexpr int copies = taps <= 4 ? 2 : 1;
   V sums[copies][taps] = {};
-  const auto add_pixel = [&](int copy, const T* x, const T* y) GRADUS_INLINE {
+  for_pixels<copies>(source, dest, grid, [&](int copy, const T* x, const T* y) GRADUS_INLINE {
     const V gradient = load_as<V>(y);
     unrolled<taps>([&](auto tap) GRADUS_INLINE { sums[copy][tap] += load_as<V>(x + tap * step) * gradient; });
-  };
-  for (std::int64_t i = 0; i < grid.rows; ++i) {
-    const T* x = source + i * grid.source_row;
-    const T* y = dest + i * grid.dest_row;
-    std::int64_t j = 0;
-    for (; j + copies <= grid.columns; j += copies, x += copies * grid.source_column, y += copies * grid.dest_column) {
-      add_pixel(0, x, y);
-      if constexpr (copies == 2) add_pixel(1, x + grid.source_column, y + grid.dest_column);
-    }
-    if (j < grid.columns) add_pixel(0, x, y);
-  }
+  });
   unrolled<taps>([&](auto tap) GRADUS_INLINE {
     V sum = sums[0][tap];
     if constexpr (copies == 2) sum += sums[1][tap];
@@ -90,7 +80,7 @@ class DepthwiseFilter final : public FilterKernel<S> {
   }
 
   void add_strip(const Strip& strip, const Gradient& gradient, T* part) const override {
-    const std::int64_t channels = plan_.source.strip_channels;
+    const std::int64_t channels = plan_.geometry.out_channels;
     for (const TapRow& row : tap_rows_) {
       const Run& run = plan_.phases[0].runs[row.run];
       const auto [grid, begin] = Base::rows_inside(strip, gradient, run);

@@ -19,11 +19,27 @@ struct Window2D {
   std::int64_t row_step = 1;
 };
 
-// image: [h][w][channels] or [channels][h][w]; strip: [rows][columns][channels * repeat], each channel `repeat` times.
+// to: each of `count` values `repeat` times.
+template <class S, class T>
+void copy_repeated(const S* from, std::int64_t count, std::int64_t repeat, T* to) {
+  if (repeat > 1) {
+    for (std::int64_t i = 0; i < count; ++i)
+      for (std::int64_t q = 0; q < repeat; ++q) to[i * repeat + q] = static_cast<T>(from[i]);
+  } else if constexpr (std::is_same_v<S, T>) {
+    // std::copy would be a call, which takes longer than copying a pixel.
+    std::int64_t i = 0;
+    for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
+    for (; i < count; ++i) to[i] = from[i];
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
+  }
+}
+
+// image: [h][w][channels] or [channels][h][w]; strip: [rows][columns], `pixel` values apart, of [channels * repeat], each channel `repeat`
+// times.
 template <class S, class T>
 void pack_strip(const S* image, DataFormat format, std::int64_t h, std::int64_t w, std::int64_t channels,
-                std::int64_t repeat, const Window2D& window, T* strip) {
-  const std::int64_t pixel = channels * repeat;
+                std::int64_t repeat, const Window2D& window, std::int64_t pixel, T* strip) {
   const std::int64_t row_values = window.columns * pixel;
   const std::int64_t begin = std::clamp<std::int64_t>(-window.column, 0, window.columns);
   const std::int64_t end = std::clamp<std::int64_t>(w - window.column, begin, window.columns);
@@ -46,14 +62,9 @@ void pack_strip(const S* image, DataFormat format, std::int64_t h, std::int64_t 
       continue;
     }
     const S* from = image + (y * w + x) * channels;
-    if (repeat > 1) {
-      for (std::int64_t i = 0; i < count * channels; ++i)
-        for (std::int64_t q = 0; q < repeat; ++q) to[i * repeat + q] = static_cast<T>(from[i]);
-    } else if constexpr (std::is_same_v<S, T>) {
-      std::copy(from, from + count * channels, to);
-    } else {
-      for (std::int64_t i = 0; i < count * channels; ++i) to[i] = static_cast<T>(from[i]);
-    }
+    // All pixels at once where they lie one behind the other.
+    const std::int64_t pieces = pixel == channels * repeat ? 1 : count, values = count * channels / pieces;
+    for (std::int64_t p = 0; p < pieces; ++p, from += values, to += pixel) copy_repeated(from, values, repeat, to);
   }
 }
 

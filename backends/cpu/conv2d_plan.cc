@@ -19,6 +19,14 @@ constexpr std::int64_t kWantedUnits = 16;
 // Multiply-adds that are worth handing to another thread.
 constexpr std::int64_t kMinChunkWork = 200'000;
 
+// Depthwise kernels go through a whole strip with a few channels at a time. Pixels at a distance of a power of two bytes would then share
+// few of the sets of a first-level cache: a cache line more between them, and they spread over all.
+std::int64_t depthwise_step(std::int64_t channels, std::size_t element_size) {
+  constexpr std::int64_t kLine = 64;
+  const auto size = static_cast<std::int64_t>(element_size);
+  return channels * size % (4 * kLine) == 0 ? channels + kLine / size : channels;
+}
+
 // Sorts the taps and drops those that see nothing but padding.
 void finish_taps(AxisPhase& phase, std::int64_t source_size) {
   std::erase_if(phase.taps, [&](const AxisPhase::Tap& tap) {
@@ -76,14 +84,14 @@ ConvPlan::ConvPlan(const ConvGeometry& g, ConvDirection direction, std::size_t e
       depthwise(g.group_in() == 1 && g.groups > 1),
       axis_rows(to_input ? backward_phases(g.rows) : forward_phases(g.rows)),
       axis_columns(to_input ? backward_phases(g.columns) : forward_phases(g.columns)) {
-  set_sides(lanes);
+  set_sides(element_size, lanes);
   cut_strips(element_size);
   for (const AxisPhase& rows : axis_rows) {
     for (const AxisPhase& columns : axis_columns) {
       phases.push_back(make_phase(rows, columns));
       Phase& phase = phases.back();
       phase.packed_begin = packed_values;
-      packed_values += depthwise ? static_cast<std::int64_t>(phase.filter_taps.size()) * source.strip_channels
+      packed_values += depthwise ? static_cast<std::int64_t>(phase.filter_taps.size()) * g.out_channels
                                  : phase.filter_rows * g.groups * padded_group_dest;
     }
   }
@@ -91,7 +99,7 @@ ConvPlan::ConvPlan(const ConvGeometry& g, ConvDirection direction, std::size_t e
 
 // The image and the result change places in Conv2DBackpropInput. There a step moves on by one row of out_backprop and by `stride` rows
 // of the image, whose rows in between belong to other phases.
-void ConvPlan::set_sides(int lanes) {
+void ConvPlan::set_sides(std::size_t element_size, int lanes) {
   const ConvGeometry& g = geometry;
   Side image{.h = g.rows.in, .w = g.columns.in, .channels = g.channels, .group_channels = g.group_in()};
   Side result{.h = g.rows.out, .w = g.columns.out, .channels = g.out_channels, .group_channels = g.group_out()};
@@ -101,7 +109,7 @@ void ConvPlan::set_sides(int lanes) {
   dest = to_input ? image : result;
   // Whole vectors of destination channels, so that the inner loops have no rest: the surplus is computed and thrown away.
   padded_group_dest = round_up(dest.group_channels, lanes);
-  source.strip_channels = depthwise ? g.out_channels : source.channels;
+  source.strip_channels = depthwise ? depthwise_step(g.out_channels, element_size) : source.channels;
   dest.strip_channels = depthwise ? g.out_channels : g.groups * padded_group_dest;
 }
 

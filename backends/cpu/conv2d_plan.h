@@ -82,7 +82,7 @@ struct ConvPlan {
     std::int64_t h = 0, w = 0, channels = 0;
     std::int64_t group_channels = 0;
     std::int64_t row_step = 1;        // rows from one step of a strip to the next
-    std::int64_t strip_channels = 0;  // of a pixel in a strip
+    std::int64_t strip_channels = 0;  // from a pixel to the next in a strip: its channels, or somewhat more
     std::int64_t repeat = 1;          // depthwise: so many neighbours of them for one channel of the image
     std::int64_t image_values() const { return h * w * channels; }
   };
@@ -117,7 +117,7 @@ struct ConvPlan {
   std::int64_t steps(std::int64_t index, const AxisPhase& rows) const;
 
  private:
-  void set_sides(int lanes);
+  void set_sides(std::size_t element_size, int lanes);
   void cut_strips(std::size_t element_size);
   Phase make_phase(const AxisPhase& rows, const AxisPhase& columns) const;
   void add_runs(Phase& phase) const;

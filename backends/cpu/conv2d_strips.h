@@ -62,7 +62,7 @@ class StripKernel : public ConvKernel {
                from.repeat,
                {plan_.source_row(strip.index), plan_.strips.first_column, plan_.strips.rows, plan_.strips.columns,
                 plan_.strips.row_step},
-               strip.memory);
+               from.strip_channels, strip.memory);
   }
 
   // Whole cache lines, and one more, so that the workers' parts do not start at the same place of a cache's sets.

@@ -78,6 +78,21 @@ struct PixelGrid {
   std::int64_t source_row, source_column, dest_row, dest_column;
 };
 
+// f(copy, x, y) with where each pixel's values lie in source and dest. Of `copies` sums, one or two, neighbours in a row have different ones.
+template <int copies, class T, class F>
+[[gnu::always_inline]] inline void for_pixels(const T* source, const T* dest, const PixelGrid& grid, F&& f) {
+  for (std::int64_t i = 0; i < grid.rows; ++i) {
+    const T* x = source + i * grid.source_row;
+    const T* y = dest + i * grid.dest_row;
+    std::int64_t j = 0;
+    for (; j + copies <= grid.columns; j += copies, x += copies * grid.source_column, y += copies * grid.dest_column) {
+      f(0, x, y);
+      if constexpr (copies == 2) f(1, x + grid.source_column, y + grid.dest_column);
+    }
+    if (j < grid.columns) f(0, x, y);
+  }
+}
+
 // result[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]. With
 // few values there would be too few sums in flight to keep the multipliers busy: then even and odd pixels have sums of
 // their own.
@@ -87,22 +102,12 @@ template <class T, int values, int vectors>
   constexpr int lanes = kLanes<T>;
   constexpr int copies = values * vectors <= 5 ? 2 : 1;
   Vector<T> sums[copies][values][vectors] = {};
-  const auto add_pixel = [&](int copy, const T* x, const T* y) {
+  for_pixels<copies>(source, dest, grid, [&](int copy, const T* x, const T* y) GRADUS_INLINE {
     Vector<T> gradient[vectors];
     for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
     for (int m = 0; m < values; ++m)
       for (int v = 0; v < vectors; ++v) sums[copy][m][v] += x[m] * gradient[v];
-  };
-  for (std::int64_t i = 0; i < grid.rows; ++i) {
-    const T* x = source + i * grid.source_row;
-    const T* y = dest + i * grid.dest_row;
-    std::int64_t j = 0;
-    for (; j + copies <= grid.columns; j += copies, x += copies * grid.source_column, y += copies * grid.dest_column) {
-      add_pixel(0, x, y);
-      if constexpr (copies == 2) add_pixel(1, x + grid.source_column, y + grid.dest_column);
-    }
-    if (j < grid.columns) add_pixel(0, x, y);
-  }
+  });
   for (int m = 0; m < values; ++m) {
     for (int v = 0; v < vectors; ++v) {
       Vector<T> sum = sums[0][m][v];

@@ -129,7 +129,8 @@ void pieces_to_points(const Tiling& t, const Side& side, const S* images, std::i
       }
     }
     if (!in_place) {
-      pack_strip(image, t.format, side.h, side.w, side.channels, 1, {row, offset_columns, n, width}, strip);
+      pack_strip(image, t.format, side.h, side.w, side.channels, 1, {row, offset_columns, n, width}, side.channels,
+                 strip);
       store(strip + n * row_step, Vector<float>{});  // what the last vector reads of channels that do not exist
     }
     for (std::int64_t j = 0; j < t.tile_columns; ++j, to += side.padded)

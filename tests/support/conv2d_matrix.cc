@@ -160,6 +160,10 @@ std::vector<ConvCase> special_conv_cases() {
       cases.push_back(make_case(2, {9, 10}, {16, 1, 16, "depthwise 16"}, {3, 3}, {1, 2}, {2, 1}, padding, format));
       cases.push_back(make_case(2, {4, 21}, {11, 1, 11, "depthwise 11"}, {2, 18}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {7, 9}, {35, 1, 35, "depthwise 35"}, {3, 5}, {2, 2}, {1, 2}, padding, format));
+      // Pixels of a power of two bytes.
+      cases.push_back(make_case(2, {5, 7}, {64, 1, 64, "depthwise 64"}, {3, 2}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(
+          make_case(1, {6, 5}, {32, 1, 64, "depthwise 32 times 2"}, {2, 3}, {2, 1}, {1, 2}, padding, format));
       cases.push_back(
           make_case(2, {9, 10}, {12, 3, 40, "12->40 in 4 groups"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
     }
