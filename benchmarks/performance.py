@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measures all that docs/performance.md shows, and writes the page: python3 benchmarks/performance.py [PART...] [--page docs/performance.md]
 
-The parts: peers, conv, ablation, scaling; all without. Each keeps what it measured in build/performance, so that one can be run again
-without the others. The page, with its pictures beside it, is written from what lies there when all parts do. About an hour in all, on a
-machine where nothing else runs. Needs what `scripts/bench_peers` does, and matplotlib."""
+The parts: peers, one_thread, conv, ablation, neighbour, scaling, micro, curves; all without. Each keeps what it measured in
+build/performance, so that one can be run again without the others. The page, with its pictures beside it, is written from what lies there
+when all parts do. About an hour and a half in all, on a machine where nothing else runs. Needs what `scripts/bench_peers` does, and matplotlib."""
 import argparse
 import json
 import os
@@ -14,12 +14,12 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(HERE, "peers"))
+import performance_tables as tables  # noqa: E402
 from cpu_step import MODELS  # noqa: E402
-from results import processor_name, table  # noqa: E402
+from results import processor_name  # noqa: E402
 
 KEPT = os.path.join(ROOT, "build", "performance")
 BIN = os.path.join(ROOT, "build", "release", "bin")
-PARTS = ["peers", "conv", "ablation", "scaling"]
 
 # What each technique brings, one after the other. Options of bench_train.
 ABLATION = [
@@ -56,6 +56,11 @@ def measure_peers(args):
     run(["scripts/bench_peers", "--model", "all", "--batch", "1,128", "--rounds", str(args.rounds), "--json", path("peers.json"), *venv])
 
 
+def measure_one_thread(args):
+    run(["scripts/bench_peers", "--model", "all", "--batch", "1,128", "--threads", "1", "--peers", "libtorch", "--rounds", str(args.rounds),
+         "--json", path("one_thread.json")])
+
+
 def measure_conv(args):
     run(["scripts/bench_peers", "--conv", "--rounds", str(args.rounds), "--json", path("conv.json")])
 
@@ -70,6 +75,24 @@ def measure_ablation(args):
     write("ablation.json", json.dumps(times))
 
 
+def measure_neighbour(args):
+    """Training steps while another program keeps one of two processors busy."""
+    times = {}
+    for _ in range(args.rounds):
+        for model in MODELS:
+            for loops in (0, 1):
+                busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
+                try:
+                    for threads in (1, 2):
+                        line = json.loads(run([os.path.join(BIN, "bench_train"), "--model", model, "--steps", "15", "--threads", str(threads)]))
+                        times.setdefault(model, {}).setdefault(loops, {}).setdefault(threads, []).append(line["train_ms"])
+                finally:
+                    for process in busy:
+                        process.kill()
+                        process.wait()
+    write("neighbour.json", json.dumps(times))
+
+
 def measure_scaling(args):
     times = {}
     for _ in range(args.rounds):
@@ -80,36 +103,29 @@ def measure_scaling(args):
                                    for (axis, value, algorithm), ms in times.items()))
 
 
-def peers_table(data):
-    results = {(r["model"], r["batch"], r["framework"]): r for r in data["results"]}
-    names = list(dict.fromkeys(r["framework"] for r in data["results"]))[1:]
-    rows = [["model", "batch", "", "Gradus ms"] + [f"{name} / ours" for name in names]]
-    for model, batch in dict.fromkeys((m, b) for m, b, _ in results):
-        own = results[model, batch, "gradus"]
-        for what, key, places in (("step", "train_ms", 3), ("inference", "infer_ms", 3), ("peak MB", "peak_rss_mb", 0)):
-            ratios = [f"{results[model, batch, n][key] / own[key]:.2f}" if (model, batch, n) in results else "" for n in names]
-            rows.append([model, str(batch), what, f"{own[key]:.{places}f}", *ratios])
-    return table(rows)
+def measure_micro(args):
+    write("micro.json", run([os.path.join(BIN, "bench_micro"), f"--benchmark_filter={tables.MICRO_FILTER}", "--benchmark_format=json",
+                             f"--benchmark_repetitions={args.rounds}", "--benchmark_report_aggregates_only=true"]))
 
 
-def conv_table(data):
-    rows = [["shape", "op", "ms", "GFLOP/s", "of the peak", "libtorch / ours"]]
-    for c in data["results"]:
-        rows.append([c["shape"], c["op"], f"{c['ms']:.2f}", f"{c['gflops']:.0f}", f"{c['gflops'] / data['fma_peak_gflops']:.2f}",
-                     f"{c['ratio']:.2f}" if c["ratio"] else ""])
-    return table(rows)
+def measure_curves(args):
+    """resnet20's loss on drawn images of CIFAR-10's size: whether rounding in another order, as other algorithms do, changes what is learnt."""
+    losses = {}
+    for seed in range(1, args.rounds + 1):
+        for algorithm in ("direct", "auto"):
+            run([os.path.join(BIN, "train_cifar10"), "--limit", "2560", "--epochs", "8", "--seed", str(seed), "--conv-algorithm", algorithm,
+                 "--quiet", "--json", path("curve.json")])
+            losses.setdefault(algorithm, {})[seed] = [epoch["loss"] for epoch in read("curve.json")["epochs"]]
+    write("curves.json", json.dumps(losses))
 
 
-def ablation_table(data):
-    rows = [["training step, batch 128, ms (peak MB)", *data]]
-    for name, _ in ABLATION:
-        cells = [[statistics.median(values) for values in zip(*data[model][name])] for model in data]
-        rows.append([name, *(f"{ms:.1f} ({mb:.0f})" for ms, mb in cells)])
-    return table(rows)
+MEASURE = {"peers": measure_peers, "one_thread": measure_one_thread, "conv": measure_conv, "ablation": measure_ablation,
+           "neighbour": measure_neighbour, "scaling": measure_scaling, "micro": measure_micro, "curves": measure_curves}
+FILES = {part: f"{part}.jsonl" if part == "scaling" else f"{part}.json" for part in MEASURE}
 
 
 def page(target):
-    peers, conv, ablation = read("peers.json"), read("conv.json"), read("ablation.json")
+    peers, conv = read(FILES["peers"]), read(FILES["conv"])
     with open(os.path.join(HERE, "performance.md.in"), encoding="utf-8") as file:
         text = file.read()
     versions = ", ".join(f"{name} {version}" for name, version in peers["versions"].items() if name != "gradus")
@@ -118,39 +134,41 @@ def page(target):
         "DATE": peers["date"][:10], "PROCESSOR": f"{processor_name()}, {peers['machine']['processors']} processors", "VERSIONS": versions,
         "COMMIT": peers["commit"] or "?", "ROUNDS": str(peers["rounds"]), "THREADS": str(peers["threads"]),
         "FAILED": f" {failed}." if failed else "",
-        "PEERS": peers_table(peers), "CONV": conv_table(conv), "ABLATION": ablation_table(ablation),
+        "PEERS": tables.peers(peers), "ONE_THREAD": tables.peers(read(FILES["one_thread"]), memory=False), "CONV": tables.conv(conv),
+        **{part.upper(): getattr(tables, part)(read(FILES[part])) for part in ("ablation", "neighbour", "micro", "curves")},
         "PEAK": f"{conv['fma_peak_gflops']:.0f}", "BANDWIDTH": f"{conv['copy_gb_per_s']:.0f}",
         "MEAN": f"{conv['geometric_mean']:.2f}", "WORST": f"{conv['worst']:.2f}",
     }
     for name, value in filled.items():
         text = text.replace("{{" + name + "}}", value)
+    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
     with open(target, "w", encoding="utf-8") as file:
         file.write(text)
-    run([sys.executable, os.path.join(HERE, "plot.py"), "--conv", path("conv.json"), "--scaling", path("scaling.jsonl"), "--out",
-         os.path.join(os.path.dirname(os.path.abspath(target)), "performance")])
+    run([sys.executable, os.path.join(HERE, "plot.py"), "--conv", path("conv.json"), "--scaling", path("scaling.jsonl"), "--curves",
+         path("curves.json"), "--out", os.path.join(os.path.dirname(os.path.abspath(target)), "performance")])
     print(target)
 
 
 def known_part(text):
-    if text not in PARTS:
-        raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(PARTS)}")
+    if text not in MEASURE:
+        raise argparse.ArgumentTypeError(f"'{text}' is none of {', '.join(MEASURE)}")
     return text
 
 
 def main():
     parser = argparse.ArgumentParser(prog="performance.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", type=known_part, metavar="PART", help=f"{', '.join(PARTS)} [all]")
+    parser.add_argument("parts", nargs="*", type=known_part, metavar="PART", help=f"{', '.join(MEASURE)} [all]")
     parser.add_argument("--rounds", type=int, default=5, help="[5]")
     parser.add_argument("--venv", metavar="DIR", help="as bench_peers'")
     parser.add_argument("--page", metavar="FILE", default=os.path.join(ROOT, "docs", "performance.md"), help="[docs/performance.md]")
     args = parser.parse_args()
     os.makedirs(KEPT, exist_ok=True)
-    for part in args.parts or PARTS:
+    for part in args.parts or MEASURE:
         try:
-            {"peers": measure_peers, "conv": measure_conv, "ablation": measure_ablation, "scaling": measure_scaling}[part](args)
+            MEASURE[part](args)
         except (OSError, subprocess.CalledProcessError) as error:
             sys.exit(f"performance.py: {part}: {error}")
-    missing = [name for name in ("peers.json", "conv.json", "ablation.json", "scaling.jsonl") if not os.path.exists(path(name))]
+    missing = [name for name in FILES.values() if not os.path.exists(path(name))]
     if missing:
         print(f"the page waits for {', '.join(missing)} in {KEPT}")
     else:

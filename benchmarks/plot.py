@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what the benchmarks measured, as SVG: a roofline of the convolutions, and how a training step's cost grows.
+"""Draws what the benchmarks measured, as SVG: a roofline of the convolutions, how a training step's cost grows, and losses.
 
     build/release/bin/bench_scaling > scaling.jsonl; build/release/bin/bench_scaling --conv-algorithm direct >> scaling.jsonl
     scripts/bench_peers --conv --json convolutions.json
@@ -87,18 +87,32 @@ def draw_scaling(path, folder):
     save(figure, folder, "scaling.svg")
 
 
+def draw_curves(path, folder):
+    """The loss after each epoch, of every algorithm and seed."""
+    figure, axes = plt.subplots(figsize=(8, 4))
+    for (algorithm, seeds), style in zip(read_json(path).items(), ("-", "--", ":", "-.")):
+        for index, (seed, losses) in enumerate(seeds.items()):
+            axes.plot(range(1, len(losses) + 1), losses, style, color=f"C{index}", label=f"{algorithm}, seed {seed}")
+    axes.set(xlabel="epoch", ylabel="mean loss of its batches", title="ResNet-20 by --conv-algorithm")
+    axes.legend(fontsize=8, ncols=2)
+    save(figure, folder, "curves.svg")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="plot.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conv", metavar="FILE", help="of scripts/bench_peers --conv --json")
     parser.add_argument("--scaling", metavar="FILE", help="lines of bench_scaling")
+    parser.add_argument("--curves", metavar="FILE", help="of performance.py curves: a loss per epoch, by algorithm and seed")
     parser.add_argument("--out", metavar="DIR", default="plots", help="[plots]")
     args = parser.parse_args()
-    if not args.conv and not args.scaling:
-        parser.error("nothing to draw: give --conv, --scaling, or both")
+    if not args.conv and not args.scaling and not args.curves:
+        parser.error("nothing to draw: give --conv, --scaling or --curves")
     if args.conv:
         draw_roofline(args.conv, args.out)
     if args.scaling:
         draw_scaling(args.scaling, args.out)
+    if args.curves:
+        draw_curves(args.curves, args.out)
 
 
 main()
