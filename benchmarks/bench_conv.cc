@@ -14,17 +14,23 @@ namespace gd = gradus;
 
 void time_convolutions(int threads, int repeats, const std::string& only, gd::DType dtype, const std::string& device,
                        gd::ConvAlgorithm algorithm) {
+  const auto is_chosen = [&](const gradus_bench::ConvShape& s) { return s.name().find(only) != std::string::npos; };
+  if (std::none_of(std::begin(gradus_bench::kConvShapes), std::end(gradus_bench::kConvShapes), is_chosen))
+    throw example::UsageError("no shape has '" + only + "' in its name; --list prints them");
   gradus_bench::FmaPeak peak;
   if (device.rfind("cpu", 0) == 0 && dtype == gd::DType::kFloat32) {
     peak = gradus_bench::measure_fma_peak(threads);
-    std::printf("{\"threads\": %d, \"vectors\": \"%s\", \"fma_peak_gflops\": %.1f, \"copy_gb_per_s\": %.1f}\n", threads,
-                peak.vectors, peak.gflops, gradus_bench::measure_copy_bandwidth(threads));
+    std::printf(
+        "{\"threads\": %d, \"conv_algorithm\": \"%s\", \"vectors\": \"%s\", \"fma_peak_gflops\": %.1f, "
+        "\"copy_gb_per_s\": %.1f}\n",
+        threads, std::string(gd::conv_algorithm_name(algorithm)).c_str(), peak.vectors, peak.gflops,
+        gradus_bench::measure_copy_bandwidth(threads));
   }
   for (const gradus_bench::ConvShape& s : gradus_bench::kConvShapes) {
-    if (s.name().find(only) == std::string::npos) continue;
+    if (!is_chosen(s)) continue;
     gd::Graph graph;
     const gd::Conv2DAttrs attrs{.strides = {1, s.stride, s.stride, 1},
-                                .padding = gd::Padding::kSame,
+                                .padding = s.valid ? gd::Padding::kValid : gd::Padding::kSame,
                                 .dilations = {1, s.dilation, s.dilation, 1}};
     const gd::Shape image{s.batch, s.h, s.w, s.in}, filter{s.kernel, s.kernel, s.in / s.groups(), s.out};
     const gd::Output x = gd::variable(graph, gd::random_uniform_tensor(dtype, image, 1, -1, 1)),
@@ -36,7 +42,7 @@ void time_convolutions(int threads, int repeats, const std::string& only, gd::DT
     gd::Session session(graph, {.device = device, .num_threads = threads, .conv_algorithm = algorithm});
     for (int i = 0; i < 3; ++i) {
       const double ms = gradus_bench::median(gradus_bench::time_ms(3, repeats, [&] { session.run({}, {}, {ops[i]}); }));
-      gradus_bench::print_conv("gradus", "nhwc", s, gradus_bench::kConvOps[i], threads, ms, peak.gflops);
+      gradus_bench::print_conv("gradus", "nhwc", s, i, threads, ms, peak.gflops);
     }
   }
 }

@@ -42,7 +42,7 @@ void time_all(int threads, int repeats, const std::string& only, gd::ConvAlgorit
                        {"depth", &Stack::depth, {1, 2, 4, 8, 16}},
                        {"threads", &Stack::threads, thread_counts}};
   for (const Axis& axis : axes) {
-    if (!only.empty() && only != axis.name) continue;
+    if (only != "all" && only != axis.name) continue;
     for (const std::int64_t value : axis.values) {
       Stack stack{.threads = threads};
       stack.*axis.what = value;
@@ -58,14 +58,14 @@ void time_all(int threads, int repeats, const std::string& only, gd::ConvAlgorit
 
 int main(int argc, char** argv) {
   int threads = 2, repeats = 15;
-  std::string only, algorithm = "auto";
+  std::string only = "all", algorithm = "auto";
   example::Options options(
       "bench_scaling",
       "Times training steps of a stack of convolutions over batch, channels, depth and threads; prints one line "
       "of JSON per point.");
   options.integer("--threads", &threads, 1, 1024, "threads, where they are not what is varied");
   options.integer("--repeats", &repeats, 1, 1 << 20, "steps that are timed");
-  options.text("--only", &only, "AXIS", "only batch, channels, depth or threads");
+  options.choice("--only", &only, {"all", "batch", "channels", "depth", "threads"}, "what is varied");
   options.choice("--conv-algorithm", &algorithm, gd::conv_algorithm_names(), "how a CPU computes convolutions");
   return gradus_bench::run(argc, argv, "bench_scaling", options,
                            [&] { time_all(threads, repeats, only, gd::conv_algorithm_from_name(algorithm)); });

@@ -46,7 +46,11 @@ void time_training(const gradus_bench::TrainOptions& o, const gd::SessionOptions
   const double infer_ms = gradus_bench::median(gradus_bench::time_ms(5, steps, [&] {
     infer.run({{x, feeds[0].second}}, {logits});
   }));
-  gradus_bench::print_train("gradus", gd::version(), o, train_ms, infer_ms, busy);
+  const std::string how = ", \"conv_algorithm\": \"" +
+                          std::string(gd::conv_algorithm_name(session_options.conv_algorithm)) +
+                          "\", \"recompute\": " + (recompute ? "true" : "false") +
+                          ", \"optimize\": " + (session_options.optimize ? "true" : "false");
+  gradus_bench::print_train("gradus", gd::version(), o, train_ms, infer_ms, busy, how);
 }
 
 }  // namespace

@@ -98,13 +98,13 @@ class BusyProcessors {
 
 // One line, the same for every program that trains a model.
 inline void print_train(const std::string& framework, const char* version, const TrainOptions& o, double train_ms,
-                        double infer_ms, double busy_processors) {
+                        double infer_ms, double busy_processors, const std::string& more = "") {
   std::printf(
       "{\"framework\": \"%s\", \"version\": \"%s\", \"model\": \"%s\", \"batch\": %d, \"threads\": %d, \"train_ms\": "
       "%.4f, "
-      "\"infer_ms\": %.4f, \"images_per_s\": %.0f, \"peak_rss_mb\": %.1f, \"busy_processors\": %.2f}\n",
+      "\"infer_ms\": %.4f, \"images_per_s\": %.0f, \"peak_rss_mb\": %.1f, \"busy_processors\": %.2f%s}\n",
       framework.c_str(), version, o.model.c_str(), o.batch, o.threads, train_ms, infer_ms, o.batch / train_ms * 1e3,
-      peak_rss_mb(), busy_processors);
+      peak_rss_mb(), busy_processors, more.c_str());
 }
 
 }  // namespace gradus_bench

@@ -3,10 +3,14 @@
 
 The parts: peers, one_thread, conv, ablation, neighbour, scaling, micro, curves; all without. Each keeps what it measured in
 build/performance, so that one can be run again without the others. The page, with its pictures beside it, is written from what lies there
-when all parts do. About an hour and a half in all, on a machine where nothing else runs. Needs what `scripts/bench_peers` does, and matplotlib."""
+when all parts do, and names the commit and the processor of each where they differ. About an hour and a half in all, on a machine where
+nothing else runs. Needs what `scripts/bench_peers` does, the programs built with GRADUS_BUILD_BENCHMARKS=ON where libbenchmark-dev is
+installed, and matplotlib."""
 import argparse
+import datetime
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -15,8 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(HERE, "peers"))
 import performance_tables as tables  # noqa: E402
-from cpu_step import MODELS  # noqa: E402
-from results import processor_name  # noqa: E402
+from cpu_step import MODELS, at_least_one, limit_threads  # noqa: E402
+from results import commit, processor_name  # noqa: E402
 
 KEPT = os.path.join(ROOT, "build", "performance")
 BIN = os.path.join(ROOT, "build", "release", "bin")
@@ -27,7 +31,7 @@ ABLATION = [
     ("+ what plans do: nodes in one pass, folding, memory used again", ["--threads", "1", "--conv-algorithm", "direct"]),
     ("+ Winograd", ["--threads", "1"]),
     ("+ the other thread", ["--threads", "2"]),
-    ("+ recomputed blocks (less memory, not time)", ["--threads", "2", "--recompute", "1"]),
+    ("+ recomputed blocks (for memory, not time)", ["--threads", "2", "--recompute", "1"]),
 ]
 
 
@@ -35,9 +39,18 @@ def path(name):
     return os.path.join(KEPT, name)
 
 
-def run(command):
+def run(command, may_end_with=()):
     print("+ " + " ".join(command), file=sys.stderr, flush=True)
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    if done.returncode not in (0, *may_end_with):
+        raise subprocess.CalledProcessError(done.returncode, command)
+    return done.stdout
+
+
+def bench_peers(args, name, *options):
+    """Replaces the file `name` when all is measured. Status 1 means that a peer failed: it is named there, and on the page."""
+    run(["scripts/bench_peers", "--rounds", str(args.rounds), "--json", path(name) + ".new", *options], may_end_with=(1,))
+    os.replace(path(name) + ".new", path(name))
 
 
 def write(name, text):
@@ -53,16 +66,15 @@ def read(name):
 
 def measure_peers(args):
     venv = ["--venv", args.venv] if args.venv else []
-    run(["scripts/bench_peers", "--model", "all", "--batch", "1,128", "--rounds", str(args.rounds), "--json", path("peers.json"), *venv])
+    bench_peers(args, "peers.json", "--model", "all", "--batch", "1,128", *venv)
 
 
 def measure_one_thread(args):
-    run(["scripts/bench_peers", "--model", "all", "--batch", "1,128", "--threads", "1", "--peers", "libtorch", "--rounds", str(args.rounds),
-         "--json", path("one_thread.json")])
+    bench_peers(args, "one_thread.json", "--model", "all", "--batch", "1,128", "--threads", "1", "--peers", "libtorch")
 
 
 def measure_conv(args):
-    run(["scripts/bench_peers", "--conv", "--rounds", str(args.rounds), "--json", path("conv.json")])
+    bench_peers(args, "conv.json", "--conv")
 
 
 def measure_ablation(args):
@@ -105,7 +117,7 @@ def measure_scaling(args):
 
 def measure_micro(args):
     write("micro.json", run([os.path.join(BIN, "bench_micro"), f"--benchmark_filter={tables.MICRO_FILTER}", "--benchmark_format=json",
-                             f"--benchmark_repetitions={args.rounds}", "--benchmark_report_aggregates_only=true"]))
+                             f"--benchmark_repetitions={max(args.rounds, 2)}", "--benchmark_report_aggregates_only=true"]))
 
 
 def measure_curves(args):
@@ -124,20 +136,47 @@ MEASURE = {"peers": measure_peers, "one_thread": measure_one_thread, "conv": mea
 FILES = {part: f"{part}.jsonl" if part == "scaling" else f"{part}.json" for part in MEASURE}
 
 
+def keep_origin(part, args):
+    """Where and of what a part was measured, beside what was."""
+    origins = read("origins.json") if os.path.exists(path("origins.json")) else {}
+    origins[part] = {"commit": commit(), "processor": processor(), "date": datetime.date.today().isoformat(), "rounds": args.rounds}
+    write("origins.json", json.dumps(origins))
+
+
+def processor():
+    """With the instruction set that our kernels take there."""
+    device = [line for line in run([os.path.join(BIN, "gradus"), "devices"]).splitlines() if line.startswith("cpu:0")]
+    chosen = device[0].split(";")[0].split(",")[-1].strip() if device else "?"
+    return f"{processor_name()}, {os.cpu_count()} processors, kernels for {chosen}"
+
+
+def differing_origins(origins):
+    """"; conv at commit 1234, 2 rounds" for parts that were measured elsewhere than the first."""
+    first, text = origins["peers"], ""
+    for part in MEASURE:
+        differences = [f"{key} {origins[part][key]}" for key in ("commit", "processor", "date", "rounds") if origins[part][key] != first[key]]
+        if differences:
+            text += f"; {part}: {', '.join(differences)}"
+    return text
+
+
 def page(target):
-    peers, conv = read(FILES["peers"]), read(FILES["conv"])
+    peers, conv, one_thread, origins = read(FILES["peers"]), read(FILES["conv"]), read(FILES["one_thread"]), read("origins.json")
     with open(os.path.join(HERE, "performance.md.in"), encoding="utf-8") as file:
         text = file.read()
     versions = ", ".join(f"{name} {version}" for name, version in peers["versions"].items() if name != "gradus")
-    failed = "; ".join(f"{f['framework']} failed on {f['model']}, batch {f['batch']}" for f in peers["failed"])
+    failed = "; ".join([f"{f['framework']} failed on {f['model']}, batch {f['batch']}" for f in peers["failed"] + one_thread["failed"]] +
+                       [f"{f['shape']} failed" for f in conv["failed"]])
+    own = {key: str(value or "?") for key, value in origins["peers"].items()}
     filled = {
-        "DATE": peers["date"][:10], "PROCESSOR": f"{processor_name()}, {peers['machine']['processors']} processors", "VERSIONS": versions,
-        "COMMIT": peers["commit"] or "?", "ROUNDS": str(peers["rounds"]), "THREADS": str(peers["threads"]),
-        "FAILED": f" {failed}." if failed else "",
-        "PEERS": tables.peers(peers), "ONE_THREAD": tables.peers(read(FILES["one_thread"]), memory=False), "CONV": tables.conv(conv),
+        "DATE": own["date"], "PROCESSOR": own["processor"], "VERSIONS": versions, "COMMIT": own["commit"], "ROUNDS": own["rounds"],
+        "ELSEWHERE": differing_origins(origins), "THREADS": str(peers["threads"]), "FAILED": f" {failed}." if failed else "",
+        "SPREAD": f"{max(r['spread'] for r in peers['results'] if r['framework'] == 'gradus'):.2f}", "LIBTORCH": peers["versions"]["libtorch"],
+        "PEERS": tables.peers(peers), "ONE_THREAD": tables.peers(one_thread, memory=False), "CONV": tables.conv(conv),
         **{part.upper(): getattr(tables, part)(read(FILES[part])) for part in ("ablation", "neighbour", "micro", "curves")},
         "PEAK": f"{conv['fma_peak_gflops']:.0f}", "BANDWIDTH": f"{conv['copy_gb_per_s']:.0f}",
-        "MEAN": f"{conv['geometric_mean']:.2f}", "WORST": f"{conv['worst']:.2f}",
+        "MEAN": f"{conv['geometric_mean']:.2f}", "MEAN_IN_TRAINING": f"{conv['geometric_mean_in_training']:.2f}",
+        "MEDIAN": f"{conv['median']:.2f}", "WORST": f"{conv['worst']:.2f}",
     }
     for name, value in filled.items():
         text = text.replace("{{" + name + "}}", value)
@@ -158,21 +197,29 @@ def known_part(text):
 def main():
     parser = argparse.ArgumentParser(prog="performance.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", type=known_part, metavar="PART", help=f"{', '.join(MEASURE)} [all]")
-    parser.add_argument("--rounds", type=int, default=5, help="[5]")
+    parser.add_argument("--rounds", type=at_least_one, default=5, help="[5]")
     parser.add_argument("--venv", metavar="DIR", help="as bench_peers'")
     parser.add_argument("--page", metavar="FILE", default=os.path.join(ROOT, "docs", "performance.md"), help="[docs/performance.md]")
     args = parser.parse_args()
     os.makedirs(KEPT, exist_ok=True)
+    limit_threads(2)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that programs which run beside are ended
     for part in args.parts or MEASURE:
         try:
             MEASURE[part](args)
-        except (OSError, subprocess.CalledProcessError) as error:
+            keep_origin(part, args)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
             sys.exit(f"performance.py: {part}: {error}")
-    missing = [name for name in FILES.values() if not os.path.exists(path(name))]
+        except KeyboardInterrupt:
+            sys.exit(f"performance.py: {part}: interrupted; the parts before are kept in {KEPT}")
+    missing = [name for name in [*FILES.values(), "origins.json"] if not os.path.exists(path(name))]
     if missing:
         print(f"the page waits for {', '.join(missing)} in {KEPT}")
-    else:
+        return
+    try:
         page(args.page)
+    except (OSError, ValueError, KeyError, subprocess.CalledProcessError) as error:
+        sys.exit(f"performance.py: cannot write {args.page} from what is in {KEPT}: {type(error).__name__} {error}")
 
 
 main()

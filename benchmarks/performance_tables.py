@@ -11,7 +11,7 @@ MICRO = [
     ("TinyNodes/50", "each more node of a step of small ones, its kernel included", "ns_per_node", 1, "ns"),
     ("RunNothing", "`session.run()` of nothing", "real_time", 1, "ns"),
     ("BuildResnet20", "the graph of resnet20 with gradients and updates", "real_time", 1, "ms"),
-    ("CompileResnet20", "its plan", "real_time", 1, "ms"),
+    ("CompileResnet20", "a session for it, its plan and `report()`", "real_time", 1, "ms"),
     ("FirstStep/iterations:20/manual_time", "a process that trains lenet5 for one step of 128 images, from start to end", "real_time", 1, "ms"),
     ("Input/lenet5/real_time", "28x28x1 images shuffled, cropped, flipped and normalised, by one thread", "items_per_second", 1e-3, "thousand/s"),
     ("Input/resnet20/real_time", "32x32x3 images, the same", "items_per_second", 1e-3, "thousand/s"),
@@ -24,10 +24,10 @@ MICRO_FILTER = "^(TinyNodes/50$|RunNothing|BuildResnet20|CompileResnet20|FirstSt
 def peers(data, memory=True):
     results = {(r["model"], r["batch"], r["framework"]): r for r in data["results"]}
     names = list(dict.fromkeys(r["framework"] for r in data["results"]))[1:]
-    rows = [["model", "batch", "", "Gradus ms"] + [f"{name} / ours" for name in names]]
+    rows = [["model", "batch", "", "Gradus"] + [f"{name} / ours" for name in names]]
     for model, batch in dict.fromkeys((m, b) for m, b, _ in results):
         own = results[model, batch, "gradus"]
-        figures = [("step", "train_ms", 3), ("inference", "infer_ms", 3)] + ([("peak MB", "peak_rss_mb", 0)] if memory else [])
+        figures = [("step, ms", "train_ms", 3), ("inference, ms", "infer_ms", 3)] + ([("peak MB", "peak_rss_mb", 0)] if memory else [])
         for what, key, places in figures:
             ratios = [f"{results[model, batch, n][key] / own[key]:.2f}" if (model, batch, n) in results else "" for n in names]
             rows.append([model, str(batch), what, f"{own[key]:.{places}f}", *ratios])
@@ -35,7 +35,7 @@ def peers(data, memory=True):
 
 
 def conv(data):
-    rows = [["shape", "op", "ms", "GFLOP/s", "of the peak", "libtorch / ours"]]
+    rows = [["shape", "op", "ms", "GFLOP/s", "/ peak", "libtorch / ours"]]
     for c in data["results"]:
         rows.append([c["shape"], c["op"], f"{c['ms']:.2f}", f"{c['gflops']:.0f}", f"{c['gflops'] / data['fma_peak_gflops']:.2f}",
                      f"{c['ratio']:.2f}" if c["ratio"] else ""])

@@ -52,6 +52,8 @@ def draw_roofline(path, folder):
     """GFLOP/s by the definition over floating-point operations per byte (Williams et al. 2009), ours and libtorch's better layout."""
     data = read_json(path)
     peak, bandwidth, cells = data["fma_peak_gflops"], data["copy_gb_per_s"], data["results"]
+    if not cells:
+        sys.exit(f"plot.py: {path}: no measurements")
     figure, axes = plt.subplots(figsize=(8, 5))
     most = max(c["flops_per_byte"] for c in cells) * 2
     least = min(c["flops_per_byte"] for c in cells) / 2
@@ -71,12 +73,17 @@ def draw_roofline(path, folder):
 
 def draw_scaling(path, folder):
     points = read_lines(path)
+    if not points:
+        sys.exit(f"plot.py: {path}: no measurements")
     figure, grid = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
     for axes, (axis, label) in zip(grid.flat, AXES.items()):
         for algorithm in dict.fromkeys(p["conv_algorithm"] for p in points):
             mine = [p for p in points if p["axis"] == axis and p["conv_algorithm"] == algorithm]
             axes.plot([p["value"] for p in mine], [p["ms"] for p in mine], marker="o", label=algorithm)
         values = sorted({p["value"] for p in points if p["axis"] == axis})
+        if not values:  # of bench_scaling --only
+            axes.set_axis_off()
+            continue
         axes.set(xscale="log", yscale="log", xlabel=label, ylabel="ms per training step")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -90,7 +97,10 @@ def draw_scaling(path, folder):
 def draw_curves(path, folder):
     """The loss after each epoch, of every algorithm and seed."""
     figure, axes = plt.subplots(figsize=(8, 4))
-    for (algorithm, seeds), style in zip(read_json(path).items(), ("-", "--", ":", "-.")):
+    data = read_json(path)
+    if not data:
+        sys.exit(f"plot.py: {path}: no measurements")
+    for (algorithm, seeds), style in zip(data.items(), ("-", "--", ":", "-.")):
         for index, (seed, losses) in enumerate(seeds.items()):
             axes.plot(range(1, len(losses) + 1), losses, style, color=f"C{index}", label=f"{algorithm}, seed {seed}")
     axes.set(xlabel="epoch", ylabel="mean loss of its batches", title="ResNet-20 by --conv-algorithm")
@@ -107,12 +117,15 @@ def main():
     args = parser.parse_args()
     if not args.conv and not args.scaling and not args.curves:
         parser.error("nothing to draw: give --conv, --scaling or --curves")
-    if args.conv:
-        draw_roofline(args.conv, args.out)
-    if args.scaling:
-        draw_scaling(args.scaling, args.out)
-    if args.curves:
-        draw_curves(args.curves, args.out)
+    for draw, file in ((draw_roofline, args.conv), (draw_scaling, args.scaling), (draw_curves, args.curves)):
+        if not file:
+            continue
+        try:
+            draw(file, args.out)
+        except OSError as error:
+            sys.exit(f"plot.py: {error}")
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            sys.exit(f"plot.py: {file} is not what the help says it is: {type(error).__name__} {error}")
 
 
 main()

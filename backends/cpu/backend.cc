@@ -5,6 +5,7 @@
 
 #include "gradus/backends/cpu/levels.h"
 #include "gradus/backends/register.h"
+#include "gradus/core/error.h"
 
 namespace gradus {
 namespace {
@@ -12,8 +13,11 @@ namespace {
 // What was chosen when the backend was registered, for the whole life of the program.
 struct Chosen {
   std::vector<cpu::Level> levels = cpu::levels();
-  std::string why;  // not usable
-  const cpu::Level* level = cpu::choose_level(levels, std::getenv("GRADUS_ISA"), &why);
+  std::string wanted = std::getenv("GRADUS_ISA") == nullptr ? "" : std::getenv("GRADUS_ISA");
+  std::string why;  // no level
+  const cpu::Level* level = cpu::choose_level(levels, wanted.c_str(), &why);
+  // Graphs are not to run elsewhere, many times slower, because of a word that is misspelt: the device is there, and making it is an error.
+  bool is_refused() const { return level == nullptr && !wanted.empty(); }
 };
 const Chosen& chosen() {
   static const Chosen chosen;
@@ -40,11 +44,13 @@ void register_cpu_backend(BackendRegistry& backends, KernelRegistry& kernels) {
            [] {
              const std::string threads = std::to_string(std::thread::hardware_concurrency());
              std::vector<DeviceInfo> devices(1);  // filled in place: GCC 12 warns falsely about a braced list here
-             devices[0].description = threads + " hardware threads";
+             devices[0].description =
+                 chosen().is_refused() ? "not available: " + chosen().why : threads + " hardware threads";
              return devices;
            },
-       .missing = [] { return chosen().why; },
+       .missing = [] { return chosen().is_refused() ? "" : chosen().why; },
        .create = [](int index, const DeviceOptions& options) -> std::unique_ptr<Device> {
+         if (chosen().is_refused()) throw unavailable("device 'cpu:0' cannot be used: " + chosen().why);
          return std::make_unique<HostDevice>(DeviceName{"cpu", index},
                                              std::make_shared<ThreadPool>(options.num_threads), options);
        },

@@ -1,6 +1,8 @@
 // The CPU's kernels of Conv2D and its two gradients: which implementation runs, and their registration.
 #include "gradus/ops/conv2d.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "gradus/backends/cpu/conv2d_choice.h"
@@ -18,26 +20,36 @@ struct State {
   ConvEpilogue epilogue;
 };
 
+// A kernel, and what it is if it is a direct one.
+struct Made {
+  std::unique_ptr<ConvKernel> kernel;
+  const char* direct = nullptr;
+};
+
+constexpr const char* kTiles = "direct convolution, register tiles over packed strips";
+
 template <class S, ConvDirection direction>
-std::unique_ptr<ConvKernel> make_kernel(const ConvGeometry& g, ConvAlgorithm algorithm) {
+Made make_kernel(const ConvGeometry& g, ConvAlgorithm algorithm) {
   constexpr bool to_filter = direction == ConvDirection::kBackpropFilter;
   if constexpr (!std::is_same_v<S, double>) {
     if (algorithm == ConvAlgorithm::kWinograd) {
       if constexpr (to_filter)
-        return make_winograd_filter<S>(g);
+        return {make_winograd_filter<S>(g)};
       else
-        return make_winograd_image<S>(g, direction);
+        return {make_winograd_image<S>(g, direction)};
     }
   }
-  const bool depthwise = g.group_in() == 1 && g.groups > 1;
+  constexpr const char* kVectors = "direct depthwise convolution, vectors of channels";
   if constexpr (to_filter) {
-    if (algorithm == ConvAlgorithm::kGemm) return make_gemm_filter<S>(g);
-    return depthwise ? make_depthwise_filter<S>(g) : make_conv2d_filter<S>(g);
+    if (algorithm == ConvAlgorithm::kGemm) return {make_gemm_filter<S>(g)};
+    if (is_depthwise(g)) return {make_depthwise_filter<S>(g), kVectors};
+    return {make_conv2d_filter<S>(g), kTiles};
   } else {
-    if (algorithm == ConvAlgorithm::kGemm) return make_gemm_image<S>(g, direction);
-    if (depthwise) return make_depthwise_image<S>(g, direction);
-    if (auto dots = make_dot_image<S>(g, direction)) return dots;
-    return make_conv2d_image<S>(g, direction);
+    if (algorithm == ConvAlgorithm::kGemm) return {make_gemm_image<S>(g, direction)};
+    if (is_depthwise(g)) return {make_depthwise_image<S>(g, direction), kVectors};
+    if (auto dots = make_dot_image<S>(g, direction))
+      return {std::move(dots), "direct convolution, scalar products along packed strips"};
+    return {make_conv2d_image<S>(g, direction), kTiles};
   }
 }
 
@@ -49,12 +61,14 @@ void prepare_conv2d(KernelContext& c) {
   const Tensor& image = to_image ? c.output(0) : c.input(0);
   const Tensor& filter = to_filter ? c.output(0) : c.input(1);
   const Tensor& out = direction == ConvDirection::kForward ? c.output(0) : c.input(2);
-  if (image.num_elements() == 0 || filter.num_elements() == 0 || out.num_elements() == 0) return;
+  if (image.num_elements() == 0 || filter.num_elements() == 0 || out.num_elements() == 0)
+    return c.chose("no products: zeros, if anything");
   const ConvGeometry g = conv_geometry(c.attrs<Conv2DAttrs>().placement(), image.shape(), filter.shape());
   const ConvChoice choice = choose_conv(g, direction, dtype_of<S>, c.device().options().conv_algorithm);
-  auto state = std::make_shared<State>(State{make_kernel<S, direction>(g, choice.algorithm), ZeroProducts(g, direction),
-                                             ConvEpilogue(c, g.data_format)});
-  c.chose(choice.reason);
+  Made made = make_kernel<S, direction>(g, choice.algorithm);
+  c.chose(made.direct == nullptr ? choice.reason : fmt::format("{} ({})", made.direct, choice.reason));
+  auto state = std::make_shared<State>(
+      State{std::move(made.kernel), ZeroProducts(g, direction), ConvEpilogue(c, g.data_format)});
   c.request_scratch(state->kernel->scratch_bytes(c.num_workers()));
   c.state = std::move(state);
 }
@@ -85,12 +99,7 @@ void compute(KernelContext& c) {
 void register_conv2d_kernels(KernelRegistry& kernels) {
   for_each_floating([&]<class S>(TypeTag<S>) {
     const auto add = [&](const char* op, KernelFn prepare_fn) {
-      kernels.add({op,
-                   kDevice,
-                   {dtype_of<S>},
-                   compute<S>,
-                   prepare_fn,
-                   "direct convolution, register tiles over packed strips"});
+      kernels.add({op, kDevice, {dtype_of<S>}, compute<S>, prepare_fn, kTiles});
     };
     add("Conv2D", prepare_conv2d<S, ConvDirection::kForward>);
     add("Conv2DBackpropInput", prepare_conv2d<S, ConvDirection::kBackpropInput>);

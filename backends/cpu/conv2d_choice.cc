@@ -9,10 +9,12 @@
 namespace gradus::cpu {
 namespace {
 
+constexpr std::int64_t kPoints = 6;  // winograd.h's, per axis
+
 // Why Winograd's minimal filtering cannot compute it; empty where it can.
 std::string why_no_winograd(const ConvGeometry& g, DType dtype) {
   const WindowAxis &rows = g.rows, &columns = g.columns;
-  if (dtype == DType::kFloat64) return "float64 is computed exactly";
+  if (dtype == DType::kFloat64) return "float64 is always computed directly";
   if (rows.window != columns.window || (rows.window != 3 && rows.window != 5))
     return fmt::format("the kernel is {}x{}, not 3x3 or 5x5", rows.window, columns.window);
   if (rows.stride != 1 || columns.stride != 1) return fmt::format("stride {}x{}", rows.stride, columns.stride);
@@ -29,12 +31,13 @@ std::string why_not_winograd(const ConvGeometry& g, ConvDirection direction) {
   if (std::min(g.channels, g.out_channels) < kChannels)
     return fmt::format("fewer than {} channels on a side", kChannels);
   const bool to_input = direction == ConvDirection::kBackpropInput;
-  const std::int64_t outputs = 7 - g.rows.window;  // of a tile, per axis
+  const std::int64_t outputs = kPoints + 1 - g.rows.window;  // of a tile, per axis
   const std::int64_t tiles = g.batch * common::ceil_divide(to_input ? g.rows.in : g.rows.out, outputs) *
                              common::ceil_divide(to_input ? g.columns.in : g.columns.out, outputs);
   if (tiles < kTiles)
     return fmt::format("{} tile{} do not pay for the filter's transform", tiles, tiles == 1 ? "" : "s");
-  const std::int64_t sum_bytes = 36 * g.channels * g.out_channels * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t sum_bytes =
+      kPoints * kPoints * g.channels * g.out_channels * static_cast<std::int64_t>(sizeof(float));
   if (direction == ConvDirection::kBackpropFilter && sum_bytes > kMostSumBytes)
     return fmt::format("each part of its sums would take {} MiB", sum_bytes >> 20);
   return "";
@@ -47,17 +50,15 @@ std::string name_of_winograd(const ConvGeometry& g) {
 }  // namespace
 
 ConvChoice choose_conv(const ConvGeometry& g, ConvDirection direction, DType dtype, ConvAlgorithm wanted) {
-  constexpr const char* kDirectText = "direct convolution, register tiles over packed strips";
-  if (g.group_in() == 1 && g.groups > 1)
-    return {ConvAlgorithm::kDirect, "direct depthwise convolution, vectors of channels"};
-  if (wanted == ConvAlgorithm::kDirect) return {ConvAlgorithm::kDirect, fmt::format("{} (asked for)", kDirectText)};
+  if (is_depthwise(g)) return {ConvAlgorithm::kDirect, "the only algorithm for one channel per group"};
+  if (wanted == ConvAlgorithm::kDirect) return {ConvAlgorithm::kDirect, "asked for"};
   if (wanted == ConvAlgorithm::kGemm) return {ConvAlgorithm::kGemm, "im2col, then Eigen's GEMM (asked for)"};
   if (const std::string why = why_no_winograd(g, dtype); !why.empty())
-    return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
+    return {ConvAlgorithm::kDirect, fmt::format("no Winograd: {}", why)};
   if (wanted == ConvAlgorithm::kWinograd)
     return {ConvAlgorithm::kWinograd, fmt::format("{} (asked for)", name_of_winograd(g))};
   if (const std::string why = why_not_winograd(g, direction); !why.empty())
-    return {ConvAlgorithm::kDirect, fmt::format("{} (no Winograd: {})", kDirectText, why)};
+    return {ConvAlgorithm::kDirect, fmt::format("no Winograd: {}", why)};
   return {ConvAlgorithm::kWinograd,
           fmt::format("{}: 36 products per tile, not {}", name_of_winograd(g), g.rows.window == 3 ? 144 : 100)};
 }

@@ -1,4 +1,5 @@
-// Which algorithm computes a convolution on the CPU: the only place that chooses.
+// Which algorithm computes a convolution on the CPU. (Which of the direct kernels carries it out, conv2d.cc decides: that is a matter of
+// the instruction set as well.)
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@ namespace gradus::cpu {
 
 struct ConvChoice {
   ConvAlgorithm algorithm;  // not kAuto
-  std::string reason;       // for explain: what it is, and why it and no other
+  std::string reason;       // for explain: why it and no other; unless it is direct, after what it is
 };
 
 // By shape, dtype and what was asked for alone, so that the same program gives the same bits on every machine of an instruction set. The

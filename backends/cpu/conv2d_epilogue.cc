@@ -67,10 +67,12 @@ ConvEpilogue::ConvEpilogue(const KernelContext& c, DataFormat format) : format_(
       Stage stage{op, node};
       if (op == Op::kBiasAdd) {
         stage.channels = channel_extents(shape, c.attrs<BiasAddAttrs>(node).data_format);
+        const std::int64_t biases =
+            stage.channels.axis;  // not the convolution's channels where the data formats differ
         if (stage.channels.inner == 1)
-          stage.repeat = std::max<std::int64_t>(1, kWideBias / std::max<std::int64_t>(1, channels_));
+          stage.repeat = std::max<std::int64_t>(1, kWideBias / std::max<std::int64_t>(1, biases));
         if (stage.repeat > 1)
-          stage.repeated.resize(static_cast<std::size_t>(stage.repeat * channels_) * dtype_size(c.output(0).dtype()));
+          stage.repeated.resize(static_cast<std::size_t>(stage.repeat * biases) * dtype_size(c.output(0).dtype()));
       }
       stages_.push_back(std::move(stage));
     }
@@ -129,7 +131,8 @@ void ConvEpilogue::run_stage(const Stage& stage, S* y, std::int64_t begin, std::
     case Op::kBiasAdd: {
       const S* const bias = static_cast<const S*>(stage.operands[1]);
       const AxisExtents& e = stage.channels;
-      if (e.inner == 1) {
+      // All biases over and over. (NCHW images of one pixel have them side by side as well, and come one by one.)
+      if (e.inner == 1 && begin % e.axis == 0 && n % e.axis == 0) {
         const std::int64_t wide = stage.repeat * e.axis, whole = stage.repeat > 1 ? n / wide : 0;
         add_bias(y, whole, wide, reinterpret_cast<const S*>(stage.repeated.data()));
         return add_bias(y + whole * wide, (n - whole * wide) / e.axis, e.axis, bias);

@@ -36,8 +36,8 @@ class ConvEpilogue {
     int node;
     AxisExtents channels = {};               // of a bias
     std::vector<const void*> operands = {};  // nullptr: what is passed on
-    std::int64_t repeat = 1;                 // of a bias over few channels: so many times side by side,
-    std::vector<char> repeated = {};         // here
+    std::int64_t repeat = 1;                 // of a bias over few channels: how often it stands in `repeated`,
+    std::vector<char> repeated = {};         // one behind the other, so that loops over it are long
   };
   template <class S>
   static void run_stages(const ConvEpilogue& self, std::int64_t begin, std::int64_t end);

@@ -20,19 +20,17 @@ class DirectFilter final : public FilterKernel<S> {
     const ConvGeometry& g = plan_.geometry;
     const Phase& phase = plan_.phases[0];
     for (std::int64_t group = 0; group < g.groups; ++group) {
-      for (std::int64_t column = 0; column < plan_.padded_group_dest;) {
-        const bool two = plan_.padded_group_dest - column >= 2 * kLane;
+      for_each_panel<T>(plan_.padded_group_dest, [&](std::int64_t column, int vectors) {
         for (const Run& run : phase.runs) {
           const auto [grid, begin] = Base::rows_inside(strip, gradient, run);
           if (grid.rows == 0) continue;
           const T* x = strip.memory + group * plan_.source.group_channels + run.offset + begin * grid.source_row;
           const T* y = gradient.values + group * plan_.padded_group_dest + column + begin * grid.dest_row;
           T* result = part + (group * phase.filter_rows + run.row) * plan_.padded_group_dest + column;
-          two ? add_run<T, 2>(x, y, grid, run.length, result, plan_.padded_group_dest)
-              : add_run<T, 1>(x, y, grid, run.length, result, plan_.padded_group_dest);
+          const auto add = vectors == 2 ? add_run<T, 2> : add_run<T, 1>;
+          add(x, y, grid, run.length, result, plan_.padded_group_dest);
         }
-        column += two ? 2 * kLane : kLane;
-      }
+      });
     }
   }
 };

@@ -1,5 +1,5 @@
 // Convolutions as matrix products (im2col): the windows of a strip's pixels become the rows of a matrix, which Eigen multiplies with
-// the filter. Slower than the direct kernels nearly everywhere, and independent of them: a second opinion, on any shape.
+// the filter. Slower than the direct kernels nearly everywhere, and with an arithmetic of its own: a second opinion, on any shape.
 #include "gradus/backends/cpu/conv2d_filter_parts.h"
 #include "gradus/backends/cpu/conv2d_image_parts.h"
 #include "gradus/backends/cpu/eigen.h"

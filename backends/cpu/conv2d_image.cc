@@ -24,17 +24,9 @@ class TiledImage final : public ImageKernel<S> {
   // Runs shorter than this go by the list of their rows.
   static constexpr std::int64_t kShortRun = 24;
 
-  // Calls body(column, vectors, offset of the panel) for every panel of a group's packed filter: two vectors of destination channels
-  // wide as long as there are two, since each source value that is read then serves two products.
-  template <class F>
-  void for_each_panel(const Phase& phase, std::int64_t group, F&& body) const {
-    std::int64_t offset = phase.packed_begin + group * phase.filter_rows * plan_.padded_group_dest;
-    for (std::int64_t column = 0; column < plan_.padded_group_dest;) {
-      const int vectors = plan_.padded_group_dest - column >= 2 * kLane ? 2 : 1;
-      body(column, vectors, offset);
-      offset += phase.filter_rows * vectors * kLane;
-      column += vectors * kLane;
-    }
+  // Where the panel of a group's channels from `column` on lies in the packed filter.
+  std::int64_t panel_of(const Phase& phase, std::int64_t group, std::int64_t column) const {
+    return phase.packed_begin + (group * plan_.padded_group_dest + column) * phase.filter_rows;
   }
 
   void pack_filter(KernelContext& c, const S* filter, T* packed) const override {
@@ -43,8 +35,9 @@ class TiledImage final : public ImageKernel<S> {
     c.parallel_for(phases * groups, per_chunk, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const Phase& phase = plan_.phases[static_cast<std::size_t>(i / groups)];
-        for_each_panel(phase, i % groups, [&](std::int64_t column, int vectors, std::int64_t offset) {
-          pack_panel(plan_, phase, filter, i % groups, column, vectors * kLane, packed + offset);
+        for_each_panel<T>(plan_.padded_group_dest, [&](std::int64_t column, int vectors) {
+          pack_panel(plan_, phase, filter, i % groups, column, vectors * kLane,
+                     packed + panel_of(phase, i % groups, column));
         });
       }
     });
@@ -52,11 +45,11 @@ class TiledImage final : public ImageKernel<S> {
 
   void sum_strip(const Strip& strip, const Phase& phase, const T* packed, T* sums) const override {
     for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
-      for_each_panel(phase, group, [&](std::int64_t column, int vectors, std::int64_t offset) {
+      for_each_panel<T>(plan_.padded_group_dest, [&](std::int64_t column, int vectors) {
+        const T* const panel = packed + panel_of(phase, group, column);
         const T* const from = strip.memory + group * plan_.source.group_channels;
         T* const to = sums + group * plan_.padded_group_dest + column;
-        vectors == 2 ? sum_panel<2>(strip, phase, from, packed + offset, to)
-                     : sum_panel<1>(strip, phase, from, packed + offset, to);
+        vectors == 2 ? sum_panel<2>(strip, phase, from, panel, to) : sum_panel<1>(strip, phase, from, panel, to);
       });
     }
   }

@@ -23,21 +23,21 @@ template <class S>
 std::unique_ptr<ConvKernel> make_conv2d_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>
 std::unique_ptr<ConvKernel> make_conv2d_filter(const ConvGeometry& geometry);
-// The first of them for results of few channels and sources of many; nullptr where conv2d_image's is at least as good.
+// Conv2D and Conv2DBackpropInput for results of few channels and sources of many; nullptr where make_conv2d_image's is at least as good.
 template <class S>
 std::unique_ptr<ConvKernel> make_dot_image(const ConvGeometry& geometry, ConvDirection direction);
-// The same for one channel per group.
+// Both, for one channel per group (is_depthwise()).
 template <class S>
 std::unique_ptr<ConvKernel> make_depthwise_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>
 std::unique_ptr<ConvKernel> make_depthwise_filter(const ConvGeometry& geometry);
 
-// The same as matrix products, for all but one channel per group.
+// Both, as products of matrices, for all but one channel per group.
 template <class S>
 std::unique_ptr<ConvKernel> make_gemm_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>
 std::unique_ptr<ConvKernel> make_gemm_filter(const ConvGeometry& geometry);
-// The same by Winograd's minimal filtering: 3x3 or 5x5 taps, stride, dilation and groups 1; S is not double.
+// Both, by Winograd's minimal filtering: 3x3 or 5x5 taps, stride, dilation and groups 1; S is not double.
 template <class S>
 std::unique_ptr<ConvKernel> make_winograd_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>

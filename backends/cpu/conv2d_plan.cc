@@ -19,8 +19,8 @@ constexpr std::int64_t kWantedUnits = 16;
 // Multiply-adds that are worth handing to another thread.
 constexpr std::int64_t kMinChunkWork = 200'000;
 
-// Depthwise kernels go through a whole strip with a few channels at a time. Pixels at a distance of a power of two bytes would then share
-// few of the sets of a first-level cache: a cache line more between them, and they spread over all.
+// Depthwise kernels go through a whole strip with a few channels at a time. Where a pixel takes a multiple of 256 bytes, these would fall
+// into a quarter of the sets of a first-level cache, or fewer: a cache line more between pixels, and they spread over all.
 std::int64_t depthwise_step(std::int64_t channels, std::size_t element_size) {
   constexpr std::int64_t kLine = 64;
   const auto size = static_cast<std::int64_t>(element_size);
@@ -81,7 +81,7 @@ std::vector<AxisPhase> backward_phases(const WindowAxis& axis) {
 ConvPlan::ConvPlan(const ConvGeometry& g, ConvDirection direction, std::size_t element_size, int lanes)
     : geometry(g),
       to_input(direction == ConvDirection::kBackpropInput),
-      depthwise(g.group_in() == 1 && g.groups > 1),
+      depthwise(is_depthwise(g)),
       axis_rows(to_input ? backward_phases(g.rows) : forward_phases(g.rows)),
       axis_columns(to_input ? backward_phases(g.columns) : forward_phases(g.columns)) {
   set_sides(element_size, lanes);
@@ -175,8 +175,8 @@ void ConvPlan::add_runs(Phase& phase) const {
   }
 }
 
-// Rows of taps above or below the image see nothing but zeros. Leaving them out saves their products: a third of those of the first
-// and last row of pixels under a 3x3 filter.
+// Rows of taps above or below the image see nothing but zeros. Leaving them out, as tiles do, saves their products: a third of those of
+// the first and last row of pixels under a 3x3 filter.
 void ConvPlan::find_row_runs(Phase& phase) const {
   for (std::int64_t t = 0; t < phase.rows->count; ++t) {
     const std::int64_t first_row = t * phase.rows->source_step;

@@ -19,6 +19,9 @@
 
 namespace gradus::cpu {
 
+// One channel per group: products of vectors in place of products of matrices.
+constexpr bool is_depthwise(const ConvGeometry& g) { return g.group_in() == 1 && g.groups > 1; }
+
 // Which of the three ops.
 enum class ConvDirection { kForward, kBackpropInput, kBackpropFilter };
 
@@ -38,7 +41,7 @@ std::vector<AxisPhase> backward_phases(const WindowAxis& axis);
 
 // `length` consecutive values of the strip, `offset` from the window's first pixel, meet the filter's rows from `row`
 // on. Rows are numbered through all runs of a phase. Step t of the phase's rows sees them in source row t * source_step
-// + source_row: where that lies outside the image, the run has nothing but padding to offer and is skipped.
+// + source_row: where that lies outside the image, the run has nothing but padding to offer, and tiles skip it.
 struct Run {
   std::int64_t offset, length, row, source_row;
 };
@@ -94,7 +97,7 @@ struct ConvPlan {
     std::int64_t steps = 1, count = 0;
     std::int64_t first_row = 0, first_column = 0;  // where source strip 0 begins, relative to the image; at most 0
     std::int64_t rows = 0, columns = 0;            // of a source strip
-    std::int64_t row_step = 1;  // strides leave out the rows in between where there is one row of taps
+    std::int64_t row_step = 1;  // with one row of taps and a stride of s, only every s-th row is copied
   };
   Strips strips;
   std::int64_t units_per_chunk = 1;  // strips of all images for parallel_for: depends on shapes alone

@@ -1,5 +1,5 @@
-// The two innermost loops of all convolutions, over sums that stay in registers: one for results that are images, one for results
-// that are filters. The direct kernels, Winograd's products and whatever else is a matrix product in disguise call them.
+// The innermost loops of the direct tiles and of Winograd's products, over sums that stay in registers: sum_tile() and multiply_rows()
+// for results that are images, sum_pixels() for results that are filters.
 #pragma once
 
 #include <array>
@@ -11,11 +11,23 @@
 
 namespace gradus::cpu {
 
-// Pixels of a tile: as many sums as fit in the registers beside the filter's vectors and one source value (with AVX2 6 * 2 sums, 2
-// vectors and 1 value of 16 registers). Each vector of the filter is then fetched once for all of them, and there are more sums than
-// the 8 to 10 multiply-adds that a core has in flight, none of which may wait for another.
+// Pixels of a tile. Two vectors wide: as many sums as fit in the registers beside the filter's vectors and one source value (with AVX2
+// 6 * 2 sums, 2 vectors and 1 value of 16 registers). Each vector of the filter is then fetched once for all of them, and there are
+// more sums than the 8 to 10 multiply-adds that a core has in flight, none of which may wait for another. One vector wide 8 are
+// about as many.
 template <int vectors>
 inline constexpr int kTilePixels = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 8);
+
+// f(column, vectors) for `padded` channels, whole vectors of them: two vectors at a time as long as there are two, since each source value
+// that is read then serves two products.
+template <class T, class F>
+void for_each_panel(std::int64_t padded, F&& f) {
+  for (std::int64_t column = 0; column < padded;) {
+    const int vectors = padded - column >= 2 * kLanes<T> ? 2 : 1;
+    f(column, vectors);
+    column += vectors * kLanes<T>;
+  }
+}
 
 // dest[dest_offsets[m] + 0 .. vectors * lanes) = sum over the runs' rows of strip[source_offsets[m] + ...] * panel[row], for `count`
 // pixels: [count pixels, filter rows] x [filter rows, vectors * lanes]. source_offsets has a whole tile's. With `row_offsets` the runs are

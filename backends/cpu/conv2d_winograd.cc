@@ -23,7 +23,7 @@ Tiling::Tiling(const ConvGeometry& g, bool to_input) : format(g.data_format) {
   tile_columns = ceil_divide(dest.w, outputs);
   rows = g.batch * tile_rows;
   // The more tiles in a block, the less often the filter is read; the fewer, the nearer a block's values are. (Measured for 16 to 128
-  // channels, with AVX2 and 512 KiB of second-level cache.) A small batch is divided further, so that there is work for every thread.
+  // channels, with AVX2, on a second-level cache of half that size.) A small batch is divided further, so that there is work for every thread.
   constexpr std::int64_t kMostTiles = 80, kMostFloats = 256 << 10;
   const std::int64_t tiles = std::min(kMostTiles, kMostFloats / (kSquare * (source.padded + dest.padded)));
   block_rows = std::max<std::int64_t>(std::min(tiles / tile_columns, rows / 8), 1);
@@ -75,14 +75,6 @@ class WinogradImage final : public ConvKernel {
 
  private:
   // Panels of one or two vectors of destination channels, as the register tiles like them: calls body(first channel, vectors).
-  template <class F>
-  void for_each_panel(F&& body) const {
-    for (std::int64_t column = 0; column < tiling_.dest.padded;) {
-      const int vectors = tiling_.dest.padded - column >= 2 * kLane ? 2 : 1;
-      body(column, vectors);
-      column += vectors * kLane;
-    }
-  }
 
   // [point][panel][source channel][channel of the panel]
   void filter_to_points(KernelContext& c, const S* filter, float* to) const {
@@ -91,7 +83,7 @@ class WinogradImage final : public ConvKernel {
     const std::int64_t point_step = sources * tiling_.dest.padded;
     c.parallel_for(sources, items_per_chunk(dests * kSquare), [&](std::int64_t begin, std::int64_t end) {
       float taps_of_panel[taps * taps][2 * kLane];
-      for_each_panel([&](std::int64_t column, int vectors) {
+      for_each_panel<float>(tiling_.dest.padded, [&](std::int64_t column, int vectors) {
         const std::int64_t width = vectors * kLane, channels = std::min(width, dests - column);
         for (std::int64_t row = begin; row < end; ++row) {
           for (int tap = 0; tap < taps * taps; ++tap) {
@@ -124,7 +116,7 @@ class WinogradImage final : public ConvKernel {
     const std::int64_t sources = tiling_.source.channels;
     const std::int64_t piece_step = tiling_.point_step(tiling_.source), sum_step = tiling_.point_step(tiling_.dest);
     for (int point = 0; point < kSquare; ++point, filter += tiling_.source.channels * tiling_.dest.padded) {
-      for_each_panel([&](std::int64_t column, int vectors) {
+      for_each_panel<float>(tiling_.dest.padded, [&](std::int64_t column, int vectors) {
         const auto multiply = vectors == 2 ? multiply_rows<float, 2> : multiply_rows<float, 1>;
         const std::int64_t step = vectors == 2 ? kTilePixels<2> : kTilePixels<1>;
         for (std::int64_t i = 0; i < tiles;

@@ -14,7 +14,8 @@ template <class S, int taps>
 class WinogradFilter final : public ConvKernel {
   static constexpr int kOutputs = kPoints + 1 - taps;
   static constexpr std::int64_t kMaxParts = 16;
-  static constexpr std::int64_t kPartsBytes = 16 << 20;  // memory for the parts' sums
+  static constexpr std::int64_t kPartsBytes =
+      16 << 20;  // wanted for the parts' sums; few parts of a large filter take more
 
  public:
   explicit WinogradFilter(const ConvGeometry& g)
@@ -66,12 +67,10 @@ class WinogradFilter final : public ConvKernel {
     for (int point = 0; point < kSquare; ++point, sums += channels * width) {
       const float* const x = pieces + point * tiling_.point_step(tiling_.source);
       const float* const y = tile_values + point * tiling_.point_step(tiling_.dest);
-      for (std::int64_t column = 0; column < width;) {
-        const bool two = width - column >= 2 * kLane;
-        two ? add_run<float, 2>(x, y + column, grid, channels, sums + column, width)
-            : add_run<float, 1>(x, y + column, grid, channels, sums + column, width);
-        column += two ? 2 * kLane : kLane;
-      }
+      for_each_panel<float>(width, [&](std::int64_t column, int vectors) {
+        const auto add = vectors == 2 ? add_run<float, 2> : add_run<float, 1>;
+        add(x, y + column, grid, channels, sums + column, width);
+      });
     }
   }
 

@@ -1,6 +1,7 @@
 """The work of scripts/bench_peers: Gradus and its peers in turns on the same processors, and the ratios of their medians."""
 import argparse
 import os
+import signal
 import statistics
 import sys
 
@@ -37,8 +38,8 @@ def parse():
     args = parser.parse_args()
     if args.only and not args.conv:
         parser.error("--only is for --conv; --model and --peers choose what is trained")
-    if args.seconds <= 0:
-        parser.error(f"--seconds must be above 0; got {args.seconds:g}")
+    if not 0 < args.seconds < 1e6:
+        parser.error(f"--seconds must be above 0 and below a million; got {args.seconds:g}")
     return args
 
 
@@ -152,4 +153,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the program which runs is ended
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        peers.say("interrupted; --json has what was measured before")
+        sys.exit(130)

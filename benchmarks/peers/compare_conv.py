@@ -19,8 +19,8 @@ def shapes(program, only):
 
 
 def measure(args, programs, shape):
-    """({(framework, layout, op): ms of each round}, {op: GFLOP}, floating-point operations per byte, the machine's GFLOP/s and GB/s)."""
-    times, work, intensity, machine = {}, {}, 0, (0, 0)
+    """({(framework, layout, op): ms of each round}, {op: our first line of it}, the machine's GFLOP/s and GB/s)."""
+    times, lines, machine = {}, {}, (0, 0)
     for _ in range(args.rounds):
         for program in programs:
             for line in peers.run([program, "--only", shape, "--threads", str(args.threads)], args.timeout):
@@ -29,9 +29,12 @@ def measure(args, programs, shape):
                     continue
                 times.setdefault((line["framework"], line["layout"], line["op"]), []).append(line["ms"])
                 if line["framework"] == "gradus":
-                    work.setdefault(line["op"], line["gflops"] * line["ms"])
-                    intensity = line["flops_per_byte"]
-    return times, work, intensity, machine
+                    lines.setdefault(line["op"], line)
+    return times, lines, machine
+
+
+def geometric_mean(cells):
+    return math.exp(statistics.fmean(math.log(c["ratio"]) for c in cells))
 
 
 def compare(args):
@@ -50,17 +53,18 @@ def compare(args):
     for shape in names:
         peers.say(shape)
         try:
-            times, work, intensity, seen = measure(args, programs, shape)
+            times, lines, seen = measure(args, programs, shape)
         except peers.Failure as failure:
             peers.say(f"{shape}: {failure}")
             results.data["failed"].append({"shape": shape, "error": str(failure)})
             continue
         peak, bandwidth = max(peak, seen[0]), max(bandwidth, seen[1])
-        for op in work:
+        for op, line in lines.items():
             medians = {layout: statistics.median(ms) for (framework, layout, o), ms in times.items() if framework == "libtorch" and o == op}
             own = statistics.median(times["gradus", "nhwc", op])
             best = min(medians, key=medians.get) if medians else None
-            cells.append({"shape": shape, "op": op, "ms": own, "gflops": work[op] / own, "flops_per_byte": intensity, "peer": best, "peer_ms": medians.get(best),
+            cells.append({"shape": shape, "op": op, "in_training": line["in_training"], "ms": own, "gflops": line["gflops"] * line["ms"] / own,
+                          "flops_per_byte": line["flops_per_byte"], "peer": best, "peer_ms": medians.get(best),
                           "ratio": medians[best] / own if best else None,
                           "rounds": {f"{framework} {layout}": ms for (framework, layout, o), ms in times.items() if o == op}})
         results.data.update(results=cells, fma_peak_gflops=peak, copy_gb_per_s=bandwidth)
@@ -76,9 +80,12 @@ def compare(args):
     compared = [c for c in cells if c["ratio"]]
     if compared:
         worst = min(compared, key=lambda c: c["ratio"])
-        mean = math.exp(statistics.fmean(math.log(c["ratio"]) for c in compared))
-        results.data.update(geometric_mean=mean, worst=worst["ratio"])
+        mean, median = geometric_mean(compared), statistics.median(c["ratio"] for c in compared)
+        results.data.update(geometric_mean=mean, median=median, worst=worst["ratio"])
+        print(f"libtorch / ours: geometric mean {mean:.2f}, median {median:.2f}; worst {worst['ratio']:.2f} ({worst['shape']}, {worst['op']})")
+        if trained := [c for c in compared if c["in_training"]]:
+            results.data["geometric_mean_in_training"] = geometric_mean(trained)
+            print(f"without gradients by a model's input, which training does not compute: geometric mean {geometric_mean(trained):.2f}")
         results.save()
-        print(f"libtorch / ours: geometric mean {mean:.2f}; worst {worst['ratio']:.2f} ({worst['shape']}, {worst['op']})")
     print(f"on {results.data['machine']['processor']}, {results.data['date']}: {results.data['command']}")
     return 1 if results.data["failed"] else 0

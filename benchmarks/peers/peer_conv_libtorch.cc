@@ -22,11 +22,11 @@ void time_convolutions(int threads, int repeats, const std::string& only) {
       const torch::Tensor w = (torch::rand({s.out, s.in / s.groups(), s.kernel, s.kernel}) * 2 - 1).contiguous(format);
       // As SAME, but with the odd pixel of a strided convolution on the other side: the same work.
       const std::vector<std::int64_t> stride{s.stride, s.stride}, dilation{s.dilation, s.dilation};
-      const std::vector<std::int64_t> padding(2, (s.kernel - 1) * s.dilation / 2);
+      const std::vector<std::int64_t> padding(2, s.valid ? 0 : (s.kernel - 1) * s.dilation / 2);
       torch::Tensor y;
       const double forward =
           median(time_ms(3, repeats, [&] { y = torch::conv2d(x, w, {}, stride, padding, dilation, s.groups()); }));
-      print_conv("libtorch", layout, s, kConvOps[0], threads, forward);
+      print_conv("libtorch", layout, s, 0, threads, forward);
       const torch::Tensor dy = torch::rand_like(y);
       for (const int op : {1, 2}) {
         const std::array<bool, 3> wanted = {op == 1, op == 2, false};
@@ -34,7 +34,7 @@ void time_convolutions(int threads, int repeats, const std::string& only) {
           at::convolution_backward(dy, x, w, c10::nullopt, stride, padding, dilation, false, {0, 0}, s.groups(),
                                    wanted);
         }));
-        print_conv("libtorch", layout, s, kConvOps[op], threads, ms);
+        print_conv("libtorch", layout, s, op, threads, ms);
       }
     }
   }

@@ -53,8 +53,9 @@ def main():
         return loss.item()
 
     def infer():
-        model.eval()
-        with torch.no_grad():
+        if model.training:
+            model.eval()
+        with torch.inference_mode():
             return logits_of(images)
 
     report(f"pytorch {args.mode}", torch.__version__, args, train, infer, loaded)

@@ -77,13 +77,13 @@ END
 expect_line "none of the peers that are here has 'caffe' in its name" --bin "$dir/bin" --venv "$dir/venv" --peers caffe
 
 # Convolutions: 2 and 8 ms beside 3 and 4 are the ratios 1.5 and 0.5.
-conv_line() { echo "{\"framework\": \"$1\", \"layout\": \"$2\", \"shape\": \"a, batch 1\", \"op\": \"$3\", \"ms\": $4, \"gflops\": $5, \"flops_per_byte\": 3}"; }
+conv_line() { echo "{\"framework\": \"$1\", \"layout\": \"$2\", \"shape\": \"a, batch 1\", \"op\": \"$3\", \"ms\": $4, \"gflops\": $5, \"flops_per_byte\": 3, \"in_training\": ${6:-true}}"; }
 cat >"$dir/bin/bench_conv" <<END
 #!/usr/bin/env bash
 [[ "\$*" != *--list* ]] || { echo 'a, batch 1'; exit; }
 echo '{"fma_peak_gflops": 100, "copy_gb_per_s": 20}'
 echo '$(conv_line gradus nhwc forward 2 50)'
-echo '$(conv_line gradus nhwc backprop_input 8 20)'
+echo '$(conv_line gradus nhwc backprop_input 8 20 false)'
 END
 cat >"$dir/bin/peer_conv_libtorch" <<END
 #!/usr/bin/env bash
@@ -95,7 +95,7 @@ END
 chmod +x "$dir"/bin/*
 "$bench_peers" --conv --bin "$dir/bin" --threads 1 --rounds 2 --json "$dir/json" >"$dir/out" 2>"$dir/err" || fail "--conv: $(cat "$dir/err")"
 for row in '| a, batch 1 | forward | 2.000 | 50 | 0.50 | 3.000 | nchw | 1.50 |' '| a, batch 1 | backprop_input | 8.000 | 20 | 0.20 | 4.000 | nhwc | 0.50 |' \
-  'geometric mean 0.87; worst 0.50 (a, batch 1, backprop_input)'; do
+  'geometric mean 0.87, median 1.00; worst 0.50 (a, batch 1, backprop_input)' 'does not compute: geometric mean 1.50'; do
   tr -s ' ' <"$dir/out" | grep -qF "$row" || fail "--conv: no '$row': $(cat "$dir/out")"
 done
 expect_line "no shape has 'b, batch' in its name; the shapes: a, batch 1" --conv --bin "$dir/bin" --only 'b, batch'

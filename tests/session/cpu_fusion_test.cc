@@ -150,8 +150,37 @@ TEST_P(CpuFusion, BiasesAndActivationsOfConvolutions) {
 
 // A bias along another axis than the convolution's channels.
 TEST_P(CpuFusion, ABiasOfAnotherDataFormat) {
-  const Output y = conv2d(values({2, 4, 5, 3}, 1), values({3, 3, 3, 6}, 2));
-  expect_fused({"Conv2D+BiasAdd+Relu"}, {relu(bias_add(y, values({4}, 3), {.data_format = DataFormat::kNCHW}))});
+  std::vector<Output> fetches;
+  const auto add = [&](DataFormat format, const Shape& image, std::int64_t channels) {
+    const Output x = values(image, 1);
+    const Output y = conv2d(x, values({3, 3, format == DataFormat::kNHWC ? image[3] : image[1], channels}, 2),
+                            {.data_format = format});
+    const bool nchw = format == DataFormat::kNCHW;
+    fetches.push_back(relu(bias_add(y, values({y.shape()[nchw ? 3 : 1]}, 3),
+                                    {.data_format = nchw ? DataFormat::kNHWC : DataFormat::kNCHW})));
+  };
+  add(DataFormat::kNHWC, {2, 4, 5, 3}, 6);
+  // More and fewer biases than channels, and enough pixels that they are repeated.
+  add(DataFormat::kNCHW, {1, 3, 200, 5}, 3);
+  add(DataFormat::kNCHW, {1, 2, 64, 3}, 8);
+  add(DataFormat::kNCHW, {2, 2, 3, 4}, 3);
+  expect_fused(Ops(4, "Conv2D+BiasAdd+Relu"), fetches);
+}
+
+// Of one pixel the biases of NCHW lie side by side, too.
+TEST_P(CpuFusion, BiasesOfOnePixel) {
+  std::vector<Output> fetches;
+  for (const DataFormat format : {DataFormat::kNHWC, DataFormat::kNCHW}) {
+    for (const std::int64_t filter_in : {5, 1}) {
+      const Output y =
+          conv2d(values(image_shape(format, 3, 1, 1, 5), 1), values({1, 1, filter_in, 10}, 2), {.data_format = format});
+      fetches.push_back(relu(bias_add(y, values({10}, 3), {.data_format = format})));
+    }
+    const Output y = conv2d(values(image_shape(format, 2, 3, 3, 16), 1), values({3, 3, 16, 400}, 2),
+                            {.padding = Padding::kValid, .data_format = format});
+    fetches.push_back(relu(bias_add(y, values({400}, 3), {.data_format = format})));
+  }
+  expect_fused(Ops(6, "Conv2D+BiasAdd+Relu"), fetches);
 }
 
 TEST_P(CpuFusion, SumsAndActivationsBehindTheImagesGradient) {

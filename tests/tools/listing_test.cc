@@ -90,6 +90,18 @@ TEST_F(Listing, BuilderFunctionsNamesAreUnderstood) {
   }
 }
 
+// Not another device instead, which would be many times slower.
+TEST_F(Listing, AnInstructionSetThatIsNotThereIsAnError) {
+  const char* const before = std::getenv("GRADUS_ISA");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("GRADUS_ISA", "fast", 1);
+  expect_refused({"op", "relu", "--x", "-5", "--out", "y.npy"}, "Unavailable",
+                 "device 'cpu:0' cannot be used: GRADUS_ISA is 'fast'; this build has ");
+  EXPECT_EQ(run({"op", "relu", "--x", "-5", "--out", "y.npy", "--device", "ref:0"}).status, 0);
+  EXPECT_NE(run({"devices"}).out.find("not available: GRADUS_ISA is 'fast'"), std::string::npos);
+  before == nullptr ? unsetenv("GRADUS_ISA") : setenv("GRADUS_ISA", kept.c_str(), 1);
+}
+
 TEST_F(Listing, DevicesNameWhatIsThereAndWhatIsMissing) {
   const ToolResult result = run({"devices"});
   EXPECT_EQ(result.status, 0) << result.err;
