@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures all that docs/performance.md shows, and writes the page: python3 benchmarks/performance.py [PART...] [--page docs/performance.md]
 
-The parts: peers, one_thread, conv, ablation, neighbour, scaling, micro, curves; all without. Each keeps what it measured in
+The parts: peers, one_thread, conv, ablation, profile, neighbour, scaling, micro, curves; all without. Each keeps what it measured in
 build/performance, so that one can be run again without the others. The page, with its pictures beside it, is written from what lies there
 when all parts do, and names the commit and the processor of each where they differ. About an hour and a half in all, on a machine where
 nothing else runs. Needs what `scripts/bench_peers` does, the programs built with GRADUS_BUILD_BENCHMARKS=ON where libbenchmark-dev is
@@ -115,6 +115,17 @@ def measure_scaling(args):
                                    for (axis, value, algorithm), ms in times.items()))
 
 
+def measure_profile(args):
+    """What the ops of a training step take of it, on one thread: the table that explain() gives."""
+    shares = {}
+    for model in MODELS:
+        command = [os.path.join(BIN, "bench_train"), "--model", model, "--steps", "15", "--threads", "1", "--profile", "1"]
+        print("+ " + " ".join(command), file=sys.stderr, flush=True)
+        rows = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split("\nop ", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
+        shares[model] = [(row.split()[0], float(row.split()[2])) for row in rows]  # op, steps, ms, share, bytes
+    write("profile.json", json.dumps(shares))
+
+
 def measure_micro(args):
     write("micro.json", run([os.path.join(BIN, "bench_micro"), f"--benchmark_filter={tables.MICRO_FILTER}", "--benchmark_format=json",
                              f"--benchmark_repetitions={max(args.rounds, 2)}", "--benchmark_report_aggregates_only=true"]))
@@ -132,7 +143,7 @@ def measure_curves(args):
 
 
 MEASURE = {"peers": measure_peers, "one_thread": measure_one_thread, "conv": measure_conv, "ablation": measure_ablation,
-           "neighbour": measure_neighbour, "scaling": measure_scaling, "micro": measure_micro, "curves": measure_curves}
+           "neighbour": measure_neighbour, "profile": measure_profile, "scaling": measure_scaling, "micro": measure_micro, "curves": measure_curves}
 FILES = {part: f"{part}.jsonl" if part == "scaling" else f"{part}.json" for part in MEASURE}
 
 
@@ -173,7 +184,7 @@ def page(target):
         "ELSEWHERE": differing_origins(origins), "THREADS": str(peers["threads"]), "FAILED": f" {failed}." if failed else "",
         "SPREAD": f"{max(r['spread'] for r in peers['results'] if r['framework'] == 'gradus'):.2f}", "LIBTORCH": peers["versions"]["libtorch"],
         "PEERS": tables.peers(peers), "ONE_THREAD": tables.peers(one_thread, memory=False), "CONV": tables.conv(conv),
-        **{part.upper(): getattr(tables, part)(read(FILES[part])) for part in ("ablation", "neighbour", "micro", "curves")},
+        **{part.upper(): getattr(tables, part)(read(FILES[part])) for part in ("ablation", "profile", "neighbour", "micro", "curves")},
         "PEAK": f"{conv['fma_peak_gflops']:.0f}", "BANDWIDTH": f"{conv['copy_gb_per_s']:.0f}",
         "MEAN": f"{conv['geometric_mean']:.2f}", "MEAN_IN_TRAINING": f"{conv['geometric_mean_in_training']:.2f}",
         "MEDIAN": f"{conv['median']:.2f}", "WORST": f"{conv['worst']:.2f}",

@@ -51,6 +51,15 @@ def ablation(data):
     return table(rows)
 
 
+def profile(data, most=7):
+    """data[model] = [(op, ms)], the dearest first."""
+    rows = [["training step, batch 128, one thread", "ms", "of it"]]
+    for model, ops in data.items():
+        total = sum(ms for _, ms in ops)
+        rows += [[f"{model}: {op}", f"{ms:.2f}", f"{ms / total:.0%}"] for op, ms in ops[:most]]
+    return table(rows)
+
+
 def neighbour(data):
     """data[model][busy loops][threads] = [ms of each round]."""
     rows = [["training step, batch 128, ms", "alone: one thread", "two", "beside a busy loop: one thread", "two"]]
