@@ -147,9 +147,13 @@ MEASURE = {"peers": measure_peers, "one_thread": measure_one_thread, "conv": mea
 FILES = {part: f"{part}.jsonl" if part == "scaling" else f"{part}.json" for part in MEASURE}
 
 
+def read_origins():
+    return read("origins.json") if os.path.exists(path("origins.json")) else {}
+
+
 def keep_origin(part, args):
     """Where and of what a part was measured, beside what was."""
-    origins = read("origins.json") if os.path.exists(path("origins.json")) else {}
+    origins = read_origins()
     origins[part] = {"commit": commit(), "processor": processor(), "date": datetime.date.today().isoformat(), "rounds": args.rounds}
     write("origins.json", json.dumps(origins))
 
@@ -223,9 +227,9 @@ def main():
             sys.exit(f"performance.py: {part}: {error}")
         except KeyboardInterrupt:
             sys.exit(f"performance.py: {part}: interrupted; the parts before are kept in {KEPT}")
-    missing = [name for name in [*FILES.values(), "origins.json"] if not os.path.exists(path(name))]
+    missing = [part for part in MEASURE if part not in read_origins() or not os.path.exists(path(FILES[part]))]
     if missing:
-        print(f"the page waits for {', '.join(missing)} in {KEPT}")
+        print(f"the page waits for the parts {', '.join(missing)}")
         return
     try:
         page(args.page)
