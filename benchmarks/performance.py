@@ -39,12 +39,13 @@ def path(name):
     return os.path.join(KEPT, name)
 
 
-def run(command, may_end_with=()):
+def run(command, may_end_with=(), stream="stdout"):
+    """What the program wrote there."""
     print("+ " + " ".join(command), file=sys.stderr, flush=True)
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    done = subprocess.run(command, **{stream: subprocess.PIPE}, text=True, cwd=ROOT)
     if done.returncode not in (0, *may_end_with):
         raise subprocess.CalledProcessError(done.returncode, command)
-    return done.stdout
+    return getattr(done, stream)
 
 
 def bench_peers(args, name, *options):
@@ -119,10 +120,9 @@ def measure_profile(args):
     """What the ops of a training step take of it, on one thread: the table that explain() gives."""
     shares = {}
     for model in MODELS:
-        command = [os.path.join(BIN, "bench_train"), "--model", model, "--steps", "15", "--threads", "1", "--profile", "1"]
-        print("+ " + " ".join(command), file=sys.stderr, flush=True)
-        rows = subprocess.run(command, capture_output=True, text=True, check=True).stderr.split("\nop ", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
-        shares[model] = [(row.split()[0], float(row.split()[2])) for row in rows]  # op, steps, ms, share, bytes
+        said = run([os.path.join(BIN, "bench_train"), "--model", model, "--steps", "15", "--threads", "1", "--profile", "1"], stream="stderr")
+        rows = [row.split() for row in said.split("\nop ", 1)[1].split("\n\n", 1)[0].splitlines()[1:]]  # op, steps, ms, share, bytes
+        shares[model] = [(row[0], float(row[2])) for row in rows]
     write("profile.json", json.dumps(shares))
 
 

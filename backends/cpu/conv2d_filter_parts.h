@@ -74,8 +74,8 @@ class FilterKernel : public StripKernel<S> {
 
  private:
   static constexpr std::int64_t kMaxFilterParts = 16;
-  static constexpr std::int64_t kPartsBytes =
-      8 << 20;  // wanted for the parts' sums; few parts of a large filter take more
+  // Wanted for the parts' sums; the fewest parts of a large filter take more.
+  static constexpr std::int64_t kPartsBytes = 8 << 20;
 
   // In place where that is possible.
   Gradient gradient_of(const S* image, const Strip& strip) const {

@@ -40,8 +40,8 @@ struct Tiling {
   std::int64_t block_rows, blocks;       // rows of tiles of a block, and how many blocks
 
   std::int64_t rows_of(std::int64_t number) const { return std::min(block_rows, rows - number * block_rows); }
-  // From the values of one point to those of the next in a block's memory. The lane more makes it
-  // seldom a multiple of a large power of two, which would put all 36 into few sets of the first-level cache.
+  // From the values of one point to those of the next in a block's memory. The lane more makes it seldom a multiple of a large power
+  // of two, which would put all 36 into few sets of the first-level cache.
   std::int64_t point_step(const Side& side) const {
     return (block_rows * tile_columns + kTilePixels<1>)*side.padded + kLane;  // tiles of registers are whole
   }
@@ -54,7 +54,8 @@ struct Tiling {
 
 // Sums at the points mix all pixels of a tile, so that one value that is not finite spoils its neighbours, and very large ones overflow
 // where the definition's sums do not. Then the direct kernel computes everything once more: what is finite by the definition, and which
-// results are infinite and which NaN, does not depend on the algorithm, but for results within rounding of the largest number. This finds out: NaN in `sum` after a value that is not finite.
+// results are infinite and which NaN, does not depend on the algorithm, but for results within rounding of the largest number. This
+// finds out: NaN in `sum` after a value that is not finite.
 class FiniteCheck {
  public:
   [[gnu::always_inline]] void add(const Vector<float>& v) { sum_ += 0.0f * v; }

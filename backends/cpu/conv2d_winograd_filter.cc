@@ -14,8 +14,8 @@ template <class S, int taps>
 class WinogradFilter final : public ConvKernel {
   static constexpr int kOutputs = kPoints + 1 - taps;
   static constexpr std::int64_t kMaxParts = 16;
-  static constexpr std::int64_t kPartsBytes =
-      16 << 20;  // wanted for the parts' sums; few parts of a large filter take more
+  // Wanted for the parts' sums; the fewest parts of a large filter take more.
+  static constexpr std::int64_t kPartsBytes = 16 << 20;
 
  public:
   explicit WinogradFilter(const ConvGeometry& g)
