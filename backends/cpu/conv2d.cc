@@ -49,6 +49,8 @@ Made make_kernel(const ConvGeometry& g, ConvAlgorithm algorithm) {
     if (is_depthwise(g)) return {make_depthwise_image<S>(g, direction), kVectors};
     if (auto dots = make_dot_image<S>(g, direction))
       return {std::move(dots), "direct convolution, scalar products along packed strips"};
+    if (auto planar = make_planar_image<S>(g, direction))
+      return {std::move(planar), "direct convolution, vectors along the rows of packed strips"};
     return {make_conv2d_image<S>(g, direction), kTiles};
   }
 }

@@ -5,7 +5,8 @@
 namespace gradus::cpu {
 namespace {
 
-constexpr std::size_t kMaxTaps = 8;
+// Sums at a time, in registers: of whole rows of taps, so that the source's rows, which their windows share, come from memory once.
+constexpr std::size_t kMaxTaps = 10;
 
 // A vector or a single value.
 template <class V, class T>
@@ -16,43 +17,57 @@ V load_as(const T* p) {
     return load(p);
 }
 
-// Taps of one row of the filter at equal distances: their values of the gradient are summed up together.
-struct TapRow {
+// Some rows of the filter's taps, at equal distances in both directions: their values of the gradient are summed up together.
+struct TapBlock {
   std::size_t run;  // of the first
-  std::size_t taps;
-  std::int64_t step;  // values from one to the next
+  std::size_t rows, taps;
+  std::int64_t row_step, step;  // values of the strip from one to the next
 };
 
-// result[tap][lane] += sum over the pixels of source[tap * step + lane] * dest[lane], V a vector or a single value. So many sums that
-// hardly a product waits for the one before.
-template <class V, class T, int taps>
-void sum_taps(const T* source, std::int64_t step, const T* dest, const PixelGrid& grid, T* result,
+// result[row][tap][lane] += sum over the pixels of source[row * row_step + tap * step + lane] * dest[lane], for `vectors` vectors of lanes,
+// or for a single value. Of few taps, even and odd pixels have sums of their own, so that hardly a product waits for the one before.
+template <class V, class T, int rows, int taps, int vectors>
+void sum_taps(const T* source, const TapBlock& block, const T* dest, const PixelGrid& grid, T* result,
               std::int64_t channels) {
-  constexpr int copies = taps <= 4 ? 2 : 1;
-  V sums[copies][taps] = {};
+  constexpr int copies = rows * taps * vectors <= 4 ? 2 : 1;
+  constexpr int lanes = sizeof(V) / sizeof(T);
+  V sums[copies][rows][taps][vectors] = {};
   for_pixels<copies>(source, dest, grid, [&](int copy, const T* x, const T* y) GRADUS_INLINE {
-    const V gradient = load_as<V>(y);
-    unrolled<taps>([&](auto tap) GRADUS_INLINE { sums[copy][tap] += load_as<V>(x + tap * step) * gradient; });
+    V gradient[vectors];
+    unrolled<vectors>([&](auto v) GRADUS_INLINE { gradient[v] = load_as<V>(y + v * lanes); });
+    unrolled<rows>([&](auto row) GRADUS_INLINE {
+      unrolled<taps>([&](auto tap) GRADUS_INLINE {
+        const T* const from = x + row * block.row_step + tap * block.step;
+        unrolled<vectors>([&](auto v)
+                              GRADUS_INLINE { sums[copy][row][tap][v] += load_as<V>(from + v * lanes) * gradient[v]; });
+      });
+    });
   });
-  unrolled<taps>([&](auto tap) GRADUS_INLINE {
-    V sum = sums[0][tap];
-    if constexpr (copies == 2) sum += sums[1][tap];
-    T* const to = result + tap * channels;
-    sum += load_as<V>(to);
-    std::memcpy(to, &sum, sizeof(sum));
+  unrolled<rows>([&](auto row) GRADUS_INLINE {
+    unrolled<taps>([&](auto tap) GRADUS_INLINE {
+      unrolled<vectors>([&](auto v) GRADUS_INLINE {
+        V sum = sums[0][row][tap][v];
+        if constexpr (copies == 2) sum += sums[1][row][tap][v];
+        T* const to = result + (row * taps + tap) * channels + v * lanes;
+        sum += load_as<V>(to);
+        std::memcpy(to, &sum, sizeof(sum));
+      });
+    });
   });
 }
 
-// The instance for each number of taps, 1 to the largest.
-template <class V, class T>
-struct TapSums {
-  using Function = void (*)(const T*, std::int64_t, const T*, const PixelGrid&, T*, std::int64_t);
-  template <int... n>
-  static constexpr std::array<Function, sizeof...(n)> make(std::integer_sequence<int, n...>) {
-    return {sum_taps<V, T, n + 1>...};
-  }
-  static constexpr auto kFunctions = make(std::make_integer_sequence<int, static_cast<int>(kMaxTaps)>());
-};
+// The instance for each size of a block: any that has at most kMaxTaps taps.
+template <class V, class T, int vectors = 1>
+auto tap_sums(const TapBlock& block) {
+  using Function = void (*)(const T*, const TapBlock&, const T*, const PixelGrid&, T*, std::int64_t);
+  Function found = nullptr;
+  unrolled<static_cast<int>(kMaxTaps)>([&](auto i) {
+    unrolled<static_cast<int>(kMaxTaps) / (i + 1)>([&](auto j) {
+      if (block.rows == i + 1 && block.taps == j + 1) found = sum_taps<V, T, i + 1, j + 1, vectors>;
+    });
+  });
+  return found;
+}
 
 template <class S>
 class DepthwiseFilter final : public FilterKernel<S> {
@@ -61,42 +76,45 @@ class DepthwiseFilter final : public FilterKernel<S> {
   using typename Base::Gradient, typename Base::Strip, typename Base::T;
 
  public:
-  explicit DepthwiseFilter(const ConvGeometry& g) : Base(g, 1, Base::Sums::kTaps) { find_tap_rows(); }
+  explicit DepthwiseFilter(const ConvGeometry& g) : Base(g, 1, Base::Sums::kTaps) {
+    // The phase's runs are single taps, row by row.
+    const Phase& phase = plan_.phases[0];
+    if (phase.runs.empty()) return;
+    const std::size_t rows = phase.rows->taps.size(), columns = phase.columns->taps.size();
+    const std::int64_t row_step = rows > 1 ? phase.runs[columns].offset - phase.runs[0].offset : 0;
+    const std::int64_t step = columns > 1 ? phase.runs[1].offset - phase.runs[0].offset : 0;
+    const std::size_t most_columns = std::min(columns, kMaxTaps);
+    const std::size_t most_rows = columns > kMaxTaps ? 1 : kMaxTaps / columns;
+    for (std::size_t r = 0; r < rows; r += most_rows) {
+      for (std::size_t c = 0; c < columns; c += most_columns)
+        blocks_.push_back(
+            {r * columns + c, std::min(most_rows, rows - r), std::min(most_columns, columns - c), row_step, step});
+    }
+  }
 
  private:
-  void find_tap_rows() {
-    const std::vector<Run>& runs = plan_.phases[0].runs;
-    for (std::size_t r = 0; r < runs.size(); ++r) {
-      TapRow* const row = tap_rows_.empty() ? nullptr : &tap_rows_.back();
-      const std::int64_t step = r == 0 ? 0 : runs[r].offset - runs[r - 1].offset;
-      if (row != nullptr && row->taps < kMaxTaps && runs[row->run].source_row == runs[r].source_row &&
-          (row->taps == 1 || row->step == step)) {
-        row->step = step;
-        ++row->taps;
-      } else {
-        tap_rows_.push_back({r, 1, 0});
-      }
-    }
-  }
-
   void add_strip(const Strip& strip, const Gradient& gradient, T* part) const override {
     const std::int64_t channels = plan_.geometry.out_channels;
-    for (const TapRow& row : tap_rows_) {
-      const Run& run = plan_.phases[0].runs[row.run];
-      const auto [grid, begin] = Base::rows_inside(strip, gradient, run);
+    const std::vector<Run>& runs = plan_.phases[0].runs;
+    for (const TapBlock& block : blocks_) {
+      const Run& last = runs[block.run + (block.rows - 1) * block.taps];
+      const auto [grid, begin] = Base::rows_inside(strip, gradient, runs[block.run], last);
       if (grid.rows == 0) continue;
-      const T* const x = strip.memory + run.offset + begin * grid.source_row;
+      const T* const x = strip.memory + runs[block.run].offset + begin * grid.source_row;
       const T* const y = gradient.values + begin * grid.dest_row;
-      T* const result = part + static_cast<std::int64_t>(row.run) * channels;
+      T* const result = part + static_cast<std::int64_t>(block.run) * channels;
       std::int64_t c = 0;
+      if constexpr (kVectorRegisters == 32) {
+        for (; c + 2 * kLanes<T> <= channels; c += 2 * kLanes<T>)
+          tap_sums<Vector<T>, T, 2>(block)(x + c, block, y + c, grid, result + c, channels);
+      }
       for (; c + kLanes<T> <= channels; c += kLanes<T>)
-        TapSums<Vector<T>, T>::kFunctions[row.taps - 1](x + c, row.step, y + c, grid, result + c, channels);
-      for (; c < channels; ++c)
-        TapSums<T, T>::kFunctions[row.taps - 1](x + c, row.step, y + c, grid, result + c, channels);
+        tap_sums<Vector<T>, T>(block)(x + c, block, y + c, grid, result + c, channels);
+      for (; c < channels; ++c) tap_sums<T, T>(block)(x + c, block, y + c, grid, result + c, channels);
     }
   }
 
-  std::vector<TapRow> tap_rows_;
+  std::vector<TapBlock> blocks_;
 };
 
 }  // namespace

@@ -7,12 +7,13 @@ namespace gradus::cpu {
 namespace {
 
 // Results that are summed up together, in registers: pixels times channels.
+constexpr int kDotChannels = kVectorRegisters == 32 ? 6 : 4;
 template <int channels>
-inline constexpr int kDotPixels = channels == 1   ? 8
-                                  : channels == 2 ? 6
-                                  : channels == 3 ? 4
-                                                  : 2;
-constexpr int kDotChannels = 4;
+inline constexpr int kDotPixels = kVectorRegisters == 32 ? (channels == 1 ? 12 : 24 / channels)
+                                  : channels == 1        ? 8
+                                  : channels == 2        ? 6
+                                  : channels == 3        ? 4
+                                                         : 2;
 
 template <class T>
 Vector<T> first_lanes(Vector<T> v, std::int64_t count) {
@@ -49,9 +50,7 @@ template <class T, int channels>
   }
   unrolled<pixels>([&](auto m) GRADUS_INLINE {
     unrolled<channels>([&](auto k) GRADUS_INLINE {
-      T sum = sums[m][k][0];
-      unrolled<lanes - 1>([&](auto lane) GRADUS_INLINE { sum += sums[m][k][lane + 1]; });
-      if (m < count) dest[dest_offsets[m] + k] = sum;
+      if (m < count) dest[dest_offsets[m] + k] = sum_of_lanes<T, lanes>(sums[m][k]);
     });
   });
 }
@@ -107,18 +106,16 @@ class DotImage final : public ImageKernel<S> {
   }
 
   void sum_strip(const Strip& strip, const Phase& phase, const T* packed, T* sums) const override {
-    const std::int64_t channels = plan_.dest.group_channels;
+    const std::int64_t channels = plan_.dest.group_channels, blocks = ceil_divide(channels, kDotChannels);
     for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
       const T* const from = strip.memory + group * plan_.source.group_channels;
-      for (std::int64_t k = 0; k < channels; k += kDotChannels) {
-        const std::int64_t channel = group * channels + k;
+      for (std::int64_t b = 0, k = 0; b < blocks; ++b) {  // of nearly equal size
+        const std::int64_t channel = group * channels + k, end = channels * (b + 1) / blocks;
         const T* const filter = packed + filter_of(phase).begin + channel * filter_of(phase).run_begins.back();
-        switch (std::min<std::int64_t>(channels - k, kDotChannels)) {
-          case 1: sum_channels<1>(strip, phase, from, filter, sums + channel); break;
-          case 2: sum_channels<2>(strip, phase, from, filter, sums + channel); break;
-          case 3: sum_channels<3>(strip, phase, from, filter, sums + channel); break;
-          default: sum_channels<4>(strip, phase, from, filter, sums + channel);
-        }
+        unrolled<kDotChannels>([&](auto i) {
+          if (i + 1 == end - k) sum_channels<i + 1>(strip, phase, from, filter, sums + channel);
+        });
+        k = end;
       }
     }
   }

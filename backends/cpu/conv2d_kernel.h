@@ -26,6 +26,9 @@ std::unique_ptr<ConvKernel> make_conv2d_filter(const ConvGeometry& geometry);
 // Conv2D and Conv2DBackpropInput for results of few channels and sources of many; nullptr where make_conv2d_image's is at least as good.
 template <class S>
 std::unique_ptr<ConvKernel> make_dot_image(const ConvGeometry& geometry, ConvDirection direction);
+// Both, from sources of one channel to results of few, without strides; nullptr where make_conv2d_image's is at least as good.
+template <class S>
+std::unique_ptr<ConvKernel> make_planar_image(const ConvGeometry& geometry, ConvDirection direction);
 // Both, for one channel per group (is_depthwise()).
 template <class S>
 std::unique_ptr<ConvKernel> make_depthwise_image(const ConvGeometry& geometry, ConvDirection direction);

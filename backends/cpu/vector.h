@@ -64,4 +64,18 @@ template <class T>
   std::memcpy(p, &v, sizeof(v));
 }
 
+// The sum of all lanes, by halves: of the upper and the lower half, of the halves of that, and so on. V: `lanes` values of T.
+template <class T, int lanes, class V>
+[[gnu::always_inline]] inline T sum_of_lanes(const V& v) {
+  if constexpr (lanes == 2) {
+    return v[0] + v[1];
+  } else {
+    constexpr int half = lanes / 2;
+    return [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
+      return sum_of_lanes<T, half>(__builtin_shufflevector(v, v, i...) + __builtin_shufflevector(v, v, (half + i)...));
+    }
+    (std::make_integer_sequence<int, half>{});
+  }
+}
+
 }  // namespace gradus::cpu

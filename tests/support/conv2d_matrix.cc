@@ -156,10 +156,17 @@ std::vector<ConvCase> special_conv_cases() {
       cases.push_back(make_case(2, {9, 10}, {3, 3, 33, "3->33"}, {3, 3}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {4, 4, 40, "4->40"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {40, 40, 2, "40->2"}, {2, 3}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(2, {9, 10}, {40, 40, 5, "40->5"}, {1, 3}, {1, 1}, {2, 1}, padding, format));
+      cases.push_back(make_case(2, {9, 10}, {40, 40, 7, "40->7"}, {3, 1}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(1, {90, 61}, {1, 1, 20, "1->20"}, {3, 4}, {1, 1}, {2, 3}, padding, format));
+      cases.push_back(make_case(2, {9, 10}, {9, 9, 1, "9->1"}, {3, 4}, {1, 1}, {1, 2}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {40, 20, 4, "40->4 in 2 groups"}, {2, 3}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {16, 1, 16, "depthwise 16"}, {3, 3}, {1, 2}, {2, 1}, padding, format));
       cases.push_back(make_case(2, {4, 21}, {11, 1, 11, "depthwise 11"}, {2, 18}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {7, 9}, {35, 1, 35, "depthwise 35"}, {3, 5}, {2, 2}, {1, 2}, padding, format));
+      cases.push_back(make_case(2, {40, 33}, {50, 1, 50, "depthwise 50"}, {3, 3}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(1, {13, 12}, {33, 1, 33, "depthwise 33"}, {5, 5}, {2, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(2, {13, 6}, {33, 1, 33, "depthwise 33"}, {12, 1}, {1, 1}, {1, 1}, padding, format));
       // Pixels of a power of two bytes.
       cases.push_back(make_case(2, {5, 7}, {64, 1, 64, "depthwise 64"}, {3, 2}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(
