@@ -13,6 +13,10 @@ namespace {
 
 namespace gd = gradus;
 
+// Of all peers. So small that hundreds of steps on the one batch teach the model nothing: a loss near 0 has subnormal gradients, with which
+// some processors take a hundred times as long (Gradus and TensorFlow take them for 0, other frameworks do not).
+constexpr double kLearningRate = 1e-6;
+
 void time_training(const gradus_bench::TrainOptions& o, const gd::SessionOptions& session_options, bool recompute) {
   const std::string& name = o.model;
   const int batch = o.batch, steps = o.steps;
@@ -23,7 +27,7 @@ void time_training(const gradus_bench::TrainOptions& o, const gd::SessionOptions
   const gd::nn::ModelFn model = gd::nn::model_by_name(name);
   const gd::Output loss =
       gd::reduce_mean(gd::sparse_softmax_cross_entropy_with_logits(labels, model(images, {.recompute = recompute})));
-  const gd::Operation train = gd::nn::momentum({.learning_rate = 0.01, .momentum = 0.9}).minimize(loss);
+  const gd::Operation train = gd::nn::momentum({.learning_rate = kLearningRate, .momentum = 0.9}).minimize(loss);
 
   gd::Tensor classes(gd::DType::kInt32, {batch});
   for (std::int64_t i = 0; i < batch; ++i) classes.set(i, static_cast<double>(i * 7 % 10));

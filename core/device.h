@@ -55,6 +55,7 @@ struct DeviceOptions {
   bool deterministic = true;  // the same bits in every run
   bool autotune = false;      // what is fastest is found by trying, when a plan is made
   ConvAlgorithm conv_algorithm = ConvAlgorithm::kAuto;  // of CPUs
+  bool flush_subnormals = false;                        // of CPUs
 };
 
 // What sessions compute with. Several threads may call one device at the same time (SessionOptions::concurrent_runs): work of one thread
@@ -81,21 +82,18 @@ class Device {
   }
   // Sets every byte, ordered like a kernel. The default copies them from the host.
   virtual void fill(void* device_memory, unsigned char byte, std::size_t bytes);
-  // Writes the number of the run for kernels that read it (KernelContext::run_number), ordered like a kernel. Not counted among the copies
-  // of what a program feeds.
+  // Writes the number of the run for kernels that read it (KernelContext::run_number), ordered like a kernel; not counted as a feed.
   virtual void store_number(void* device_memory, std::uint64_t number) {
     copy_from_host(device_memory, &number, sizeof(number));
   }
-  // Waits for all submitted work. A device that computes while the host goes on cannot throw from a kernel: what a kernel finds wrong
-  // (a label that is no class) is thrown here, the first of it, with the Error's text beginning with the kernel's where().
+  // Waits for all submitted work. Where kernels compute while the host goes on, what they find wrong (a label that is no class) is thrown
+  // here, the first of it, with the Error's text beginning with the kernel's where().
   virtual void synchronize() {}
-  // This thread has submitted all of a run, or has failed to. What a kernel may have found and this thread has not waited for is thrown to
-  // whichever thread waits next.
+  // This thread has submitted all of a run, or failed to. What kernels found meanwhile is thrown to whichever thread waits next.
   virtual void end_run() {}
   // nullptr for a device that cannot record (the default).
   virtual std::unique_ptr<Recorder> record() { return nullptr; }
-  // All the memory that there is, 0 where that is not known: a result that is larger is refused when a plan is made, before anything is
-  // allocated.
+  // All the memory that there is, 0 where that is not known: a larger result is refused when a plan is made, before it is allocated.
   virtual std::int64_t memory_bytes() const { return 0; }
   // True when kernels and the host may use each other's pointers, so that feeds and fetches need no copy.
   virtual bool uses_host_memory() const { return true; }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "gradus/core/error.h"
+#include "gradus/core/float_mode.h"
 
 namespace gradus {
 namespace {
@@ -86,6 +87,8 @@ struct ThreadPool::Impl {
   std::int64_t total_ = 0;
   std::int64_t chunk_ = 1;
   const Body* body_ = nullptr;
+  FloatMode float_mode_ =
+      FloatMode::of_this_thread();  // the caller's: a chunk has the same bits wherever it is computed
 
   std::atomic<int> caller_processor_{-1};
   std::atomic<bool> takes_turns_{false};  // a worker runs on the caller's processor
@@ -153,6 +156,7 @@ void ThreadPool::Impl::run(std::int64_t total, std::int64_t chunk, Body body) {
   total_ = total;
   chunk_ = chunk;
   body_ = &body;
+  float_mode_ = FloatMode::of_this_thread();
   caller_processor_.store(this_processor(), std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
   const std::uint64_t epoch = (ticket_.load(std::memory_order_relaxed) >> (2 * kCountBits)) + 1;
@@ -185,6 +189,7 @@ bool ThreadPool::Impl::run_one_chunk(int worker) {
     if (!has_work(ticket)) return false;
   } while (!ticket_.compare_exchange_weak(ticket, ticket + 1));
   const std::int64_t begin = static_cast<std::int64_t>(next_of(ticket)) * chunk_;
+  float_mode_.set_for_this_thread();
   try {
     (*body_)(begin, std::min(begin + chunk_, total_), worker);
   } catch (...) {

@@ -66,11 +66,11 @@ def make_model(torch, name, precision, training):
     return model.to(memory_format=torch.channels_last).train(training)
 
 
-def make_optimizer(torch, model):
+def make_optimizer(torch, model, lr=0.01):
     try:
-        return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
+        return torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, fused=True)
     except (TypeError, RuntimeError):  # before PyTorch 2.3
-        return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, foreach=True)
+        return torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, foreach=True)
 
 
 def make_step(torch, mode, name, batch, precision, what):

@@ -13,6 +13,7 @@ import time
 
 MODELS = {"lenet5": (28, 28, 1), "deep_mnist": (28, 28, 1), "resnet20": (32, 32, 3)}  # rows, columns, channels
 GPU_PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "gpu")  # which define lenet5 and resnet20
+LEARNING_RATE = 1e-6  # as bench_train's, which says why
 
 
 def stop(program, text):

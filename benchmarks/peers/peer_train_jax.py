@@ -5,7 +5,7 @@ by the processors that the process may use, and by NPROC, both of which are set 
 """
 import os
 
-from cpu_step import MODELS, memory_mb, parse, report, stop
+from cpu_step import LEARNING_RATE, MODELS, memory_mb, parse, report, stop
 
 MODES = ["jit"]
 
@@ -59,7 +59,7 @@ def main():
         key, use = jax.random.split(key)
         (loss, averages), gradients = jax.value_and_grad(loss_of, has_aux=True)(values, averages, use, x, y)
         slots = [0.9 * s + g for s, g in zip(slots, gradients)]
-        return ([v - 0.01 * s for v, s in zip(values, slots)], slots, averages, key), loss
+        return ([v - LEARNING_RATE * s for v, s in zip(values, slots)], slots, averages, key), loss
 
     call = jax.jit(step, donate_argnums=0)
     state = [(first.values, [np.zeros_like(v) for v in first.values], first.averages, jax.random.PRNGKey(3))]

@@ -92,7 +92,8 @@ void time_training(const gradus_bench::TrainOptions& o, const std::string& layou
     }
     images = images.contiguous(torch::MemoryFormat::ChannelsLast);
   }
-  torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(0.01).momentum(0.9));
+  // The rate of bench_train, which says why.
+  torch::optim::SGD optimizer(model->parameters(), torch::optim::SGDOptions(1e-6).momentum(0.9));
   const gradus_bench::BusyProcessors processors;
   volatile float kept = 0;
   const auto train = gradus_bench::time_ms(10, steps, [&] {

@@ -5,7 +5,7 @@ of both of its pools (intra-op, and inter-op for ops side by side), and the proc
 """
 import os
 
-from cpu_step import MODELS, memory_mb, parse, report, stop
+from cpu_step import LEARNING_RATE, MODELS, memory_mb, parse, report, stop
 
 MODES = ["function", "xla"]
 
@@ -123,7 +123,7 @@ def main():
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=model(layers, x)))
         for value, slot, gradient in zip(layers.values, slots, tape.gradient(loss, layers.values)):
-            tf.raw_ops.ResourceApplyMomentum(var=value.handle, accum=slot.handle, lr=0.01, grad=gradient, momentum=0.9)
+            tf.raw_ops.ResourceApplyMomentum(var=value.handle, accum=slot.handle, lr=LEARNING_RATE, grad=gradient, momentum=0.9)
         return loss
 
     @tf.function(jit_compile=xla)

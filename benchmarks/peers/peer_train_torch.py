@@ -3,7 +3,7 @@
 Modes: eager, and compile (torch.compile of forward and loss, whose backward is compiled with them). lenet5 and resnet20 are those of
 gpu/peer_torch.py. Threads: torch.set_num_threads, one inter-op thread, and the process held to as many processors.
 """
-from cpu_step import MODELS, memory_mb, parse, report, stop
+from cpu_step import LEARNING_RATE, MODELS, memory_mb, parse, report, stop
 
 MODES = ["eager", "compile"]
 
@@ -37,7 +37,7 @@ def main():
     images = torch.rand(args.batch, channels, rows, columns).contiguous(memory_format=torch.channels_last)
     labels = torch.arange(args.batch) * 7 % 10
     model = {"lenet5": lenet5, "deep_mnist": deep_mnist, "resnet20": resnet20}[args.model](torch).to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(torch, model)
+    optimizer = make_optimizer(torch, model, LEARNING_RATE)
 
     def loss_of(x, y):
         return torch.nn.functional.cross_entropy(model(x), y)

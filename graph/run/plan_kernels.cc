@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "gradus/core/float_mode.h"
 #include "gradus/graph/recompute_scope.h"
 #include "gradus/graph/run/packed_variables.h"
 #include "gradus/graph/run/plan.h"
@@ -12,6 +13,7 @@
 namespace gradus {
 
 void call_kernel(KernelFn function, KernelContext& context) {
+  const SubnormalsAsZero flushed(context.device().options().flush_subnormals);
   try {
     function(context);
   } catch (const Error& error) {

@@ -184,7 +184,8 @@ class Session::Impl {
             .allow_tf32 = o.allow_tf32,
             .deterministic = o.deterministic,
             .autotune = o.autotune,
-            .conv_algorithm = o.conv_algorithm};
+            .conv_algorithm = o.conv_algorithm,
+            .flush_subnormals = o.flush_subnormals};
   }
 
   Plan& plan_for(Lane& lane, const Feeds& feeds, const std::vector<Output>& fetches,

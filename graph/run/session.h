@@ -1,7 +1,6 @@
-// Runs a graph. A session owns its devices, its threads and the values of its variables; it compiles a plan for every
-// signature (feeds with their shapes, fetches, targets) and keeps the 64 that were used last. run() may be called from
-// several threads: calls are carried out one after the other, unless options.concurrent_runs allows more. Any number of sessions may run at the same time on one graph,
-// which must outlive them.
+// Runs a graph. A session owns its devices, its threads and the values of its variables; it compiles a plan for every signature (feeds with
+// their shapes, fetches, targets) and keeps the 64 that were used last. run() may be called from several threads: calls are carried out one
+// after the other, unless options.concurrent_runs allows more. Any number of sessions may run on one graph, which must outlive them.
 #pragma once
 
 #include <cstdint>
@@ -32,9 +31,8 @@ struct SessionOptions {
   std::string device = "";  // for nodes without a DeviceScope, "cpu:0"; empty means best_device()
   std::uint64_t seed = 0;   // of all random ops; the same seed gives the same bits, whatever the number of threads
   int num_threads = 0;      // of each CPU device; 0 means one per processor
-  // How many calls of run() may be carried out at the same time, for inference from several threads on shared weights. Calls that
-  // assign variables are carried out alone. Each concurrent call compiles plans and has an arena of its own. With 1, which is
-  // the default, calls are carried out one after the other.
+  // How many calls of run() may be carried out at the same time, for inference from several threads on shared weights; others wait, and
+  // calls that assign variables are carried out alone. Each concurrent call compiles plans and has an arena of its own.
   int concurrent_runs = 1;
   // For devices that have a choice; CPUs compute float32 in full and the same bits in every run, whatever is said here.
   bool allow_tf32 = false;    // products of float32 may be rounded to 10 bits of mantissa where that is faster
@@ -46,6 +44,9 @@ struct SessionOptions {
   // 1e-6 to 2e-6 of the results in the mean, where the definition's products leave 1e-7 to 6e-7; float64 is never computed so. With
   // kDirect it is those products, added up. explain() says what was taken, and why (docs/cpu_convolutions.md).
   ConvAlgorithm conv_algorithm = ConvAlgorithm::kAuto;
+  // On cpu:0: subnormal numbers (below 1.2e-38 in float32 and bfloat16, 2.2e-308 in float64) count as 0, as in TensorFlow. Momenta of weights
+  // that no longer change end there, and on many processors a product with one takes a hundred times as long (docs/sessions.md).
+  bool flush_subnormals = true;
   // On devices that can (GPUs): from the third run on, steps that are the same in every run are repeated as one recording (a CUDA graph)
   // instead of being started one by one. Same bits. Not while `profile`, `observer` or `check_numerics` looks at single steps.
   bool record = true;

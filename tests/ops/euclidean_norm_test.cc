@@ -17,7 +17,9 @@ namespace {
 double norm(const char* device, const Tensor& x, const std::vector<std::int64_t>& axes = {}) {
   Graph graph;
   const Output y = reduce_euclidean_norm(constant(graph, x), axes);
-  Session session(graph, {.device = device, .num_threads = 2, .optimize = false, .poison_outputs = true});
+  Session session(
+      graph,
+      {.device = device, .num_threads = 2, .flush_subnormals = false, .optimize = false, .poison_outputs = true});
   return session.run({y})[0].at(0);
 }
 

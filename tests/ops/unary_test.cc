@@ -20,7 +20,7 @@ using Values = std::vector<double>;
 class Unary : public ::testing::Test {
  protected:
   Tensor on_cpu(const Output& y) {
-    Session session(graph, {.device = "cpu:0"});
+    Session session(graph, {.device = "cpu:0", .flush_subnormals = false});
     return session.run({y})[0];
   }
   Output doubles(const Values& values) { return constant(graph, values); }

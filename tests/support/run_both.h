@@ -12,7 +12,9 @@ inline Tensor run_both(const Output& y, const Feeds& feeds = {}) {
   Tensor values[2];
   int i = 0;
   for (const char* device : {"cpu:0", "ref:0"}) {
-    Session session(y.graph(), {.device = device, .num_threads = 2, .optimize = false, .poison_outputs = true});
+    Session session(
+        y.graph(),
+        {.device = device, .num_threads = 2, .flush_subnormals = false, .optimize = false, .poison_outputs = true});
     values[i++] = session.run(feeds, {y}).at(0);
   }
   EXPECT_TRUE(bit_equal(values[0], values[1])) << values[0] << " on cpu:0, " << values[1] << " on ref:0";
