@@ -1,6 +1,7 @@
 // Depthwise convolutions on the CPU: one input channel per group, so that the products along the channels are plain
 // vector products. A strip has as many channels as the convolution's output: with a multiplier, each image channel is
 // repeated in it, and for the image's gradient the repeated channels are added up when the strip is written.
+#include "gradus/backends/cpu/conv2d_depthwise.h"
 #include "gradus/backends/cpu/conv2d_image_parts.h"
 #include "gradus/backends/cpu/conv2d_tiles.h"
 
@@ -10,27 +11,49 @@ namespace {
 // Pixels that are summed up together: each vector of the filter is fetched once for all of them.
 constexpr int kPixels = kTilePixels<2>;
 
-// dest[dest_offsets[m] + lane] = sum over the taps of source[source_offsets[m] + tap.offset + lane] * filter[tap][lane], for a block of
-// `vectors` vectors of channels and `pixels` pixels.
-template <class T, int pixels, int vectors>
-void sum_channels(const T* source, const std::int64_t* source_offsets, const std::vector<Run>& taps, const T* filter,
-                  T* dest, const std::int64_t* dest_offsets) {
-  constexpr int lanes = kLanes<T>;
-  Vector<T> sums[pixels][vectors] = {};
-  const T* from[pixels];
-  unrolled<pixels>([&](auto m) GRADUS_INLINE { from[m] = source + source_offsets[m]; });
-  for (const Run& tap : taps) {
-    Vector<T> weights[vectors];
-    unrolled<vectors>([&](auto v) GRADUS_INLINE { weights[v] = load(filter + v * lanes); });
-    unrolled<pixels>([&](auto m) GRADUS_INLINE {
-      unrolled<vectors>([&](auto v)
-                            GRADUS_INLINE { sums[m][v] += load(from[m] + tap.offset + v * lanes) * weights[v]; });
-    });
-    filter += vectors * lanes;
+// Taps at equal distances in both directions: values of the source, and of the filter's rows, from one to the next.
+struct Taps {
+  std::size_t rows, columns;
+  std::int64_t row_step, step, filter_row;
+};
+
+// dest[m * dest_step + lane] = sum over the taps of source[m * source_step + tap + lane] * filter[tap][lane], for `pixels` pixels and a block
+// of `vectors` times V, a vector or a single value.
+template <class V, class T, int pixels, int vectors>
+void sum_pixels_of_row(const T* source, std::int64_t source_step, const Taps& taps, const T* filter, T* dest,
+                       std::int64_t dest_step) {
+  constexpr int lanes = sizeof(V) / sizeof(T);
+  V sums[pixels][vectors] = {};
+  for (std::size_t r = 0; r < taps.rows; ++r, source += taps.row_step, filter += taps.filter_row) {
+    const T *x = source, *w = filter;
+    for (std::size_t s = 0; s < taps.columns; ++s, x += taps.step, w += vectors * lanes) {
+      V weights[vectors];
+      unrolled<vectors>([&](auto v) GRADUS_INLINE { weights[v] = load_as<V>(w + v * lanes); });
+      unrolled<pixels>([&](auto m) GRADUS_INLINE {
+        unrolled<vectors>(
+            [&](auto v) GRADUS_INLINE { sums[m][v] += load_as<V>(x + m * source_step + v * lanes) * weights[v]; });
+      });
+    }
   }
   unrolled<pixels>([&](auto m) GRADUS_INLINE {
-    unrolled<vectors>([&](auto v) GRADUS_INLINE { store(dest + dest_offsets[m] + v * lanes, sums[m][v]); });
+    unrolled<vectors>([&](auto v)
+                          GRADUS_INLINE { std::memcpy(dest + m * dest_step + v * lanes, &sums[m][v], sizeof(V)); });
   });
+}
+
+// `count` pixels of a row, in tiles: the last one begins earlier where it would be cut off, and computes some once more.
+template <class V, class T, int vectors, int pixels = kPixels>
+void sum_row(const T* source, std::int64_t source_step, const Taps& taps, const T* filter, T* dest,
+             std::int64_t dest_step, std::int64_t count) {
+  if constexpr (pixels > 1) {
+    if (count < pixels)
+      return sum_row<V, T, vectors, pixels / 2>(source, source_step, taps, filter, dest, dest_step, count);
+  }
+  for (std::int64_t p = 0; p < count; p += pixels) {
+    const std::int64_t first = std::min(p, count - pixels);
+    sum_pixels_of_row<V, T, pixels, vectors>(source + first * source_step, source_step, taps, filter,
+                                             dest + first * dest_step, dest_step);
+  }
 }
 
 template <class S>
@@ -43,6 +66,7 @@ class DepthwiseImage final : public ImageKernel<S> {
  public:
   DepthwiseImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
     Base::reserve(plan_.packed_values);
+    if (is_read_in_place<S, T>(plan_)) Base::read_in_place();
   }
 
  private:
@@ -69,25 +93,39 @@ class DepthwiseImage final : public ImageKernel<S> {
   }
 
   void sum_strip(const Strip& strip, const Phase& phase, const T* packed, T* sums) const override {
-    const auto taps = static_cast<std::int64_t>(phase.filter_taps.size()), pixels = Base::pixels_of(strip, phase);
-    const std::int64_t *const from = phase.source_offsets.data(), *const to = phase.dest_offsets.data();
-    for_blocks([&](std::int64_t c, auto block) {
-      const T* const source = strip.memory + c;
-      const T* const filter = packed + phase.packed_begin + c * taps;
-      std::int64_t p = 0;
-      if constexpr (block > 1) {
-        constexpr int vectors = block / kLane;
-        for (; p + kPixels <= pixels; p += kPixels)
-          sum_channels<T, kPixels, vectors>(source, from + p, phase.runs, filter, sums + c, to + p);
-        for (; p < pixels; ++p) sum_channels<T, 1, vectors>(source, from + p, phase.runs, filter, sums + c, to + p);
-      } else {
-        for (; p < pixels; ++p) {
-          T sum = 0;
-          for (std::int64_t t = 0; t < taps; ++t)
-            sum += source[from[p] + phase.runs[static_cast<std::size_t>(t)].offset] * filter[t];
-          sums[to[p] + c] = sum;
-        }
+    const auto source = source_pixels<S, T>(plan_, strip.source, strip.memory, strip.index);
+    const AxisPhase &rows = *phase.rows, &columns = *phase.columns;
+    const std::int64_t begin = strip.index * plan_.strips.steps, end = begin + plan_.steps(strip.index, rows);
+    for_equal_taps(rows, begin, end, plan_.source.h, false, [&](const EqualTaps& row) {
+      for (std::int64_t step = row.begin; step < row.end; ++step) {
+        T* const dest = sums + (rows.first + (step - begin) * rows.step) * plan_.dest.w * plan_.dest.strip_channels;
+        for_equal_taps(columns, 0, columns.count, plan_.source.w, !source.in_place, [&](const EqualTaps& column) {
+          sum_part(source, phase, step, row, column, packed + phase.packed_begin, dest);
+        });
       }
+    });
+  }
+
+  // dest: of the row.
+  void sum_part(const SourcePixels<T>& source, const Phase& phase, std::int64_t step, const EqualTaps& row,
+                const EqualTaps& column, const T* packed, T* dest) const {
+    const AxisPhase &rows = *phase.rows, &columns = *phase.columns;
+    const std::size_t first_tap = row.first * columns.taps.size() + column.first;
+    const bool any = row.first < row.last && column.first < column.last;  // otherwise the sums are 0
+    const T* const from = any ? source.at(step * rows.source_step + rows.taps[row.first].offset,
+                                          column.begin * columns.source_step + columns.taps[column.first].offset)
+                              : source.values;
+    T* const to = dest + (columns.first + column.begin * columns.step) * plan_.dest.strip_channels;
+    Taps taps{any ? row.last - row.first : 0, column.last - column.first, tap_distance(rows) * source.row_step,
+              tap_distance(columns) * source.pixel_step, 0};
+    for_blocks([&](std::int64_t c, auto block) {
+      using V = std::conditional_t<block == 1, T, Vector<T>>;
+      constexpr int vectors = block == 2 * kLane ? 2 : 1;
+      taps.filter_row = static_cast<std::int64_t>(columns.taps.size()) * block;
+      sum_row<V, T, vectors>(from + c, columns.source_step * source.pixel_step, taps,
+                             packed + c * static_cast<std::int64_t>(phase.filter_taps.size()) +
+                                 static_cast<std::int64_t>(first_tap) * block,
+                             to + c, columns.step * plan_.dest.strip_channels, column.end - column.begin);
     });
   }
 };

@@ -1,5 +1,6 @@
 // The filter's gradient of a depthwise convolution on the CPU: some taps that lie side by side, times one vector of channels, are summed up
 // in registers over all pixels of a strip.
+#include "gradus/backends/cpu/conv2d_depthwise.h"
 #include "gradus/backends/cpu/conv2d_filter_parts.h"
 
 namespace gradus::cpu {
@@ -8,20 +9,11 @@ namespace {
 // Sums at a time, in registers: of whole rows of taps, so that the source's rows, which their windows share, come from memory once.
 constexpr std::size_t kMaxTaps = 10;
 
-// A vector or a single value.
-template <class V, class T>
-V load_as(const T* p) {
-  if constexpr (std::is_same_v<V, T>)
-    return *p;
-  else
-    return load(p);
-}
-
 // Some rows of the filter's taps, at equal distances in both directions: their values of the gradient are summed up together.
 struct TapBlock {
-  std::size_t run;  // of the first
   std::size_t rows, taps;
-  std::int64_t row_step, step;  // values of the strip from one to the next
+  std::int64_t row_step, step;  // values of the source from one to the next
+  std::int64_t result_row;      // of the result
 };
 
 // result[row][tap][lane] += sum over the pixels of source[row * row_step + tap * step + lane] * dest[lane], for `vectors` vectors of lanes,
@@ -48,7 +40,7 @@ void sum_taps(const T* source, const TapBlock& block, const T* dest, const Pixel
       unrolled<vectors>([&](auto v) GRADUS_INLINE {
         V sum = sums[0][row][tap][v];
         if constexpr (copies == 2) sum += sums[1][row][tap][v];
-        T* const to = result + (row * taps + tap) * channels + v * lanes;
+        T* const to = result + row * block.result_row + tap * channels + v * lanes;
         sum += load_as<V>(to);
         std::memcpy(to, &sum, sizeof(sum));
       });
@@ -69,6 +61,21 @@ auto tap_sums(const TapBlock& block) {
   return found;
 }
 
+// Along all channels, or with zeros in place of the source.
+template <class T>
+void sum_block(const T* x, const TapBlock& block, const T* y, const PixelGrid& grid, T* result, std::int64_t channels) {
+  static constexpr T kZeros[2 * kLanes<T>] = {};
+  const auto source = [&](std::int64_t c) { return x == nullptr ? kZeros : x + c; };
+  std::int64_t c = 0;
+  if constexpr (kVectorRegisters == 32) {
+    for (; c + 2 * kLanes<T> <= channels; c += 2 * kLanes<T>)
+      tap_sums<Vector<T>, T, 2>(block)(source(c), block, y + c, grid, result + c, channels);
+  }
+  for (; c + kLanes<T> <= channels; c += kLanes<T>)
+    tap_sums<Vector<T>, T>(block)(source(c), block, y + c, grid, result + c, channels);
+  for (; c < channels; ++c) tap_sums<T, T>(block)(source(c), block, y + c, grid, result + c, channels);
+}
+
 template <class S>
 class DepthwiseFilter final : public FilterKernel<S> {
   using Base = FilterKernel<S>;
@@ -77,44 +84,50 @@ class DepthwiseFilter final : public FilterKernel<S> {
 
  public:
   explicit DepthwiseFilter(const ConvGeometry& g) : Base(g, 1, Base::Sums::kTaps) {
-    // The phase's runs are single taps, row by row.
-    const Phase& phase = plan_.phases[0];
-    if (phase.runs.empty()) return;
-    const std::size_t rows = phase.rows->taps.size(), columns = phase.columns->taps.size();
-    const std::int64_t row_step = rows > 1 ? phase.runs[columns].offset - phase.runs[0].offset : 0;
-    const std::int64_t step = columns > 1 ? phase.runs[1].offset - phase.runs[0].offset : 0;
-    const std::size_t most_columns = std::min(columns, kMaxTaps);
-    const std::size_t most_rows = columns > kMaxTaps ? 1 : kMaxTaps / columns;
-    for (std::size_t r = 0; r < rows; r += most_rows) {
-      for (std::size_t c = 0; c < columns; c += most_columns)
-        blocks_.push_back(
-            {r * columns + c, std::min(most_rows, rows - r), std::min(most_columns, columns - c), row_step, step});
-    }
+    if (is_read_in_place<S, T>(plan_)) Base::read_in_place();
   }
 
  private:
   void add_strip(const Strip& strip, const Gradient& gradient, T* part) const override {
-    const std::int64_t channels = plan_.geometry.out_channels;
-    const std::vector<Run>& runs = plan_.phases[0].runs;
-    for (const TapBlock& block : blocks_) {
-      const Run& last = runs[block.run + (block.rows - 1) * block.taps];
-      const auto [grid, begin] = Base::rows_inside(strip, gradient, runs[block.run], last);
-      if (grid.rows == 0) continue;
-      const T* const x = strip.memory + runs[block.run].offset + begin * grid.source_row;
-      const T* const y = gradient.values + begin * grid.dest_row;
-      T* const result = part + static_cast<std::int64_t>(block.run) * channels;
-      std::int64_t c = 0;
-      if constexpr (kVectorRegisters == 32) {
-        for (; c + 2 * kLanes<T> <= channels; c += 2 * kLanes<T>)
-          tap_sums<Vector<T>, T, 2>(block)(x + c, block, y + c, grid, result + c, channels);
-      }
-      for (; c + kLanes<T> <= channels; c += kLanes<T>)
-        tap_sums<Vector<T>, T>(block)(x + c, block, y + c, grid, result + c, channels);
-      for (; c < channels; ++c) tap_sums<T, T>(block)(x + c, block, y + c, grid, result + c, channels);
-    }
+    const AxisPhase &rows = *plan_.phases[0].rows, &columns = *plan_.phases[0].columns;
+    const auto source = source_pixels<S, T>(plan_, strip.source, strip.memory, strip.index);
+    const std::int64_t begin = strip.index * plan_.strips.steps, end = begin + plan_.dest_rows(strip.index);
+    for_equal_taps(rows, begin, end, plan_.source.h, false, [&](const EqualTaps& row) {
+      const T* const y = gradient.values + (row.begin - begin) * plan_.dest.w * gradient.pixel_step;
+      for_equal_taps(columns, 0, plan_.dest.w, plan_.source.w, !source.in_place, [&](const EqualTaps& column) {
+        add_taps(&source, row, column, y, gradient.pixel_step, part);
+        // Zeros beside the image take part: they make a NaN of a gradient that is not finite (conv2d_zero_products.h).
+        add_taps(nullptr, row, {column.begin, column.end, 0, column.first}, y, gradient.pixel_step, part);
+        add_taps(nullptr, row, {column.begin, column.end, column.last, columns.taps.size()}, y, gradient.pixel_step,
+                 part);
+      });
+    });
   }
 
-  std::vector<TapBlock> blocks_;
+  // source: nullptr for zeros. y: of the first row.
+  void add_taps(const SourcePixels<T>* source, const EqualTaps& row, const EqualTaps& column, const T* y,
+                std::int64_t y_step, T* part) const {
+    if (column.first == column.last) return;
+    const AxisPhase &rows = *plan_.phases[0].rows, &columns = *plan_.phases[0].columns;
+    const std::int64_t channels = plan_.geometry.out_channels, row_values = source == nullptr ? 0 : source->row_step,
+                       pixel_values = source == nullptr ? 0 : source->pixel_step;
+    const PixelGrid grid{row.end - row.begin,           column.end - column.begin,
+                         rows.source_step * row_values, columns.source_step * pixel_values,
+                         plan_.dest.w * y_step,         y_step};
+    const std::size_t most_taps = std::min(column.last - column.first, kMaxTaps), most_rows = kMaxTaps / most_taps;
+    for (std::size_t r = row.first; r < row.last; r += most_rows) {
+      for (std::size_t s = column.first; s < column.last; s += most_taps) {
+        const TapBlock block{std::min(most_rows, row.last - r), std::min(most_taps, column.last - s),
+                             tap_distance(rows) * row_values, tap_distance(columns) * pixel_values,
+                             static_cast<std::int64_t>(columns.taps.size()) * channels};
+        const T* const x = source == nullptr ? nullptr
+                                             : source->at(row.begin * rows.source_step + rows.taps[r].offset,
+                                                          column.begin * columns.source_step + columns.taps[s].offset);
+        sum_block(x, block, y + column.begin * y_step, grid,
+                  part + static_cast<std::int64_t>(r * columns.taps.size() + s) * channels, channels);
+      }
+    }
+  }
 };
 
 }  // namespace

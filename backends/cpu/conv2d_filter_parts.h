@@ -54,16 +54,13 @@ class FilterKernel : public StripKernel<S> {
   };
   // part += the products of the strip and its gradient.
   virtual void add_strip(const Strip& strip, const Gradient& gradient, T* part) const = 0;
-  // The rows of a strip's pixels where a run, or any of those from `first` to `last`, lies inside the image, and the number of the first.
+  // The rows of a strip's pixels where `run` lies inside the image, and the number of the first.
   std::pair<PixelGrid, std::int64_t> rows_inside(const Strip& strip, const Gradient& gradient, const Run& run) const {
-    return rows_inside(strip, gradient, run, run);
-  }
-  std::pair<PixelGrid, std::int64_t> rows_inside(const Strip& strip, const Gradient& gradient, const Run& first,
-                                                 const Run& last) const {
-    const std::int64_t step = plan_.source.row_step, row = step * strip.index * plan_.strips.steps;
+    const std::int64_t step = plan_.source.row_step;
+    const std::int64_t first = step * strip.index * plan_.strips.steps + run.source_row;
     std::int64_t begin = 0, end = plan_.dest_rows(strip.index);
-    while (begin < end && row + last.source_row + begin * step < 0) ++begin;
-    while (begin < end && row + first.source_row + (end - 1) * step >= plan_.source.h) --end;
+    while (begin < end && first + begin * step < 0) ++begin;
+    while (begin < end && first + (end - 1) * step >= plan_.source.h) --end;
     const PixelGrid grid{end - begin,
                          plan_.dest.w,
                          step * plan_.strips.columns * plan_.source.strip_channels,

@@ -29,12 +29,17 @@ class StripKernel : public ConvKernel {
   }
   static T* shared_scratch(KernelContext& c) { return c.scratch<T>(); }
 
+  // The source is read where it is: strips have no copy of it.
+  void read_in_place() { packs_source_ = false; }
+
   // Values of a source strip, rounded up so that what lies behind it is aligned.
   std::int64_t strip_space() const { return round_up(plan_.strip_values(), kLane); }
 
-  // Strip `index` of an image, number `unit` of all; `memory`, the worker's own, begins with the source's values.
+  // Strip `index` of an image, number `unit` of all; `memory`, the worker's own, begins with the source's values, which come from the image
+  // `source`.
   struct Strip {
     std::int64_t unit, image, index;
+    const S* source;
     T* memory;
   };
   // f(strip) for all strips of the tensor `source`, in parallel: those of a chunk one after the other.
@@ -44,8 +49,9 @@ class StripKernel : public ConvKernel {
       T* const memory =
           reinterpret_cast<T*>(c.scratch<char>() + shared_bytes_ + static_cast<std::size_t>(worker) * worker_bytes_);
       for (std::int64_t unit = begin; unit < end; ++unit) {
-        const Strip strip{unit, unit / plan_.strips.count, unit % plan_.strips.count, memory};
-        pack_source(source, strip);
+        const std::int64_t image = unit / plan_.strips.count;
+        const Strip strip{unit, image, unit % plan_.strips.count, source + image * plan_.source.image_values(), memory};
+        if (packs_source_) pack_source(strip);
         f(strip);
       }
     });
@@ -56,10 +62,9 @@ class StripKernel : public ConvKernel {
  private:
   // Copies the strip of the source into its memory, padding or not: read in place, a 1x1 convolution with a stride took 1.4 times as long or
   // more, and its gradients were not clearly faster. A tile waits for memory pixel by pixel; the copy fetches far ahead.
-  void pack_source(const S* source, const Strip& strip) const {
+  void pack_source(const Strip& strip) const {
     const ConvPlan::Side& from = plan_.source;
-    pack_strip(source + strip.image * from.image_values(), plan_.geometry.data_format, from.h, from.w, from.channels,
-               from.repeat,
+    pack_strip(strip.source, plan_.geometry.data_format, from.h, from.w, from.channels, from.repeat,
                {plan_.source_row(strip.index), plan_.strips.first_column, plan_.strips.rows, plan_.strips.columns,
                 plan_.strips.row_step},
                from.strip_channels, strip.memory);
@@ -70,6 +75,7 @@ class StripKernel : public ConvKernel {
     return static_cast<std::size_t>(round_up(values * static_cast<std::int64_t>(sizeof(T)), 64)) + 64;
   }
   std::size_t shared_bytes_ = 0, worker_bytes_ = 0;
+  bool packs_source_ = true;
 };
 
 }  // namespace gradus::cpu
