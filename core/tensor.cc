@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "gradus/core/convert.h"
+#include "gradus/core/huge_pages.h"
 #include "gradus/core/philox.h"
 #include "gradus/core/tensor_text.h"
 
@@ -23,9 +24,9 @@ constexpr std::size_t kAlignment = 64;
 Buffer allocate_host(std::size_t bytes) {
   const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
   void* memory = rounded > bytes ? std::aligned_alloc(kAlignment, rounded) : nullptr;
-  if (memory == nullptr) {
+  if (memory == nullptr)
     throw Error(Code::kResourceExhausted, fmt::format("cannot allocate {} bytes of host memory", bytes));
-  }
+  ask_for_huge_pages(memory, bytes);
   return Buffer(memory, [](void* p) { std::free(p); });
 }
 
@@ -67,11 +68,9 @@ Tensor Tensor::full(DType dtype, const Shape& shape, double value) {
 
 void Tensor::check_dtype(DType requested) const {
   if (!has_value_) throw invalid_argument("the tensor is empty (it was never given a value)");
-  if (requested != dtype_) {
-    throw invalid_argument(
-        fmt::format("the tensor holds {}, not {}; use cast()", dtype_name(dtype_), dtype_name(requested)));
-  }
-  check_memory();
+  if (requested == dtype_) return check_memory();
+  throw invalid_argument(
+      fmt::format("the tensor holds {}, not {}; use cast()", dtype_name(dtype_), dtype_name(requested)));
 }
 
 // Kernels meet such tensors: prepare() sees shapes before there is memory, and host operands have none at all.

@@ -1,7 +1,7 @@
-// A fork-join thread pool for kernels. Work is split into chunks whose borders depend on the work alone, never on the
-// number of threads, and the chunks are claimed dynamically, so that results are bit-identical for every thread count
-// and a busy neighbour costs at most one chunk. Workers round, and treat subnormal numbers, as the calling thread does. Idle workers spin for some tens of microseconds, then sleep. Where another
-// program keeps the workers' processors busy, so that they cost more time than they save, the caller works alone for some
+// A fork-join thread pool for kernels. Work is split into chunks whose borders depend on the work alone, never on the number of threads,
+// and the chunks are claimed dynamically, so that results are bit-identical for every thread count and a busy neighbour costs at most one
+// chunk. Workers round, and treat subnormal numbers, as the calling thread does. Idle workers spin for some tens of microseconds, then sleep.
+// Where another program keeps the workers' processors busy, so that they cost more time than they save, the caller works alone for some
 // milliseconds before it asks them again.
 #pragma once
 

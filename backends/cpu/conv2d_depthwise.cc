@@ -1,6 +1,6 @@
-// Depthwise convolutions on the CPU: one input channel per group, so that the products along the channels are plain
-// vector products. A strip has as many channels as the convolution's output: with a multiplier, each image channel is
-// repeated in it, and for the image's gradient the repeated channels are added up when the strip is written.
+// Depthwise convolutions on the CPU: one input channel per group, so that the products along the channels are plain vector products. Each
+// row of pixels is computed in tiles. Where the source is copied, a strip has as many channels as the convolution's output: with a
+// multiplier, each image channel is repeated in it, and for the image's gradient the repeated channels are added up when the strip is written.
 #include "gradus/backends/cpu/conv2d_depthwise.h"
 #include "gradus/backends/cpu/conv2d_image_parts.h"
 #include "gradus/backends/cpu/conv2d_tiles.h"
@@ -42,7 +42,7 @@ void sum_pixels_of_row(const T* source, std::int64_t source_step, const Taps& ta
 }
 
 // `count` pixels of a row, in tiles: the last one begins earlier where it would be cut off, and computes some once more.
-template <class V, class T, int vectors, int pixels = kPixels>
+template <class V, class T, int vectors, int pixels>
 void sum_row(const T* source, std::int64_t source_step, const Taps& taps, const T* filter, T* dest,
              std::int64_t dest_step, std::int64_t count) {
   if constexpr (pixels > 1) {
@@ -96,6 +96,7 @@ class DepthwiseImage final : public ImageKernel<S> {
     const auto source = source_pixels<S, T>(plan_, strip.source, strip.memory, strip.index);
     const AxisPhase &rows = *phase.rows, &columns = *phase.columns;
     const std::int64_t begin = strip.index * plan_.strips.steps, end = begin + plan_.steps(strip.index, rows);
+    // Rows above and below the image are left out, of copies too.
     for_equal_taps(rows, begin, end, plan_.source.h, false, [&](const EqualTaps& row) {
       for (std::int64_t step = row.begin; step < row.end; ++step) {
         T* const dest = sums + (rows.first + (step - begin) * rows.step) * plan_.dest.w * plan_.dest.strip_channels;
@@ -120,12 +121,12 @@ class DepthwiseImage final : public ImageKernel<S> {
               tap_distance(columns) * source.pixel_step, 0};
     for_blocks([&](std::int64_t c, auto block) {
       using V = std::conditional_t<block == 1, T, Vector<T>>;
-      constexpr int vectors = block == 2 * kLane ? 2 : 1;
+      constexpr int vectors = block == 2 * kLane ? 2 : 1, pixels = block == 1 ? 4 : kPixels;
       taps.filter_row = static_cast<std::int64_t>(columns.taps.size()) * block;
-      sum_row<V, T, vectors>(from + c, columns.source_step * source.pixel_step, taps,
-                             packed + c * static_cast<std::int64_t>(phase.filter_taps.size()) +
-                                 static_cast<std::int64_t>(first_tap) * block,
-                             to + c, columns.step * plan_.dest.strip_channels, column.end - column.begin);
+      sum_row<V, T, vectors, pixels>(from + c, columns.source_step * source.pixel_step, taps,
+                                     packed + c * static_cast<std::int64_t>(phase.filter_taps.size()) +
+                                         static_cast<std::int64_t>(first_tap) * block,
+                                     to + c, columns.step * plan_.dest.strip_channels, column.end - column.begin);
     });
   }
 };

@@ -19,10 +19,13 @@ struct SourcePixels {
   }
 };
 
-// Whether channels lie side by side in the tensor as they do in a strip. S: the tensors' element type, T: what is computed in.
+// Whether channels lie side by side in the tensor as they do in a strip, and at least half of its columns see it under all taps. S: the
+// tensors' element type, T: what is computed in.
 template <class S, class T>
 bool is_read_in_place(const ConvPlan& plan) {
-  return std::is_same_v<S, T> && plan.geometry.data_format == DataFormat::kNHWC && plan.source.repeat == 1;
+  const WindowAxis& columns = plan.geometry.columns;
+  return std::is_same_v<S, T> && plan.geometry.data_format == DataFormat::kNHWC && plan.source.repeat == 1 &&
+         2 * (columns.window - 1) * columns.dilation <= columns.in;
 }
 
 // Of a strip whose image is `image`, or whose copy is `memory`.
@@ -70,7 +73,7 @@ void for_equal_taps(const AxisPhase& axis, std::int64_t begin, std::int64_t end,
   }
 }
 
-// Pixels of the source from one tap to the next.
+// Pixels of the source from one tap to the next: the same for all, since only the first and last taps may be left out.
 inline std::int64_t tap_distance(const AxisPhase& axis) {
   return axis.taps.size() > 1 ? axis.taps[1].offset - axis.taps[0].offset : 0;
 }

@@ -1,5 +1,5 @@
-// The filter's gradient of a depthwise convolution on the CPU: some taps that lie side by side, times one vector of channels, are summed up
-// in registers over all pixels of a strip.
+// The filter's gradient of a depthwise convolution on the CPU: whole rows of taps, times one or two vectors of channels, are summed up in
+// registers over all pixels of a strip.
 #include "gradus/backends/cpu/conv2d_depthwise.h"
 #include "gradus/backends/cpu/conv2d_filter_parts.h"
 
@@ -7,7 +7,7 @@ namespace gradus::cpu {
 namespace {
 
 // Sums at a time, in registers: of whole rows of taps, so that the source's rows, which their windows share, come from memory once.
-constexpr std::size_t kMaxTaps = 10;
+constexpr std::size_t kMaxTaps = 10, kMaxTapsOfRow = 7;
 
 // Some rows of the filter's taps, at equal distances in both directions: their values of the gradient are summed up together.
 struct TapBlock {
@@ -48,13 +48,16 @@ void sum_taps(const T* source, const TapBlock& block, const T* dest, const Pixel
   });
 }
 
-// The instance for each size of a block: any that has at most kMaxTaps taps.
+// The rows of a block of so many taps each. Several single ones would be one more instance for each number of rows.
+constexpr std::size_t rows_with(std::size_t taps) { return taps == 1 ? 1 : kMaxTaps / taps; }
+
+// The instance for each size of a block.
 template <class V, class T, int vectors = 1>
 auto tap_sums(const TapBlock& block) {
   using Function = void (*)(const T*, const TapBlock&, const T*, const PixelGrid&, T*, std::int64_t);
   Function found = nullptr;
-  unrolled<static_cast<int>(kMaxTaps)>([&](auto i) {
-    unrolled<static_cast<int>(kMaxTaps) / (i + 1)>([&](auto j) {
+  unrolled<static_cast<int>(kMaxTapsOfRow)>([&](auto j) {
+    unrolled<static_cast<int>(rows_with(j + 1))>([&](auto i) {
       if (block.rows == i + 1 && block.taps == j + 1) found = sum_taps<V, T, i + 1, j + 1, vectors>;
     });
   });
@@ -73,7 +76,15 @@ void sum_block(const T* x, const TapBlock& block, const T* y, const PixelGrid& g
   }
   for (; c + kLanes<T> <= channels; c += kLanes<T>)
     tap_sums<Vector<T>, T>(block)(source(c), block, y + c, grid, result + c, channels);
-  for (; c < channels; ++c) tap_sums<T, T>(block)(source(c), block, y + c, grid, result + c, channels);
+  for (; c < channels; ++c) {  // what is no vector, tap by tap: seldom much, and each size of a block is code
+    for (std::size_t r = 0; r < block.rows; ++r) {
+      for (std::size_t s = 0; s < block.taps; ++s) {
+        const std::int64_t row = static_cast<std::int64_t>(r), tap = static_cast<std::int64_t>(s);
+        sum_taps<T, T, 1, 1, 1>(source(c) + row * block.row_step + tap * block.step, block, y + c, grid,
+                                result + row * block.result_row + tap * channels + c, channels);
+      }
+    }
+  }
 }
 
 template <class S>
@@ -114,7 +125,7 @@ class DepthwiseFilter final : public FilterKernel<S> {
     const PixelGrid grid{row.end - row.begin,           column.end - column.begin,
                          rows.source_step * row_values, columns.source_step * pixel_values,
                          plan_.dest.w * y_step,         y_step};
-    const std::size_t most_taps = std::min(column.last - column.first, kMaxTaps), most_rows = kMaxTaps / most_taps;
+    const std::size_t most_taps = std::min(column.last - column.first, kMaxTapsOfRow), most_rows = rows_with(most_taps);
     for (std::size_t r = row.first; r < row.last; r += most_rows) {
       for (std::size_t s = column.first; s < column.last; s += most_taps) {
         const TapBlock block{std::min(most_rows, row.last - r), std::min(most_taps, column.last - s),

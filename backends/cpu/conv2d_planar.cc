@@ -46,9 +46,9 @@ class PlanarImage final : public ImageKernel<S> {
 
  public:
   PlanarImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
-    // The last tile's sources reach beyond the strip, by less than a tile: into the planes, whose results nobody reads.
     plane_step_ = round_up(plan_.strips.steps * plan_.strips.columns, kTile);
-    Base::reserve(plan_.packed_values, plan_.dest.channels * plane_step_ + kTile);
+    // A tile more, which a source of less than a tile reads beyond its strip; the results are nobody's.
+    Base::reserve(plan_.packed_values, std::min(plan_.dest.channels, kPlanes) * plane_step_ + kTile);
   }
 
  private:
@@ -72,14 +72,18 @@ class PlanarImage final : public ImageKernel<S> {
     }
   }
 
-  // All positions of the strip's rows, those beyond their ends too.
+  // The positions from the first pixel's to the last's: those between rows too. The last tile begins earlier where it would be cut off, and
+  // computes some once more.
   template <int channels>
   void sum_channels(const Strip& strip, const Phase& phase, const T* filter, T* dest) const {
     const std::int64_t rows = plan_.steps(strip.index, *phase.rows), columns = plan_.strips.columns;
     T* const planes = Base::own_memory(strip);
-    for (std::int64_t p = 0; p < rows * columns; p += kTile)
-      sum_positions<T, channels>(strip.memory + p, phase.row_offsets, filter, plan_.dest.channels, planes + p,
+    const std::int64_t positions = (rows - 1) * columns + plan_.dest.w;
+    for (std::int64_t p = 0; p < positions; p += kTile) {
+      const std::int64_t first = std::max<std::int64_t>(std::min(p, positions - kTile), 0);
+      sum_positions<T, channels>(strip.memory + first, phase.row_offsets, filter, plan_.dest.channels, planes + first,
                                  plane_step_);
+    }
     for (std::int64_t row = 0; row < rows; ++row, dest += plan_.dest.w * plan_.dest.channels)
       interleave<T, channels>(planes + row * columns, plane_step_, plan_.dest.w, dest, plan_.dest.channels);
   }
@@ -95,7 +99,10 @@ std::unique_ptr<ConvKernel> make_planar_image(const ConvGeometry& g, ConvDirecti
   const std::int64_t sources = to_input ? g.out_channels : g.channels, dests = to_input ? g.channels : g.out_channels;
   constexpr std::int64_t lanes = kLanes<Compute<S>>;
   const bool has_strides = g.rows.stride > 1 || g.columns.stride > 1;
-  if (sources > 1 || has_strides || 4 * dests > 3 * round_up(dests, lanes)) return nullptr;
+  const bool is_wide =
+      g.columns.in >= (g.columns.window - 1) * g.columns.dilation;  // more pixels than positions between rows
+  // A quarter of the vectors' lanes would be empty, or more.
+  if (sources > 1 || has_strides || !is_wide || 4 * dests > 3 * round_up(dests, lanes)) return nullptr;
   return std::make_unique<PlanarImage<S>>(g, direction);
 }
 template std::unique_ptr<ConvKernel> make_planar_image<Float16>(const ConvGeometry&, ConvDirection);

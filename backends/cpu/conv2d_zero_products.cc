@@ -200,8 +200,8 @@ void ZeroProducts::remove_from_image(KernelContext& c) const {
 }
 
 // Whether out_backprop is finite where the kernel skips products with padding: in the rows of windows that reach beyond the
-// image, and everywhere if some tap's columns only ever see padding. Other columns of padding are zeros in the kernel's strips,
-// so that those products make their NaNs themselves.
+// image, and everywhere if some tap's columns only ever see padding. Other columns of padding are zeros in the kernels' strips, or
+// meet zeros (conv2d_depthwise_filter.cc), so that those products make their NaNs themselves.
 template <class S>
 bool ZeroProducts::border_is_finite(KernelContext& c, const S* out_backprop) const {
   const bool all_rows = inner_columns_.size() == 0;

@@ -56,7 +56,8 @@ struct Divide {
 struct Power {
   template <class T>
   constexpr T operator()(T x, T y) const {
-    return y == 2 ? x * x : std::pow(x, y);
+    // Subnormal numbers may count as 0 here (core/float_mode.h), but the C library looks at their bits.
+    return y == 2 ? x * x : std::pow(x == 0 ? x * 0 : x, y);
   }
 };
 

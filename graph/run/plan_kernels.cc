@@ -13,7 +13,7 @@
 namespace gradus {
 
 void call_kernel(KernelFn function, KernelContext& context) {
-  const SubnormalsAsZero flushed(context.device().options().flush_subnormals);
+  const SubnormalsAsZero flushed(context.device().uses_host_memory() && context.device().options().flush_subnormals);
   try {
     function(context);
   } catch (const Error& error) {

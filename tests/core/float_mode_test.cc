@@ -14,29 +14,35 @@ namespace gradus {
 namespace {
 
 #if defined(__x86_64__) || defined(__aarch64__)
-// Computed when the program runs.
-float halved(float x) {
-  volatile float operand = x;
-  return operand * 0.5f;
+constexpr float kLeastNormal = std::numeric_limits<float>::min(), kLeast = std::numeric_limits<float>::denorm_min();
+
+// Computed when the program runs. Whoever compares must do so in a mode that tells subnormal numbers from 0.
+float product(float a, float b) {
+  volatile float x = a, y = b;
+  return x * y;
 }
-constexpr float kLeastNormal = std::numeric_limits<float>::min();
 
 TEST(FloatMode, CountsSubnormalNumbersAsZeroInAScopeOnly) {
-  EXPECT_EQ(halved(kLeastNormal), kLeastNormal / 2);
+  float result = 0, operand = 0, normal = 0, nested = 0;
   {
     const SubnormalsAsZero scope(true);
-    EXPECT_EQ(halved(kLeastNormal), 0);                         // a result
-    EXPECT_EQ(halved(kLeastNormal / 2) * 8 / kLeastNormal, 0);  // an operand
-    EXPECT_EQ(halved(4 * kLeastNormal), 2 * kLeastNormal);
+    result = product(kLeastNormal, 0.5f);
+    operand = product(kLeast, 0x1p60f);  // 2^-89, which is no subnormal number
+    normal = product(4 * kLeastNormal, 0.5f);
     const SubnormalsAsZero unwanted(false);
-    EXPECT_EQ(halved(kLeastNormal), 0);
+    nested = product(kLeastNormal, 0.5f);
   }
-  EXPECT_EQ(halved(kLeastNormal), kLeastNormal / 2);
+  EXPECT_EQ(result, 0);
+  EXPECT_EQ(operand, 0);
+  EXPECT_EQ(normal, 2 * kLeastNormal);
+  EXPECT_EQ(nested, 0);
+  EXPECT_EQ(product(kLeastNormal, 0.5f), kLeastNormal / 2);
+  EXPECT_EQ(product(kLeast, 0x1p60f), 0x1p-89f);
   try {
     const SubnormalsAsZero scope(true);
     throw std::runtime_error("a kernel's");
   } catch (const std::runtime_error&) {
-    EXPECT_EQ(halved(kLeastNormal), kLeastNormal / 2);
+    EXPECT_EQ(product(kLeastNormal, 0.5f), kLeastNormal / 2);
   }
 }
 
@@ -58,9 +64,9 @@ TEST(FloatMode, IsTheCallersInEveryThreadOfAPool) {
   const auto kept_and_rounded_up = [&] {
     std::atomic<int> kept = 0, rounded_up = 0;
     pool.parallel_for(2000, 1, [&](std::int64_t, std::int64_t) {
-      for (int i = 0; i < 100; ++i) halved(1);
+      for (int i = 0; i < 100; ++i) product(1, 1);
       volatile float one = 1;
-      if (halved(kLeastNormal) != 0) ++kept;
+      if (product(kLeast, 0x1p60f) != 0) ++kept;
       if (one + 1e-20f > 1) ++rounded_up;
     });
     return std::pair<int, int>(kept, rounded_up);

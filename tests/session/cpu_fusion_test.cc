@@ -37,12 +37,14 @@ class CpuFusion : public testing::TestWithParam<DType> {
     return variable(graph, random_normal_tensor(DType::kFloat32, {channels}, seed).cast(dtype));
   }
 
-  // Images and filters for each of the CPU's kernels: direct, on panels that are no whole vectors; Winograd's; depthwise.
+  // Images and filters for each of the CPU's kernels: direct, on panels that are no whole vectors; Winograd's; depthwise; from one
+  // channel to few, and from many to few.
   struct Conv {
     std::int64_t batch, h, w, in, window, filter_in, out, stride;
   };
   static constexpr Conv kConvs[] = {
-      {2, 7, 6, 3, 3, 3, 5, 2}, {3, 9, 10, 16, 3, 16, 24, 1}, {2, 6, 7, 16, 5, 16, 16, 1}, {2, 5, 6, 4, 3, 1, 4, 1}};
+      {2, 7, 6, 3, 3, 3, 5, 2},   {3, 9, 10, 16, 3, 16, 24, 1}, {2, 6, 7, 16, 5, 16, 16, 1}, {2, 5, 6, 4, 3, 1, 4, 1},
+      {2, 6, 9, 35, 3, 1, 35, 1}, {2, 7, 9, 1, 5, 1, 6, 1},     {2, 5, 9, 40, 3, 40, 2, 1}};
   static Conv2DAttrs attrs_of(const Conv& c, DataFormat format) {
     Conv2DAttrs attrs{.data_format = format};
     const ImageAxes axes = image_axes(format);
