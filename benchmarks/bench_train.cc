@@ -14,7 +14,7 @@ namespace {
 namespace gd = gradus;
 
 // Of all peers. So small that hundreds of steps on the one batch teach the model nothing: a loss near 0 has subnormal gradients, with which
-// some processors take a hundred times as long (Gradus and TensorFlow take them for 0, other frameworks do not).
+// some processors take a hundred times as long (Gradus takes them for 0, libtorch does not).
 constexpr double kLearningRate = 1e-6;
 
 void time_training(const gradus_bench::TrainOptions& o, const gd::SessionOptions& session_options, bool recompute) {

@@ -19,7 +19,7 @@ constexpr std::int64_t kWantedUnits = 16;
 // Multiply-adds that are worth handing to another thread.
 constexpr std::int64_t kMinChunkWork = 200'000;
 
-// Depthwise kernels go through a whole strip with a few channels at a time. Where a pixel takes a multiple of 256 bytes, these would fall
+// Of depthwise kernels' copies, which are read a few channels at a time (what they read in place lies as it lies). Where a pixel takes a multiple of 256 bytes, these would fall
 // into a quarter of the sets of a first-level cache, or fewer: a cache line more between pixels, and they spread over all.
 std::int64_t depthwise_step(std::int64_t channels, std::size_t element_size) {
   constexpr std::int64_t kLine = 64;

@@ -5,7 +5,7 @@
 // out_backprop, and with a stride s the destination falls into s * s phases, each with the taps that reach it.
 // Conv2DBackpropFilter walks the same pairs of pixels as Conv2D and sums up the matrices instead.
 //
-// The source is copied, a strip of rows of one image at a time, into scratch memory as [rows][columns][channels] of the
+// The source (but for most depthwise convolutions: conv2d_depthwise.h) is copied, a strip of rows of one image at a time, into scratch memory as [rows][columns][channels] of the
 // type that is computed in, with the padding filled in. All layouts, dtypes, paddings and dilations are dealt with
 // there, and the loops over the strip know only offsets: the taps of a window are runs of consecutive values at fixed
 // distances from the window's first pixel. Where the taps of a filter row lie side by side their runs are joined: S

@@ -99,8 +99,8 @@ std::unique_ptr<ConvKernel> make_planar_image(const ConvGeometry& g, ConvDirecti
   const std::int64_t sources = to_input ? g.out_channels : g.channels, dests = to_input ? g.channels : g.out_channels;
   constexpr std::int64_t lanes = kLanes<Compute<S>>;
   const bool has_strides = g.rows.stride > 1 || g.columns.stride > 1;
-  const bool is_wide =
-      g.columns.in >= (g.columns.window - 1) * g.columns.dilation;  // more pixels than positions between rows
+  // More pixels than positions between rows.
+  const bool is_wide = g.columns.in >= (g.columns.window - 1) * g.columns.dilation;
   // A quarter of the vectors' lanes would be empty, or more.
   if (sources > 1 || has_strides || !is_wide || 4 * dests > 3 * round_up(dests, lanes)) return nullptr;
   return std::make_unique<PlanarImage<S>>(g, direction);
