@@ -65,8 +65,8 @@ class DepthwiseImage final : public ImageKernel<S> {
 
  public:
   DepthwiseImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, 1) {
-    Base::reserve(plan_.packed_values);
     if (is_read_in_place<S, T>(plan_)) Base::read_in_place();
+    Base::reserve(plan_.packed_values);
   }
 
  private:

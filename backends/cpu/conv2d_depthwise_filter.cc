@@ -96,6 +96,7 @@ class DepthwiseFilter final : public FilterKernel<S> {
  public:
   explicit DepthwiseFilter(const ConvGeometry& g) : Base(g, 1, Base::Sums::kTaps) {
     if (is_read_in_place<S, T>(plan_)) Base::read_in_place();
+    Base::reserve();
   }
 
  private:

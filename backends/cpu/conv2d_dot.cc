@@ -71,10 +71,19 @@ class DotImage final : public ImageKernel<S> {
       packed_values += g.groups * plan_.dest.group_channels * begins.back();
     }
     Base::reserve(packed_values);
-    Base::fill_up_tiles(kDotPixels<1>);
+    fill_up_tiles();
   }
 
  private:
+  // A tile of pixels reads its offsets whole: the last one repeats its last pixel, or goes on with pixels of the copied strip.
+  void fill_up_tiles() {
+    for (Phase& phase : plan_.phases) {
+      if (phase.source_offsets.empty()) continue;
+      phase.source_offsets.resize(phase.source_offsets.size() + static_cast<std::size_t>(kDotPixels<1>),
+                                  phase.source_offsets.back());
+    }
+  }
+
   // Where a phase's filter lies: [groups][group_channels] of all runs one after the other, each filled up to whole vectors.
   struct PhaseFilter {
     std::int64_t begin;

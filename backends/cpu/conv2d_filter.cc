@@ -13,7 +13,7 @@ class DirectFilter final : public FilterKernel<S> {
   static constexpr int kLane = kLanes<T>;
 
  public:
-  explicit DirectFilter(const ConvGeometry& g) : Base(g, kLane, Base::Sums::kGroups) {}
+  explicit DirectFilter(const ConvGeometry& g) : Base(g, kLane, Base::Sums::kGroups) { Base::reserve(); }
 
  private:
   void add_strip(const Strip& strip, const Gradient& gradient, T* part) const override {

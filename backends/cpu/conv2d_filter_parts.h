@@ -19,8 +19,7 @@ class FilterKernel : public StripKernel<S> {
   // How a part's sums lie: a matrix [filter_rows][padded_group_dest] for each group, or, of depthwise convolutions, [taps][channels].
   enum class Sums { kGroups, kTaps };
 
-  // `worker_values`: of scratch memory behind both strips, for own use.
-  FilterKernel(const ConvGeometry& g, int lanes, Sums layout, std::int64_t worker_values = 0)
+  FilterKernel(const ConvGeometry& g, int lanes, Sums layout)
       : Base(g, ConvDirection::kBackpropFilter, lanes), layout_(layout) {
     sum_values_ = plan_.packed_values;
     const std::int64_t most = std::clamp<std::int64_t>(
@@ -28,6 +27,9 @@ class FilterKernel : public StripKernel<S> {
     const std::int64_t wanted = std::min(most, ceil_divide(plan_.units(), plan_.units_per_chunk));
     units_per_part_ = ceil_divide(plan_.units(), std::max<std::int64_t>(wanted, 1));
     parts_ = ceil_divide(plan_.units(), std::max<std::int64_t>(units_per_part_, 1));
+  }
+  // `worker_values`: of scratch memory behind both strips, for own use.
+  void reserve(std::int64_t worker_values = 0) {
     Base::reserve(sum_values_ * parts_, strip_space() + plan_.dest_strip_values() + worker_values);
   }
 

@@ -77,8 +77,8 @@ class GemmFilter final : public FilterKernel<S> {
   using typename Base::Gradient, typename Base::Strip, typename Base::T;
 
  public:
-  explicit GemmFilter(const ConvGeometry& g)
-      : Base(g, 1, Base::Sums::kGroups, most_window_values(ConvPlan(g, ConvDirection::kBackpropFilter, sizeof(T), 1))) {
+  explicit GemmFilter(const ConvGeometry& g) : Base(g, 1, Base::Sums::kGroups) {
+    Base::reserve(most_window_values(plan_));
   }
 
  private:

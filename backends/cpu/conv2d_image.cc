@@ -16,8 +16,8 @@ class TiledImage final : public ImageKernel<S> {
 
  public:
   TiledImage(const ConvGeometry& g, ConvDirection direction) : Base(g, direction, kLanes<T>) {
+    Base::read_rows_in_place();
     Base::reserve(plan_.packed_values);
-    Base::fill_up_tiles(kTilePixels<1>);
   }
 
  private:
@@ -47,7 +47,7 @@ class TiledImage final : public ImageKernel<S> {
     for (std::int64_t group = 0; group < plan_.geometry.groups; ++group) {
       for_each_panel<T>(plan_.padded_group_dest, [&](std::int64_t column, int vectors) {
         const T* const panel = packed + panel_of(phase, group, column);
-        const T* const from = strip.memory + group * plan_.source.group_channels;
+        const T* const from = strip.values + group * plan_.source.group_channels;
         T* const to = sums + group * plan_.padded_group_dest + column;
         vectors == 2 ? sum_panel<2>(strip, phase, from, panel, to) : sum_panel<1>(strip, phase, from, panel, to);
       });
@@ -56,13 +56,21 @@ class TiledImage final : public ImageKernel<S> {
 
   template <int vectors>
   void sum_panel(const Strip& strip, const Phase& phase, const T* source, const T* panel, T* dest) const {
+    constexpr std::int64_t kPixels = kTilePixels<vectors>;
     const std::int64_t pixels = Base::pixels_of(strip, phase);
-    Base::template for_tiles<kTilePixels<vectors>>(strip, phase, [&](std::int64_t p, std::span<const Run> runs) {
+    Base::template for_tiles<kPixels>(strip, phase, [&](std::int64_t p, std::span<const Run> runs) {
+      // A tile reads all of its pixels; the last one repeats its last, since those behind it may lie outside of the tensor.
+      const std::int64_t* offsets = phase.source_offsets.data() + p;
+      std::int64_t last[kPixels];
+      if (pixels - p < kPixels) {
+        for (std::int64_t m = 0; m < kPixels; ++m) last[m] = offsets[std::min(m, pixels - p - 1)];
+        offsets = last;
+      }
       const std::int64_t row = runs.empty() ? 0 : runs.front().row;
       const auto sum =
           runs.size() > 1 && runs.front().length < kShortRun ? sum_tile<T, vectors, true> : sum_tile<T, vectors, false>;
-      sum(source, &phase.source_offsets[static_cast<std::size_t>(p)], runs, phase.row_offsets.data() + row,
-          panel + row * vectors * kLane, dest, &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
+      sum(source, offsets, runs, phase.row_offsets.data() + row, panel + row * vectors * kLane, dest,
+          &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
     });
   }
 };

@@ -32,15 +32,6 @@ class ImageKernel : public StripKernel<S> {
     return strip.memory + strip_space() + (in_place_ ? 0 : plan_.dest_strip_values());
   }
 
-  // A tile of pixels reads its offsets whole: the last one repeats its last pixel.
-  void fill_up_tiles(std::int64_t tile) {
-    for (Phase& phase : plan_.phases) {
-      if (phase.source_offsets.empty()) continue;
-      phase.source_offsets.resize(phase.source_offsets.size() + static_cast<std::size_t>(tile),
-                                  phase.source_offsets.back());
-    }
-  }
-
  public:
   void run(KernelContext& c, const ConvEpilogue* epilogue) final {
     const S* const source = c.input(plan_.to_input ? 2 : 0).template data<S>();

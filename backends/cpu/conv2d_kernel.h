@@ -40,7 +40,8 @@ template <class S>
 std::unique_ptr<ConvKernel> make_gemm_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>
 std::unique_ptr<ConvKernel> make_gemm_filter(const ConvGeometry& geometry);
-// Both, by Winograd's minimal filtering: 3x3 or 5x5 taps, stride, dilation and groups 1; S is not double.
+// Both, by Winograd's minimal filtering: 3x3 or 5x5 taps, stride and groups 1, no dilation larger than the result; S is not
+// double.
 template <class S>
 std::unique_ptr<ConvKernel> make_winograd_image(const ConvGeometry& geometry, ConvDirection direction);
 template <class S>

@@ -19,8 +19,9 @@ constexpr std::int64_t kWantedUnits = 16;
 // Multiply-adds that are worth handing to another thread.
 constexpr std::int64_t kMinChunkWork = 200'000;
 
-// Of depthwise kernels' copies, which are read a few channels at a time (what they read in place lies as it lies). Where a pixel takes a multiple of 256 bytes, these would fall
-// into a quarter of the sets of a first-level cache, or fewer: a cache line more between pixels, and they spread over all.
+// Of depthwise kernels' copies, which are read a few channels at a time (what they read in place lies as it lies). Where a pixel takes a
+// multiple of 256 bytes, these would fall into a quarter of the sets of a first-level cache, or fewer: a cache line more between
+// pixels, and they spread over all.
 std::int64_t depthwise_step(std::int64_t channels, std::size_t element_size) {
   constexpr std::int64_t kLine = 64;
   const auto size = static_cast<std::int64_t>(element_size);
@@ -140,6 +141,9 @@ void ConvPlan::cut_strips(std::size_t element_size) {
   strips.count = ceil_divide(rows.count, strips.steps);
   strips.rows = rows.extent(strips.steps, source.row_step);
   if (rows.high == rows.low) strips.row_step = source.row_step;
+  strips.rows_of_image = rows.low == 0 && rows.extent(rows.count, source.row_step) <= source.h && columns.low == 0 &&
+                         strips.columns == source.w && strips.row_step == 1 &&
+                         source.strip_channels == source.channels && source.repeat == 1;
   const double unit_work = image_work / static_cast<double>(std::max<std::int64_t>(strips.count, 1));
   units_per_chunk = std::clamp<std::int64_t>(static_cast<std::int64_t>(kMinChunkWork / std::max(unit_work, 1.0)), 1,
                                              std::max<std::int64_t>(1, ceil_divide(units(), 8)));

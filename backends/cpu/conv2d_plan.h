@@ -5,11 +5,11 @@
 // out_backprop, and with a stride s the destination falls into s * s phases, each with the taps that reach it.
 // Conv2DBackpropFilter walks the same pairs of pixels as Conv2D and sums up the matrices instead.
 //
-// The source (but for most depthwise convolutions: conv2d_depthwise.h) is copied, a strip of rows of one image at a time, into scratch memory as [rows][columns][channels] of the
-// type that is computed in, with the padding filled in. All layouts, dtypes, paddings and dilations are dealt with
-// there, and the loops over the strip know only offsets: the taps of a window are runs of consecutive values at fixed
-// distances from the window's first pixel. Where the taps of a filter row lie side by side their runs are joined: S
-// taps of C channels are one run of S*C values.
+// The source, unless it can be read in place (conv2d_strips.h, conv2d_depthwise.h), is copied, a strip of rows of one
+// image at a time, into scratch memory as [rows][columns][channels] of the type that is computed in, with the padding
+// filled in. All layouts, dtypes, paddings and dilations are dealt with there, and the loops over the strip know only
+// offsets: the taps of a window are runs of consecutive values at fixed distances from the window's first pixel. Where
+// the taps of a filter row lie side by side their runs are joined: S taps of C channels are one run of S*C values.
 #pragma once
 
 #include <cstdint>
@@ -97,7 +97,8 @@ struct ConvPlan {
     std::int64_t steps = 1, count = 0;
     std::int64_t first_row = 0, first_column = 0;  // where source strip 0 begins, relative to the image; at most 0
     std::int64_t rows = 0, columns = 0;            // of a source strip
-    std::int64_t row_step = 1;  // with one row of taps and a stride of s, only every s-th row is copied
+    std::int64_t row_step = 1;   // with one row of taps and a stride of s, only every s-th row is copied
+    bool rows_of_image = false;  // their copies are what NHWC images are anyway: whole rows, without padding
   };
   Strips strips;
   std::int64_t units_per_chunk = 1;  // strips of all images for parallel_for: depends on shapes alone

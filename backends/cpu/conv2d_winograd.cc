@@ -8,7 +8,8 @@
 namespace gradus::cpu {
 namespace winograd {
 
-Tiling::Tiling(const ConvGeometry& g, bool to_input) : format(g.data_format) {
+Tiling::Tiling(const ConvGeometry& g, bool to_input)
+    : format(g.data_format), row_axis(g.rows, to_input), column_axis(g.columns, to_input) {
   const auto side = [](std::int64_t h, std::int64_t w, std::int64_t channels) {
     return Side{h, w, channels, round_up(channels, kLane)};
   };
@@ -16,14 +17,12 @@ Tiling::Tiling(const ConvGeometry& g, bool to_input) : format(g.data_format) {
              result = side(g.rows.out, g.columns.out, g.out_channels);
   source = to_input ? result : image;
   dest = to_input ? image : result;
-  outputs = kPoints + 1 - g.rows.window;
-  pad_rows = to_input ? g.rows.window - 1 - g.rows.pad_before : g.rows.pad_before;
-  pad_columns = to_input ? g.columns.window - 1 - g.columns.pad_before : g.columns.pad_before;
-  tile_rows = ceil_divide(dest.h, outputs);
-  tile_columns = ceil_divide(dest.w, outputs);
+  tile_rows = row_axis.tiles();
+  tile_columns = column_axis.tiles();
   rows = g.batch * tile_rows;
   // The more tiles in a block, the less often the filter is read; the fewer, the nearer a block's values are. (Measured for 16 to 128
-  // channels, with AVX2, on a second-level cache of half that size.) A small batch is divided further, so that there is work for every thread.
+  // channels, with AVX2, on a second-level cache of half that size.) A small batch is divided further, so that there is work for every
+  // thread.
   constexpr std::int64_t kMostTiles = 80, kMostFloats = 256 << 10;
   const std::int64_t tiles = std::min(kMostTiles, kMostFloats / (kSquare * (source.padded + dest.padded)));
   block_rows = std::max<std::int64_t>(std::min(tiles / tile_columns, rows / 8), 1);
@@ -74,8 +73,6 @@ class WinogradImage final : public ConvKernel {
   }
 
  private:
-  // Panels of one or two vectors of destination channels, as the register tiles like them: calls body(first channel, vectors).
-
   // [point][panel][source channel][channel of the panel]
   void filter_to_points(KernelContext& c, const S* filter, float* to) const {
     const std::int64_t sources = tiling_.source.channels, dests = tiling_.dest.channels;
@@ -110,8 +107,8 @@ class WinogradImage final : public ConvKernel {
                  FiniteCheck& check) const {
     const std::int64_t first = number * tiling_.block_rows, rows = tiling_.rows_of(number);
     float *const pieces = memory, *const sums = memory + sums_begin_, *const strip = memory + strip_begin_;
-    pieces_to_points<kPoints>(tiling_, tiling_.source, source, -tiling_.pad_rows, -tiling_.pad_columns, first, rows,
-                              strip, pieces, [](const auto& d, auto& at) { pixels_at_points(d, at); });
+    pieces_to_points<kPoints>(tiling_, tiling_.source, source, -tiling_.row_axis.pad, -tiling_.column_axis.pad, first,
+                              rows, strip, pieces, [](const auto& d, auto& at) { pixels_at_points(d, at); });
     const std::int64_t tiles = rows * tiling_.tile_columns;
     const std::int64_t sources = tiling_.source.channels;
     const std::int64_t piece_step = tiling_.point_step(tiling_.source), sum_step = tiling_.point_step(tiling_.dest);
@@ -136,21 +133,28 @@ class WinogradImage final : public ConvKernel {
   void write_row(std::int64_t number, const float* sums, float* patch, S* dest, FiniteCheck& check) const {
     const Side& side = tiling_.dest;
     S* const image = dest + number / tiling_.tile_rows * side.image_values();
-    const std::int64_t row = number % tiling_.tile_rows * kOutputs;
-    const std::int64_t rows = std::min<std::int64_t>(kOutputs, side.h - row);
-    for (std::int64_t column = 0; column < side.w; column += kOutputs, sums += side.padded) {
-      const std::int64_t columns = std::min<std::int64_t>(kOutputs, side.w - column), first = row * side.w + column;
+    const TileAxis &row_axis = tiling_.row_axis, &column_axis = tiling_.column_axis;
+    const std::int64_t rows = row_axis.count(number % tiling_.tile_rows);
+    if (rows == 0) return;
+    const std::int64_t row_step = row_axis.dilation * side.w, step = column_axis.dilation;  // in pixels
+    for (std::int64_t tile = 0; tile < tiling_.tile_columns; ++tile, sums += side.padded) {
+      const std::int64_t columns = column_axis.count(tile);
+      if (columns == 0) continue;
+      const std::int64_t first = row_axis.first(number % tiling_.tile_rows) * side.w + column_axis.first(tile);
       if constexpr (std::is_same_v<S, float>) {
         if (rows == kOutputs && columns == kOutputs && side.padded == side.channels &&
             tiling_.format == DataFormat::kNHWC) {
-          to_pixels(sums, image + first * side.channels, side.w * side.channels, side.channels, check);
+          to_pixels(sums, image + first * side.channels, row_step * side.channels, step * side.channels, check);
           continue;
         }
       }
       to_pixels(sums, patch, kOutputs * side.padded, side.padded, check);
+      const std::int64_t run = step == 1 ? columns : 1;  // neighbours in the image as well
       for (std::int64_t i = 0; i < rows; ++i) {
-        unpack_strip(patch + i * kOutputs * side.padded, {side.channels, 1, side.padded, 1}, tiling_.format,
-                     side.h * side.w, first + i * side.w, columns, image);
+        for (std::int64_t j = 0; j < columns; j += run) {
+          unpack_strip(patch + (i * kOutputs + j) * side.padded, {side.channels, 1, side.padded, 1}, tiling_.format,
+                       side.h * side.w, first + i * row_step + j * step, run, image);
+        }
       }
     }
   }
@@ -173,8 +177,11 @@ class WinogradImage final : public ConvKernel {
   void finish_block(std::int64_t number, const ConvEpilogue& epilogue) const {
     const std::int64_t first = number * tiling_.block_rows;
     for (std::int64_t r = first; r < first + tiling_.rows_of(number); ++r) {
-      const std::int64_t row = r % tiling_.tile_rows * kOutputs;
-      epilogue.finish_rows(r / tiling_.tile_rows, row, std::min<std::int64_t>(kOutputs, tiling_.dest.h - row));
+      const TileAxis& axis = tiling_.row_axis;
+      const std::int64_t tile = r % tiling_.tile_rows, image = r / tiling_.tile_rows, rows = axis.count(tile);
+      const std::int64_t run = axis.dilation == 1 ? rows : 1;
+      for (std::int64_t i = 0; i < rows; i += run)
+        epilogue.finish_rows(image, axis.first(tile) + i * axis.dilation, run);
     }
   }
 

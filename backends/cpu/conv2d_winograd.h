@@ -1,17 +1,15 @@
 // What Winograd's convolutions have in common: where the tiles lie, and how pieces of images come to the points. winograd.h tells
 // what is computed along one axis; here it is done along both and for whole vectors of channels.
 //
-// An image is covered with tiles of m x m destination pixels, and each needs 6 x 6 pixels of the source. The rows of tiles of all images
-// are numbered and taken in blocks, whose intermediate values take 1 MiB or little more. What is left to do for a block
+// An image is covered with tiles of m x m destination pixels, and each needs 6 x 6 pixels of the source; with a dilation of d a tile's
+// pixels lie d apart. The rows of tiles of all images are numbered and taken in blocks, whose intermediate values take 1 MiB or little more. What is left to do for a block
 // is, for each of the 36 points, a product of small matrices: [tiles, channels] with the filter's [channels, channels] at that point.
 #pragma once
-
-#include <algorithm>
 
 #include "gradus/backends/cpu/conv2d_kernel.h"
 #include "gradus/backends/cpu/conv2d_pack.h"
 #include "gradus/backends/cpu/conv2d_tiles.h"
-#include "gradus/backends/cpu/winograd.h"
+#include "gradus/backends/cpu/conv2d_winograd_tiles.h"
 
 namespace gradus::cpu::winograd {
 
@@ -33,8 +31,7 @@ struct Tiling {
 
   DataFormat format;
   Side source, dest;
-  std::int64_t outputs;                  // m
-  std::int64_t pad_rows, pad_columns;    // before the source's first row and column
+  TileAxis row_axis, column_axis;
   std::int64_t tile_rows, tile_columns;  // of an image
   std::int64_t rows;                     // of tiles, of all images
   std::int64_t block_rows, blocks;       // rows of tiles of a block, and how many blocks
@@ -48,7 +45,7 @@ struct Tiling {
   std::int64_t block_values(const Side& side) const { return kSquare * point_step(side) + kSurplus; }
   // A row of tiles with what lies around it, or one tile of the destination.
   std::int64_t strip_values() const {
-    return kPoints * (tile_columns * outputs + kPoints) * std::max(source.padded, dest.padded) + kSurplus;
+    return kPoints * column_axis.extent(kPoints) * std::max(source.padded, dest.padded) + kSurplus;
   }
 };
 
@@ -114,28 +111,33 @@ template <int n, class S, class F>
 void pieces_to_points(const Tiling& t, const Side& side, const S* images, std::int64_t offset_rows,
                       std::int64_t offset_columns, std::int64_t first, std::int64_t rows, float* strip, float* to,
                       F f) {
-  const std::int64_t step = t.point_step(side), width = (t.tile_columns - 1) * t.outputs + n;
+  const TileAxis &row_axis = t.row_axis, &column_axis = t.column_axis;
+  const std::int64_t step = t.point_step(side), width = column_axis.extent(n), last = (n - 1) * row_axis.dilation;
   for (std::int64_t r = first; r < first + rows; ++r) {
     const S* const image = images + r / t.tile_rows * side.image_values();
-    const std::int64_t row = r % t.tile_rows * t.outputs + offset_rows;
+    const std::int64_t row = row_axis.first(r % t.tile_rows) + offset_rows;
     const float* pixels = strip;
     std::int64_t row_step = width * side.channels;
     bool in_place = false;
     if constexpr (std::is_same_v<S, float>) {
-      in_place = t.format == DataFormat::kNHWC && side.padded == side.channels && row >= 0 && row + n <= side.h &&
+      in_place = t.format == DataFormat::kNHWC && side.padded == side.channels && row >= 0 && row + last < side.h &&
                  offset_columns >= 0 && offset_columns + width <= side.w;
       if (in_place) {
-        row_step = side.w * side.channels;
-        pixels = image + row * row_step + offset_columns * side.channels;
+        pixels = image + (row * side.w + offset_columns) * side.channels;
+        row_step = row_axis.dilation * side.w * side.channels;
       }
     }
     if (!in_place) {
-      pack_strip(image, t.format, side.h, side.w, side.channels, 1, {row, offset_columns, n, width}, side.channels,
-                 strip);
+      for (std::int64_t i = 0; i < n; ++i) {
+        pack_strip(image, t.format, side.h, side.w, side.channels, 1,
+                   {row + i * row_axis.dilation, offset_columns, 1, width}, side.channels, strip + i * row_step);
+      }
       store(strip + n * row_step, Vector<float>{});  // what the last vector reads of channels that do not exist
     }
-    for (std::int64_t j = 0; j < t.tile_columns; ++j, to += side.padded)
-      to_points<n>(pixels + j * t.outputs * side.channels, row_step, side.channels, side.channels, to, step, f);
+    for (std::int64_t j = 0; j < t.tile_columns; ++j, to += side.padded) {
+      to_points<n>(pixels + column_axis.first(j) * side.channels, row_step, column_axis.dilation * side.channels,
+                   side.channels, to, step, f);
+    }
   }
 }
 

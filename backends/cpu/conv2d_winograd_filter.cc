@@ -58,8 +58,8 @@ class WinogradFilter final : public ConvKernel {
   void add_block(std::int64_t number, const S* source, const S* gradient, float* memory, float* sums) const {
     const std::int64_t first = number * tiling_.block_rows, rows = tiling_.rows_of(number);
     float *const pieces = memory, *const tile_values = memory + gradient_begin_, *const strip = memory + strip_begin_;
-    pieces_to_points<kPoints>(tiling_, tiling_.source, source, -tiling_.pad_rows, -tiling_.pad_columns, first, rows,
-                              strip, pieces, [](const auto& d, auto& at) { pixels_at_points(d, at); });
+    pieces_to_points<kPoints>(tiling_, tiling_.source, source, -tiling_.row_axis.pad, -tiling_.column_axis.pad, first,
+                              rows, strip, pieces, [](const auto& d, auto& at) { pixels_at_points(d, at); });
     pieces_to_points<kOutputs>(tiling_, tiling_.dest, gradient, 0, 0, first, rows, strip, tile_values,
                                [](const auto& y, auto& at) { evaluate<kOutputs>(y, at); });
     const std::int64_t channels = tiling_.source.channels, width = tiling_.dest.padded;

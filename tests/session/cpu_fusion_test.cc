@@ -38,18 +38,21 @@ class CpuFusion : public testing::TestWithParam<DType> {
   }
 
   // Images and filters for each of the CPU's kernels: direct, on panels that are no whole vectors; Winograd's; depthwise; from one
-  // channel to few, and from many to few.
+  // channel to few, and from many to few; Winograd's with dilation.
   struct Conv {
-    std::int64_t batch, h, w, in, window, filter_in, out, stride;
+    std::int64_t batch, h, w, in, window, filter_in, out, stride, dilation;
   };
-  static constexpr Conv kConvs[] = {
-      {2, 7, 6, 3, 3, 3, 5, 2},   {3, 9, 10, 16, 3, 16, 24, 1}, {2, 6, 7, 16, 5, 16, 16, 1}, {2, 5, 6, 4, 3, 1, 4, 1},
-      {2, 6, 9, 35, 3, 1, 35, 1}, {2, 7, 9, 1, 5, 1, 6, 1},     {2, 5, 9, 40, 3, 40, 2, 1}};
+  static constexpr Conv kConvs[] = {{2, 7, 6, 3, 3, 3, 5, 2, 1},    {3, 9, 10, 16, 3, 16, 24, 1, 1},
+                                    {2, 6, 7, 16, 5, 16, 16, 1, 1}, {2, 5, 6, 4, 3, 1, 4, 1, 1},
+                                    {2, 6, 9, 35, 3, 1, 35, 1, 1},  {2, 7, 9, 1, 5, 1, 6, 1, 1},
+                                    {2, 5, 9, 40, 3, 40, 2, 1, 1},  {2, 17, 20, 16, 3, 16, 24, 1, 2}};
   static Conv2DAttrs attrs_of(const Conv& c, DataFormat format) {
     Conv2DAttrs attrs{.data_format = format};
     const ImageAxes axes = image_axes(format);
     attrs.strides[static_cast<std::size_t>(axes.height)] = c.stride;
     attrs.strides[static_cast<std::size_t>(axes.width)] = c.stride;
+    attrs.dilations[static_cast<std::size_t>(axes.height)] = c.dilation;
+    attrs.dilations[static_cast<std::size_t>(axes.width)] = c.dilation;
     return attrs;
   }
 

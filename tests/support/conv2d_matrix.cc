@@ -196,11 +196,22 @@ std::vector<ConvCase> winograd_conv_cases() {
           for (const DataFormat format : kFormats)
             cases.push_back(make_case(1 + static_cast<std::int64_t>(cases.size() % 3), image, c, kernel, {1, 1}, {1, 1},
                                       padding, format));
+  // Dilations, also such as leave no two pixels of an axis that meet, and more; the last tiles of some interleaved images lie outside.
+  for (const Padding padding : {Padding::kSame, Padding::kValid, Padding::kExplicit})
+    for (const Pair dilation : {Pair{2, 3}, Pair{4, 1}, Pair{3, 14}, Pair{5, 4}, Pair{1, 15}})
+      for (const Pair kernel : {Pair{3, 3}, Pair{5, 5}})
+        for (const Channels& c : channels) {
+          ConvCase dilated = make_case(1 + static_cast<std::int64_t>(cases.size() % 3), {9, 14}, c, kernel, {1, 1},
+                                       dilation, padding, kFormats[cases.size() % 2]);
+          if (fits(dilated)) cases.push_back(std::move(dilated));
+        }
   // Many blocks of tiles, and more parts of a filter's gradient than one.
   cases.push_back(
       make_case(9, {24, 23}, {16, 16, 32, "16->32"}, {3, 3}, {1, 1}, {1, 1}, Padding::kSame, DataFormat::kNHWC));
   cases.push_back(
       make_case(5, {17, 22}, {24, 24, 16, "24->16"}, {5, 5}, {1, 1}, {1, 1}, Padding::kSame, DataFormat::kNCHW));
+  cases.push_back(
+      make_case(3, {28, 31}, {16, 16, 32, "16->32"}, {3, 3}, {1, 1}, {2, 3}, Padding::kSame, DataFormat::kNHWC));
   return cases;
 }
 

@@ -28,7 +28,8 @@ std::vector<ConvCase> small_conv_matrix(Padding padding);
 // 1x1, kernel = image, kernel larger than the image, stride larger than the kernel, batch 1 and more, many channels,
 // long rows.
 std::vector<ConvCase> special_conv_cases();
-// 3x3 and 5x5 kernels of stride 1, over images that are no multiple of a tile and numbers of channels that are no multiple of a vector.
+// 3x3 and 5x5 kernels of stride 1, dilated or not, over images that are no multiple of a tile and numbers of channels that are no multiple
+// of a vector.
 std::vector<ConvCase> winograd_conv_cases();
 
 // Values of either sign with few bits: exact in every floating dtype.
