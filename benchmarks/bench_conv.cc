@@ -14,9 +14,7 @@ namespace gd = gradus;
 
 void time_convolutions(int threads, int repeats, const std::string& only, gd::DType dtype, const std::string& device,
                        gd::ConvAlgorithm algorithm) {
-  const auto is_chosen = [&](const gradus_bench::ConvShape& s) { return s.name().find(only) != std::string::npos; };
-  if (std::none_of(std::begin(gradus_bench::kConvShapes), std::end(gradus_bench::kConvShapes), is_chosen))
-    throw example::UsageError("no shape has '" + only + "' in its name; --list prints them");
+  const std::vector<gradus_bench::ConvShape> shapes = gradus_bench::conv_shapes_with(only);
   gradus_bench::FmaPeak peak;
   if (device.rfind("cpu", 0) == 0 && dtype == gd::DType::kFloat32) {
     peak = gradus_bench::measure_fma_peak(threads);
@@ -26,8 +24,7 @@ void time_convolutions(int threads, int repeats, const std::string& only, gd::DT
         threads, std::string(gd::conv_algorithm_name(algorithm)).c_str(), peak.vectors, peak.gflops,
         gradus_bench::measure_copy_bandwidth(threads));
   }
-  for (const gradus_bench::ConvShape& s : gradus_bench::kConvShapes) {
-    if (!is_chosen(s)) continue;
+  for (const gradus_bench::ConvShape& s : shapes) {
     gd::Graph graph;
     const gd::Conv2DAttrs attrs{.strides = {1, s.stride, s.stride, 1},
                                 .padding = s.valid ? gd::Padding::kValid : gd::Padding::kSame,
@@ -63,7 +60,10 @@ int main(int argc, char** argv) {
   options.choice("--conv-algorithm", &algorithm, gd::conv_algorithm_names(), "how a CPU computes them");
   options.flag("--list", &list, "only print the names of the shapes");
   return gradus_bench::run(argc, argv, "bench_conv", options, [&] {
-    if (list) return gradus_bench::list_conv_shapes();
+    if (list) {
+      for (const gradus_bench::ConvShape& s : gradus_bench::conv_shapes_with(only)) std::puts(s.name().c_str());
+      return;
+    }
     time_convolutions(threads, repeats, only, gd::dtype_from_name(dtype), device,
                       gd::conv_algorithm_from_name(algorithm));
   });

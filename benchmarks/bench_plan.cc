@@ -134,11 +134,17 @@ constexpr Row kRows[] = {
 };
 
 void print_rows(int most, const std::string& only) {
+  const auto is_chosen = [&](const Row& row) { return std::string(row.name).find(only) != std::string::npos; };
+  if (std::none_of(std::begin(kRows), std::end(kRows), is_chosen)) {
+    std::string names;
+    for (const Row& row : kRows) names += std::string(names.empty() ? "" : ", ") + row.name;
+    throw example::UsageError(fmt::format("no row has '{}' in its name; there are {}", only, names));
+  }
   std::string header = fmt::format("{:<28}", "seconds; n =");
   for (int n = 1000; n <= most; n *= 10) header += fmt::format("{:>10}", n);
   std::puts(header.c_str());
   for (const Row& row : kRows) {
-    if (std::string(row.name).find(only) == std::string::npos) continue;
+    if (!is_chosen(row)) continue;
     std::string line = fmt::format("{:<28}", row.name);
     for (int n = 1000; n <= most; n *= 10) {
       const double ms = gradus_bench::median(gradus_bench::time_ms(0, n <= 10000 ? 3 : 1, [&] { row.run(n); }));

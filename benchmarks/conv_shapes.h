@@ -1,10 +1,13 @@
 // The convolutions that bench_conv and peer_conv_libtorch time: those of lenet5, deep_mnist and resnet20, larger ones as they stand in
-// VGG-like networks, depthwise and dilated ones. NHWC float32. Standard library only.
+// VGG-like networks, depthwise and dilated ones. NHWC float32. Without Gradus' headers, which the peer does not include.
 #pragma once
 
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <vector>
+
+#include "../examples/common/options.h"
 
 namespace gradus_bench {
 
@@ -67,8 +70,14 @@ inline constexpr ConvShape kConvShapes[] = {
 };
 inline constexpr const char* kConvOps[] = {"forward", "backprop_input", "backprop_filter"};
 
-inline void list_conv_shapes() {
-  for (const ConvShape& shape : kConvShapes) std::puts(shape.name().c_str());
+// Those whose name has `part` in it; the programs that time them refuse a part that none has.
+inline std::vector<ConvShape> conv_shapes_with(const std::string& part) {
+  std::vector<ConvShape> shapes;
+  for (const ConvShape& shape : kConvShapes)
+    if (shape.name().find(part) != std::string::npos) shapes.push_back(shape);
+  if (shapes.empty())
+    throw example::UsageError("no shape has '" + part + "' in its name; bench_conv --list prints them");
+  return shapes;
 }
 
 // One line, the same for both programs. `layout` is the memory order that was timed; peak_gflops 0 where it is not known.

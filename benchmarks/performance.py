@@ -219,6 +219,8 @@ def main():
     os.makedirs(KEPT, exist_ok=True)
     limit_threads(2)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that programs which run beside are ended
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     for part in args.parts or MEASURE:
         try:
             MEASURE[part](args)

@@ -9,6 +9,7 @@
 
 #include "cases/case_runner.h"
 #include "gradus/core/device.h"
+#include "gradus/graph/run/session.h"
 #include "gradus/io/file.h"
 #include "tools/attr_text.h"
 #include "tools/commands.h"
@@ -36,11 +37,9 @@ cases::CheckRequest request_of(const CheckOptionsText& texts) {
     throw invalid_argument(fmt::format("--order takes an integer from 1 to {}; got '{}'", kMaxOrder, texts.order));
   }
   request.order = static_cast<int>(order[0]);
-  if (texts.device) {
-    const DeviceName device = DeviceName::parse(*texts.device);
-    backend_registry().create(device, {.num_threads = 1});  // fails once, here, and not in every case
-    request.device = device.to_string();
-  }
+  const DeviceName device = DeviceName::parse(texts.device ? *texts.device : best_device());
+  backend_registry().create(device, {.num_threads = 1});  // fails once, here, and not in every case
+  if (texts.device) request.device = device.to_string();
   return request;
 }
 

@@ -35,9 +35,11 @@ const Level* choose_level(const std::vector<Level>& levels, const char* wanted, 
     *why = fmt::format("this processor has none of the instruction sets that the kernels were compiled for ({})",
                        names(true));
   } else if (found != levels.end()) {
-    *why = fmt::format("GRADUS_ISA is '{}', which this processor does not have; it runs {}", wanted, names(false));
+    *why = fmt::format(
+        "GRADUS_ISA is '{}', which this processor does not have; it runs {}: name one of these, or unset it", wanted,
+        names(false));
   } else {
-    *why = fmt::format("GRADUS_ISA is '{}'; this build has {}", wanted, names(true));
+    *why = fmt::format("GRADUS_ISA is '{}'; this build has {}: name one of these, or unset it", wanted, names(true));
   }
   return nullptr;
 }

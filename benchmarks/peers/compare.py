@@ -9,7 +9,7 @@ import compare_conv
 import make_venv
 import peers
 from cpu_step import MODELS, at_least_one, cores, limit_threads, stop
-from results import Results, table
+from results import Results, check_path, table
 
 
 def numbers(text):
@@ -38,14 +38,22 @@ def parse():
     args = parser.parse_args()
     if args.only and not args.conv:
         parser.error("--only is for --conv; --model and --peers choose what is trained")
+    if args.conv:
+        for option in ("model", "batch", "steps", "seconds", "peers", "venv"):
+            if getattr(args, option) != parser.get_default(option):
+                parser.error(f"--{option} is for training; with --conv, --only chooses shapes")
+    if args.peers and not any(part.strip() for part in args.peers.split(",")):
+        parser.error(f"--peers names no peer; got '{args.peers}'")
+    if args.json == "":
+        parser.error("--json takes the name of a file; got ''")
     if not 0 < args.seconds < 1e6:
         parser.error(f"--seconds must be above 0 and below a million; got {args.seconds:g}")
     return args
 
 
 def chosen(commands, text):
-    wanted = [part.strip() for part in text.split(",")]
-    kept = {name: command for name, command in commands.items() if any(part in name for part in wanted)}
+    wanted = [part.strip() for part in text.split(",") if part.strip()]
+    kept = {name: command for name, command in commands.items() if not wanted or any(part in name for part in wanted)}
     if text and not kept:
         stop("bench_peers", f"none of the peers that are here has '{text}' in its name; here: {', '.join(commands) or 'none'}")
     return kept
@@ -147,15 +155,22 @@ def main():
         return make_venv.make(args.make_venv)
     if args.threads > len(cores()):
         peers.say(f"{args.threads} threads on the {len(cores())} processors that this process may use: they wait for each other")
-    if args.json and not os.path.isdir(os.path.dirname(args.json) or "."):
-        stop("bench_peers", f"there is no folder {os.path.dirname(args.json)} for --json")
+    if args.json:
+        check_path(args.json)
     return compare_conv.compare(args) if args.conv else train(args)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the program which runs is ended
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()
+        sys.exit(status)
     except KeyboardInterrupt:
-        peers.say("interrupted; --json has what was measured before")
+        peers.say("interrupted; what was measured before is in --json's file")
         sys.exit(130)
+    except OSError as error:  # of standard output: whatever else may fail is told where it does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        stop("bench_peers", f"cannot write the results: {error.strerror}")

@@ -11,7 +11,13 @@ from results import Results, table
 
 
 def shapes(program, only):
-    names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
+    try:
+        done = subprocess.run([program, "--list"], capture_output=True, text=True)
+    except OSError as error:
+        stop("bench_peers", f"{program} cannot be started: {error.strerror}")
+    if done.returncode != 0:
+        stop("bench_peers", f"{program} --list failed: {(done.stderr.strip().splitlines() or ['it printed nothing'])[-1]}")
+    names = done.stdout.splitlines()
     chosen = [name for name in names if only in name]
     if not chosen:
         stop("bench_peers", f"no shape has '{only}' in its name; the shapes: {'; '.join(names)}")

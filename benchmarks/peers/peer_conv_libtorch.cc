@@ -13,8 +13,7 @@ void time_convolutions(int threads, int repeats, const std::string& only) {
   using namespace gradus_bench;
   torch::set_num_threads(threads);
   const torch::NoGradGuard no_gradients;
-  for (const ConvShape& s : kConvShapes) {
-    if (s.name().find(only) == std::string::npos) continue;
+  for (const ConvShape& s : conv_shapes_with(only)) {
     for (const bool last : {false, true}) {
       const auto format = last ? torch::MemoryFormat::ChannelsLast : torch::MemoryFormat::Contiguous;
       const char* layout = last ? "nhwc" : "nchw";

@@ -1,4 +1,5 @@
 """What scripts/bench_peers writes: tables, and a file with all that was measured and on what."""
+import contextlib
 import datetime
 import json
 import os
@@ -44,17 +45,28 @@ def commit():
     return done.stdout.strip() or None
 
 
+def check_path(path):
+    """Of --json, before anything is measured: what the file holds stays until there is something to write."""
+    real = os.path.realpath(path)
+    folder = os.path.dirname(real)
+    if os.path.lexists(real) and not os.path.isfile(real) or path.endswith("/"):
+        stop("bench_peers", f"cannot write {path}: it is not a regular file")
+    if not os.path.isdir(folder):
+        stop("bench_peers", f"there is no folder {folder} for --json")
+    if not os.access(folder, os.W_OK):
+        stop("bench_peers", f"cannot write {path}: files cannot be made in its folder")
+
+
 class Results:
     """All that was measured, kept in a file as it grows: what stops a run loses only what it had not measured."""
 
     def __init__(self, path, threads, rounds):
-        self.path = path
+        self.path = os.path.realpath(path) if path else None  # where a link leads to
         self.data = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
                      "command": shlex.join(["scripts/bench_peers", *sys.argv[1:]]), "commit": commit(),
                      "machine": {"processor": processor_name(), "processors": os.cpu_count(), "used": sorted(cores()[:threads]),
                                  "system": platform.platform()},
                      "threads": threads, "rounds": rounds, "versions": {}, "missing": [], "failed": [], "results": []}
-        self.save()
 
     def save(self):
         """Replaces the file when all of it is written."""
@@ -67,4 +79,6 @@ class Results:
                 file.write("\n")
             os.replace(beside, self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.remove(beside)
             stop("bench_peers", f"cannot write {self.path}: {error.strerror}")

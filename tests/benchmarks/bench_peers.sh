@@ -26,6 +26,10 @@ expect_line "an integer, 1 or more; got 'x'" --batch 1,x
 expect_line "an integer, 1 or more; got '0'" --rounds 0
 expect_line 'there is no folder /nowhere for --json' --json /nowhere/file
 expect_line '--only is for --conv' --only lenet5
+expect_line '--model is for training; with --conv' --conv --model resnet20
+expect_line '--peers is for training; with --conv' --conv --peers libtorch
+expect_line "--peers names no peer; got ','" --peers ,
+expect_line "--json takes the name of a file" --json ''
 expect_line '--seconds must be above 0' --seconds 0
 touch "$dir/file"
 expect_line "$dir is no virtual environment\|$dir exists and is no virtual environment" --make-venv "$dir"
@@ -76,6 +80,20 @@ assert data["date"] and data["machine"]["processor"] and "--rounds 3" in data["c
 END
 expect_line "none of the peers that are here has 'caffe' in its name" --bin "$dir/bin" --venv "$dir/venv" --peers caffe
 
+# What a file holds stays until something was measured; a link is followed; what is no file is left alone.
+usual=(--bin "$dir/bin" --venv "$dir/venv" --threads 1 --steps 5 --rounds 1)
+echo before >"$dir/kept" && ln -s kept "$dir/link" && mkfifo "$dir/fifo" && mkdir "$dir/folder"
+expect_line "'caffe' in its name" "${usual[@]}" --peers caffe --json "$dir/kept"
+[[ $(cat "$dir/kept") == before ]] || fail "--json was emptied before anything was measured"
+"$bench_peers" "${usual[@]}" --peers libtorch --json "$dir/link" >"$dir/out" 2>"$dir/err" || fail "a link: $(cat "$dir/err")"
+[[ -L "$dir/link" ]] && grep -q '"results"' "$dir/kept" || fail "--json does not follow a link"
+for no_file in fifo folder folder/; do expect_line 'it is not a regular file' "${usual[@]}" --json "$dir/$no_file"; done
+[[ -p "$dir/fifo" && -z $(ls -A "$dir/folder") && -z $(find "$dir" -name '*.part') ]] || fail "--json left something: $(find "$dir" -name '*.part')"
+status=0
+"$bench_peers" "${usual[@]}" --peers libtorch >/dev/full 2>"$dir/err" || status=$?
+[[ $status == 2 && $(tail -n 1 "$dir/err") == 'bench_peers: cannot write the results: No space left on device' ]] ||
+  fail "a full standard output: status $status, $(cat "$dir/err")"
+
 # Convolutions: 2 and 8 ms beside 3 and 4 are the ratios 1.5 and 0.5.
 conv_line() { echo "{\"framework\": \"$1\", \"layout\": \"$2\", \"shape\": \"a, batch 1\", \"op\": \"$3\", \"ms\": $4, \"gflops\": $5, \"flops_per_byte\": 3, \"in_training\": ${6:-true}}"; }
 cat >"$dir/bin/bench_conv" <<END
@@ -99,4 +117,8 @@ for row in '| a, batch 1 | forward | 2.000 | 50 | 0.50 | 3.000 | nchw | 1.50 |' 
   tr -s ' ' <"$dir/out" | grep -qF "$row" || fail "--conv: no '$row': $(cat "$dir/out")"
 done
 expect_line "no shape has 'b, batch' in its name; the shapes: a, batch 1" --conv --bin "$dir/bin" --only 'b, batch'
+chmod -x "$dir/bin/bench_conv"
+expect_line 'bench_conv cannot be started: Permission denied' --conv --bin "$dir/bin"
+printf '#!/usr/bin/env bash\necho "it broke" >&2; exit 3\n' >"$dir/bin/bench_conv" && chmod +x "$dir/bin/bench_conv"
+expect_line 'bench_conv --list failed: it broke' --conv --bin "$dir/bin"
 exit $((failures > 0))

@@ -23,8 +23,10 @@ TEST(CpuLevels, TheBestThatRunsHereOrTheOneThatIsAskedFor) {
 }
 
 TEST(CpuLevels, WhatCannotRunIsNamed) {
-  EXPECT_EQ(chosen("avx512"), "GRADUS_ISA is 'avx512', which this processor does not have; it runs avx2, sse2");
-  EXPECT_EQ(chosen("AVX2"), "GRADUS_ISA is 'AVX2'; this build has avx512, avx2, sse2");
+  EXPECT_EQ(
+      chosen("avx512"),
+      "GRADUS_ISA is 'avx512', which this processor does not have; it runs avx2, sse2: name one of these, or unset it");
+  EXPECT_EQ(chosen("AVX2"), "GRADUS_ISA is 'AVX2'; this build has avx512, avx2, sse2: name one of these, or unset it");
   std::string why;
   EXPECT_EQ(choose_level({{"native", false, nothing}}, nullptr, &why), nullptr);
   EXPECT_EQ(why, "this processor has none of the instruction sets that the kernels were compiled for (native)");

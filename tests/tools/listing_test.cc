@@ -97,6 +97,8 @@ TEST_F(Listing, AnInstructionSetThatIsNotThereIsAnError) {
   setenv("GRADUS_ISA", "fast", 1);
   expect_refused({"op", "relu", "--x", "-5", "--out", "y.npy"}, "Unavailable",
                  "device 'cpu:0' cannot be used: GRADUS_ISA is 'fast'; this build has ");
+  expect_refused({"check", "relu"}, "Unavailable",
+                 "device 'cpu:0' cannot be used: GRADUS_ISA is 'fast'; this build has ");
   EXPECT_EQ(run({"op", "relu", "--x", "-5", "--out", "y.npy", "--device", "ref:0"}).status, 0);
   EXPECT_NE(run({"devices"}).out.find("not available: GRADUS_ISA is 'fast'"), std::string::npos);
   before == nullptr ? unsetenv("GRADUS_ISA") : setenv("GRADUS_ISA", kept.c_str(), 1);
