@@ -133,6 +133,26 @@ TEST(Conv2DNotFinite, SpecialShapes) {
   }
 }
 
+// Sums at Winograd's points would carry a NaN all over a tile.
+TEST(Conv2DNotFinite, WinogradsShapes) {
+  const std::vector<ConvCase> cases = winograd_conv_cases();
+  for (std::size_t i = 0; i < cases.size(); i += 3) {
+    const ConvCase& c = cases[i];
+    for (const DType dtype : {DType::kFloat32, DType::kFloat16}) {
+      ConvOperands operands = conv_operands(c, dtype);
+      operands.x.set(operands.x.num_elements() / 2, kInf);
+      operands.w.set(0, kNaN);
+      operands.dy.set(operands.dy.num_elements() - 1, -kInf);
+      const ConvResults expected = naive_convolutions(c, operands);
+      const ConvResults got = run_convolutions(c, operands, "cpu:0", 2, ConvAlgorithm::kWinograd);
+      expect_same(got.y, expected.y, 8 * tolerance_of(dtype), "y " + c.name);
+      expect_same(got.dx, expected.dx, 8 * tolerance_of(dtype), "dx " + c.name);
+      expect_same(got.dw, expected.dw, 8 * tolerance_of(dtype), "dw " + c.name);
+    }
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
 // conv2d with padding is conv2d of the padded image.
 TEST(Conv2DNotFinite, PaddingIsPad) {
   for (const char* device : {"cpu:0", "ref:0"}) {

@@ -32,7 +32,7 @@ TEST(CpuConvChoice, WinogradWhereItPays) {
     expect_choice(choice({8, 14, 32, 5, 32, 64}, direction), kWinograd, "F(2x2, 5x5)");
     expect_choice(choice({8, 16, 15, 3, 15, 32}, direction), kDirect, "fewer than 16 channels on a side");
     expect_choice(choice({8, 16, 32, 3, 32, 8}, direction), kDirect, "fewer than 16 channels on a side");
-    expect_choice(choice({1, 8, 64, 3, 64, 64}, direction), kDirect, "4 tiles do not pay");
+    expect_choice(choice({1, 8, 64, 3, 64, 64}, direction), kDirect, "4 tiles in all, fewer than ");
     expect_choice(choice({8, 16, 16, 3, 16, 32, 1, 2}, direction), kWinograd, "F(4x4, 3x3) on 2x2 interleaved images");
     expect_choice(choice({8, 36, 16, 5, 16, 32, 1, 4}, direction), kWinograd, "F(2x2, 5x5) on 4x4 interleaved images");
     // Of an image of one pixel only the middle tap meets anything; 5 pixels take two tiles per axis, 28 of dilation 4 four times four;
@@ -42,6 +42,9 @@ TEST(CpuConvChoice, WinogradWhereItPays) {
     expect_choice(choice({8, 28, 16, 5, 16, 32, 1, 4}, direction), kDirect, "in place of 13456, do not pay");
     expect_choice(choice({8, 8, 16, 3, 16, 32, 1, 8}, direction), kDirect, "in place of 64, do not pay");
     const bool to_filter = direction == ConvDirection::kBackpropFilter;
+    expect_choice(choice({1, 28, 64, 3, 64, 64}, direction), to_filter ? kDirect : kWinograd,
+                  to_filter ? "49 tiles in all, fewer than 128" : "F(4x4, 3x3)");
+    expect_choice(choice({1, 14, 32, 5, 32, 64}, direction), kWinograd, "F(2x2, 5x5)");
     expect_choice(choice({8, 28, 32, 5, 32, 32, 1, 4}, direction), to_filter ? kDirect : kWinograd, "");
   }
   expect_choice(choice({8, 16, 512, 3, 512, 512}), kWinograd, "F(4x4, 3x3)");

@@ -42,8 +42,8 @@ class CpuFusion : public testing::TestWithParam<DType> {
   struct Conv {
     std::int64_t batch, h, w, in, window, filter_in, out, stride, dilation;
   };
-  static constexpr Conv kConvs[] = {{2, 7, 6, 3, 3, 3, 5, 2, 1},    {3, 9, 10, 16, 3, 16, 24, 1, 1},
-                                    {2, 6, 7, 16, 5, 16, 16, 1, 1}, {2, 5, 6, 4, 3, 1, 4, 1, 1},
+  static constexpr Conv kConvs[] = {{2, 7, 6, 3, 3, 3, 5, 2, 1},    {6, 9, 10, 16, 3, 16, 24, 1, 1},
+                                    {4, 6, 7, 16, 5, 16, 16, 1, 1}, {2, 5, 6, 4, 3, 1, 4, 1, 1},
                                     {2, 6, 9, 35, 3, 1, 35, 1, 1},  {2, 7, 9, 1, 5, 1, 6, 1, 1},
                                     {2, 5, 9, 40, 3, 40, 2, 1, 1},  {2, 17, 20, 16, 3, 16, 24, 1, 2}};
   static Conv2DAttrs attrs_of(const Conv& c, DataFormat format) {

@@ -157,7 +157,7 @@ TEST_F(OpCommand, ThreadsZeroIsOnePerProcessorAsInEveryProgram) {
 }
 
 TEST_F(OpCommand, ConvolutionsByEveryAlgorithm) {
-  save("x.npy", random_uniform_tensor(DType::kFloat32, {3, 9, 8, 16}, 1, -1, 1));
+  save("x.npy", random_uniform_tensor(DType::kFloat32, {9, 9, 8, 16}, 1, -1, 1));
   save("w.npy", random_uniform_tensor(DType::kFloat32, {3, 3, 16, 16}, 2, -1, 1));
   const auto run_with = [&](const char* algorithm) {
     expect_success(
