@@ -171,6 +171,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         peers.say("interrupted; what was measured before is in --json's file")
         sys.exit(130)
-    except OSError as error:  # of standard output: whatever else may fail is told where it does
+    except OSError as error:  # of a program, which it names, or of standard output
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        stop("bench_peers", f"cannot write the results: {error.strerror}")
+        stop("bench_peers", f"{error.filename or 'cannot write the results'}: {error.strerror}")

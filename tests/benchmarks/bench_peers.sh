@@ -94,6 +94,10 @@ status=0
 [[ $status == 2 && $(tail -n 1 "$dir/err") == 'bench_peers: cannot write the results: No space left on device' ]] ||
   fail "a full standard output: status $status, $(cat "$dir/err")"
 
+chmod -x "$dir/venv/bin/python"
+expect_line "$dir/venv/bin/python: Permission denied" "${usual[@]}"
+chmod +x "$dir/venv/bin/python"
+
 # Convolutions: 2 and 8 ms beside 3 and 4 are the ratios 1.5 and 0.5.
 conv_line() { echo "{\"framework\": \"$1\", \"layout\": \"$2\", \"shape\": \"a, batch 1\", \"op\": \"$3\", \"ms\": $4, \"gflops\": $5, \"flops_per_byte\": 3, \"in_training\": ${6:-true}}"; }
 cat >"$dir/bin/bench_conv" <<END

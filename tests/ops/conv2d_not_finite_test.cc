@@ -135,9 +135,7 @@ TEST(Conv2DNotFinite, SpecialShapes) {
 
 // Sums at Winograd's points would carry a NaN all over a tile.
 TEST(Conv2DNotFinite, WinogradsShapes) {
-  const std::vector<ConvCase> cases = winograd_conv_cases();
-  for (std::size_t i = 0; i < cases.size(); i += 3) {
-    const ConvCase& c = cases[i];
+  for (const ConvCase& c : winograd_conv_cases()) {
     for (const DType dtype : {DType::kFloat32, DType::kFloat16}) {
       ConvOperands operands = conv_operands(c, dtype);
       operands.x.set(operands.x.num_elements() / 2, kInf);

@@ -41,14 +41,12 @@ TEST_F(Subnormals, AreZeroAsOperands) {
   const Output tiny = placeholder(graph, DType::kFloat32, {40}, "tiny");
   const std::vector<Output> results = {tiny * 0x1p60f, pow(tiny, 0.5f), pow(tiny, -0.25f), log(tiny), 1.0f / tiny};
   Session flushed(graph, {.device = "cpu:0"}), kept(graph, {.device = "cpu:0", .flush_subnormals = false});
-  for (const float x : {0x1p-127f}) {
-    const Feeds feeds{{tiny, Tensor::full(DType::kFloat32, {40}, x)}};
-    const std::vector<Tensor> got = flushed.run(feeds, results), exact = kept.run(feeds, results);
-    const double at_zero[] = {0, 0, INFINITY, -INFINITY, INFINITY};
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      for (std::int64_t k = 0; k < 40; ++k) EXPECT_EQ(got[i].at(k), at_zero[i]) << i << " " << k;
-      EXPECT_NE(exact[i].at(0), at_zero[i]) << i;
-    }
+  const Feeds feeds{{tiny, Tensor::full(DType::kFloat32, {40}, 0x1p-127)}};
+  const std::vector<Tensor> got = flushed.run(feeds, results), exact = kept.run(feeds, results);
+  const double at_zero[] = {0, 0, INFINITY, -INFINITY, INFINITY};
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    for (std::int64_t k = 0; k < 40; ++k) EXPECT_EQ(got[i].at(k), at_zero[i]) << i << " " << k;
+    EXPECT_NE(exact[i].at(0), at_zero[i]) << i;
   }
 }
 

@@ -150,7 +150,7 @@ TEST_F(OpCommand, RandomOpsFollowTheSeed) {
   EXPECT_FALSE(bit_equal(draw("1", "1"), draw("2", "1")));
 }
 
-TEST_F(OpCommand, ThreadsZeroIsOnePerProcessorAsInEveryProgram) {
+TEST_F(OpCommand, ThreadsZeroIsOnePerProcessorAsInTheTrainingPrograms) {
   save("x.npy", Tensor::from<float>({-1, 2}));
   expect_success({"op", "relu", "--x", "x.npy", "--threads", "0", "--out", "y.npy"});
   EXPECT_TRUE(bit_equal(load("y.npy"), Tensor::from<float>({0, 2})));
