@@ -104,11 +104,13 @@ void register_batch_norm_ops(OpRegistry& registry) {
           {"y", "batch_mean", "batch_variance", "saved_mean", "saved_inv_std"}, batch_norm_shape,
           "(x - mean) / sqrt(variance + epsilon) * scale + offset per channel, in training with the batch's own "
           "mean and variance")
-          .attrs(BatchNormAttrs{}));
+          .attrs(BatchNormAttrs{})
+          .inplace({0}));
   registry.add(def("FusedBatchNormGrad", {"y_backprop", "x", "scale", "saved_mean", "saved_inv_std"},
                    {"x_backprop", "scale_backprop", "offset_backprop"}, batch_norm_grad_shape,
                    "The gradients of FusedBatchNorm's y with respect to x, scale and offset.")
-                   .attrs(BatchNormAttrs{}));
+                   .attrs(BatchNormAttrs{})
+                   .inplace({0, 1}));
 }
 
 }  // namespace gradus

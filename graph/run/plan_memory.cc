@@ -1,5 +1,5 @@
-// Which results of a plan lie in the memory of other values: views share their input's memory, and element-wise results take over an
-// input that nobody needs any more.
+// Which results of a plan lie in the memory of other values: views share their input's memory, and results of element-wise ops and
+// the like (OpDef::inplace_inputs) take over an input that nobody needs any more.
 #include <algorithm>
 
 #include "gradus/graph/run/plan.h"

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 
 #include "gradus/autodiff/gradients.h"
 #include "gradus/graph/run/session.h"
@@ -124,6 +125,45 @@ TEST(BatchNorm, FarFromZeroTheVarianceStaysAccurate) {
     const auto r = session.run({o.saved_inv_std, o.y});
     EXPECT_NEAR(r[0].at(0), 1, 1e-6);
     EXPECT_NEAR(r[1].at(17), 1, 1e-6);
+  }
+}
+
+// y may take the memory of x, and x_backprop that of y_backprop or x, where nobody else needs them.
+TEST(BatchNorm, InPlaceTheBitsAreTheSame) {
+  const Shape shape{32, 8, 24, 8};  // more than one part and chunk in either layout
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const DataFormat format : {DataFormat::kNHWC, DataFormat::kNCHW}) {
+      for (const bool is_training : {true, false}) {
+        Graph graph;
+        const auto random = [&](const Shape& of, std::uint64_t seed) {
+          return variable(graph, random_normal_tensor(dtype, of, seed));
+        };
+        const Output x = random(shape, 1), dy = random(shape, 2), scale = random({8}, 3),
+                     positive = exp(random({8}, 4));
+        const BatchNormAttrs attrs{.is_training = is_training, .data_format = format};
+        const auto dx = [&](const Output& of_dy, const Output& of_x) {
+          return fused_batch_norm_grad(of_dy, of_x, scale, scale, positive, attrs).x_backprop;
+        };
+        const auto norm = [&](const Output& of) {
+          return fused_batch_norm(of, scale, scale, scale, positive, attrs).y;
+        };
+        const Output own_shortcut = -x;  // read until y is written where all three are one step: y lies elsewhere
+        const std::vector<Output> results{-norm(-x),           relu(norm(-x)),
+                                          relu(norm(-x) + dy), relu(norm(own_shortcut) + own_shortcut),
+                                          -dx(-dy, x),         -dx(dy, -x)};
+        for (const Output& y : results) {
+          for (const char* device : kDevices) {
+            SCOPED_TRACE(std::to_string(&y - results.data()) + " on " + device);
+            Session session(graph, {.device = device}), apart(graph, {.device = device, .optimize = false});
+            EXPECT_TRUE(bit_equal(session.run(y), apart.run(y)));
+            const std::size_t bytes = static_cast<std::size_t>(y.shape().num_elements()) * dtype_size(dtype);
+            if (&y != &results[3]) {
+              EXPECT_LT(session.arena_bytes(), 2 * bytes);
+            }
+          }
+        }
+      }
+    }
   }
 }
 
