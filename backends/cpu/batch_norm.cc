@@ -43,14 +43,17 @@ void moments(KernelContext& c, const ChannelParts& parts, const T* x, double* su
     if (!std::isfinite(origin[k])) origin[k] = 0;
   }
   if constexpr (std::is_same_v<T, double>) {
-    channel_sums<1>(c, parts, sums,
-                    [=](std::int64_t i, std::int64_t k) { return std::array<double, 1>{x[i] - origin[k]}; });
+    channel_sums<1>(
+        c, parts, sums, [=](std::int64_t i, std::int64_t k) { return std::array<double, 1>{x[i] - origin[k]}; }, x);
     for (std::int64_t k = 0; k < e.axis; ++k) origin[k] += n > 0 ? sums[k] / n : 0.0;
   }
-  channel_sums<2>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
-    const double d = number(x[i]) - static_cast<double>(origin[k]);
-    return std::array<double, 2>{d, d * d};
-  });
+  channel_sums<2>(
+      c, parts, sums,
+      [=](std::int64_t i, std::int64_t k) {
+        const double d = number(x[i]) - static_cast<double>(origin[k]);
+        return std::array<double, 2>{d, d * d};
+      },
+      x);
   for (std::int64_t k = 0; k < e.axis; ++k) {
     const double distance = sums[k] / n, squares = sums[e.axis + k] - sums[k] * distance;
     sums[k] = static_cast<double>(origin[k]) + distance;
@@ -99,7 +102,8 @@ void batch_norm(KernelContext& c) {
         T y = static_cast<T>((static_cast<U>(x[i]) - of[0]) * of[1] + of[2]);
         if constexpr (then == Then::kAddRelu) y = static_cast<T>(static_cast<U>(y) + static_cast<U>(shortcut[i]));
         return then == Then::kNothing ? y : static_cast<T>(formulas::Relu{}(static_cast<U>(y)));
-      });
+      },
+      x, shortcut, c.output(0).data<T>());
 }
 
 // How far the exact mean lies from `saved`, where it does so by rounding alone; else 0: another mean was asked for.
@@ -128,10 +132,13 @@ void batch_norm_grad(KernelContext& c) {
   U* const m = reinterpret_cast<U*>(sums + parts.bytes(3) / sizeof(double));
   U *const a = m + e.axis, *const b = a + e.axis, *const d = b + e.axis;
   for (std::int64_t k = 0; k < e.axis; ++k) m[k] = static_cast<U>(operand(3).at(k));
-  channel_sums<3>(c, parts, sums, [=](std::int64_t i, std::int64_t k) {
-    const double g = static_cast<double>(dy(i)), centred = number(x[i]) - static_cast<double>(m[k]);
-    return std::array<double, 3>{g, g * centred, centred};
-  });
+  channel_sums<3>(
+      c, parts, sums,
+      [=](std::int64_t i, std::int64_t k) {
+        const double g = static_cast<double>(dy(i)), centred = number(x[i]) - static_cast<double>(m[k]);
+        return std::array<double, 3>{g, g * centred, centred};
+      },
+      given, x, relu);
   for (std::int64_t k = 0; k < e.axis; ++k) {
     const double r = operand(4).at(k), sum = sums[k], mean = static_cast<double>(m[k]);
     const double rest = training && n > 0 ? rounding_of(mean, operand(3).dtype(), sums[2 * e.axis + k] / n) : 0.0;
@@ -147,7 +154,7 @@ void batch_norm_grad(KernelContext& c) {
   if (!training) {  // x has no part in it, not even 0 times its infinities
     return for_channel_elements(
         c, e, dx, [=](std::int64_t k) { return a[k]; },
-        [=](U of, std::int64_t i) { return static_cast<T>(of * dy(i)); });
+        [=](U of, std::int64_t i) { return static_cast<T>(of * dy(i)); }, given, relu);
   }
   for_channel_elements(
       c, e, dx,
@@ -156,7 +163,8 @@ void batch_norm_grad(KernelContext& c) {
       },
       [=](const std::array<U, 4>& of, std::int64_t i) {
         return static_cast<T>(of[0] * dy(i) - of[1] * (static_cast<U>(x[i]) - of[2]) - of[3]);
-      });
+      },
+      given, x, relu);
 }
 
 }  // namespace

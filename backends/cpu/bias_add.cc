@@ -54,7 +54,7 @@ void bias_add(KernelContext& c) {
   }
   for_channel_elements(
       c, e, c.output(0).data<T>(), [=](std::int64_t k) { return static_cast<U>(wide[k]); },
-      [=](U of, std::int64_t i) { return activated<Activation>(static_cast<T>(static_cast<U>(x[i]) + of)); });
+      [=](U of, std::int64_t i) { return activated<Activation>(static_cast<T>(static_cast<U>(x[i]) + of)); }, x);
 }
 
 void prepare_bias_add_grad(KernelContext& c) { c.request_scratch(ChannelParts(widened(bias_add_extents(c))).bytes(1)); }
@@ -65,9 +65,12 @@ void bias_add_grad(KernelContext& c) {
   const ChannelParts parts(widened(bias_add_extents(c)));
   const T* const dy = c.input(0).data<T>();
   double* const sums = c.scratch<double>();
-  channel_sums<1>(c, parts, sums, [=](std::int64_t i, std::int64_t) {
-    return std::array<double, 1>{static_cast<double>(static_cast<Compute<T>>(dy[i]))};
-  });
+  channel_sums<1>(
+      c, parts, sums,
+      [=](std::int64_t i, std::int64_t) {
+        return std::array<double, 1>{static_cast<double>(static_cast<Compute<T>>(dy[i]))};
+      },
+      dy);
   T* const result = c.output(0).data<T>();
   for (std::int64_t k = 0; k < channels; ++k) {
     double sum = 0;

@@ -5,19 +5,25 @@
 #include <algorithm>
 #include <cstring>
 
-#include "gradus/backends/cpu/elementwise.h"
+#include "gradus/backends/cpu/prefetch.h"
+#include "gradus/backends/cpu/vector.h"
 #include "gradus/backends/formulas/unary.h"
 #include "gradus/ops/bias_add.h"
 
 namespace gradus::cpu {
 namespace {
 
-// y[i] = formula(y[i], x[i]...), rounded once.
+// y[i] = formula(y[i], x[i]...), rounded once. y has just been written, but x may lie in no cache.
 template <class S, class F, class... X>
 void apply(S* y, std::int64_t n, F formula, const X*... x) {
-  GRADUS_INDEPENDENT_ITERATIONS
-  for (std::int64_t i = 0; i < n; ++i)
-    y[i] = static_cast<S>(formula(static_cast<Compute<S>>(y[i]), static_cast<Compute<S>>(x[i])...));
+  const std::int64_t block = sizeof...(X) > 0 ? 256 : n;
+  for (std::int64_t begin = 0; begin < n; begin += block) {
+    const std::int64_t end = std::min(begin + block, n);
+    prefetch_ahead(begin, end - begin, x...);
+    GRADUS_INDEPENDENT_ITERATIONS
+    for (std::int64_t i = begin; i < end; ++i)
+      y[i] = static_cast<S>(formula(static_cast<Compute<S>>(y[i]), static_cast<Compute<S>>(x[i])...));
+  }
 }
 
 // y[k] += bias[k] over pixels of `channels` values each.
@@ -153,6 +159,7 @@ void ConvEpilogue::run_stage(const Stage& stage, S* y, std::int64_t begin, std::
         const std::int64_t count = std::min(kBlock, n - i);
         for (std::size_t k = 0; k < stage.operands.size(); ++k) {
           const S* const x = stage.operands[k] == nullptr ? y + i : operand(k) + i;
+          if (x != y + i) prefetch_ahead(0, count, x);
           for (std::int64_t j = 0; j < count; ++j) sum[j] = (k == 0 ? U{0} : sum[j]) + static_cast<U>(x[j]);
         }
         for (std::int64_t j = 0; j < count; ++j) y[i + j] = static_cast<S>(sum[j]);

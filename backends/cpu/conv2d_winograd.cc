@@ -29,6 +29,17 @@ Tiling::Tiling(const ConvGeometry& g, bool to_input)
   blocks = ceil_divide(rows, block_rows);
 }
 
+std::pair<std::int64_t, std::int64_t> Tiling::new_values(std::int64_t number, const Side& side,
+                                                         std::int64_t offset) const {
+  if (format != DataFormat::kNHWC || row_axis.dilation != 1 || number >= blocks) return {0, 0};
+  const auto begin = [&](std::int64_t row) {
+    const std::int64_t tile = row % tile_rows;
+    const std::int64_t y = tile == 0 ? 0 : std::clamp<std::int64_t>(row_axis.first(tile) + offset, 0, side.h);
+    return (row / tile_rows * side.h + y) * side.w * side.channels;
+  };
+  return {begin(number * block_rows), begin(number * block_rows + rows_of(number))};
+}
+
 }  // namespace winograd
 
 namespace {
@@ -60,7 +71,9 @@ class WinogradImage final : public ConvKernel {
     float* const filter = c.scratch<float>();
     filter_to_points(c, c.input(1).template data<S>(), filter);
     std::atomic<bool> all_finite = true;
-    c.parallel_for_worker(tiling_.blocks, 1, [&](std::int64_t begin, std::int64_t end, int worker) {
+    // Of many blocks a few to a chunk: a thread mostly goes on with the block whose pixels it has asked for.
+    const std::int64_t chunk = std::clamp<std::int64_t>(tiling_.blocks / 32, 1, 4);
+    c.parallel_for_worker(tiling_.blocks, chunk, [&](std::int64_t begin, std::int64_t end, int worker) {
       float* const memory = filter + filter_values_ + worker * worker_values_;
       FiniteCheck check;
       for (std::int64_t number = begin; number < end; ++number) {
@@ -107,9 +120,14 @@ class WinogradImage final : public ConvKernel {
                  FiniteCheck& check) const {
     const std::int64_t first = number * tiling_.block_rows, rows = tiling_.rows_of(number);
     float *const pieces = memory, *const sums = memory + sums_begin_, *const strip = memory + strip_begin_;
-    pieces_to_points<kPoints>(tiling_, tiling_.source, source, -tiling_.row_axis.pad, -tiling_.column_axis.pad, first,
-                              rows, strip, pieces, [](const auto& d, auto& at) { pixels_at_points(d, at); });
     const std::int64_t tiles = rows * tiling_.tile_columns;
+    const std::int64_t first_panel_steps =
+        ceil_divide(tiles, tiling_.dest.padded > kLane ? kTilePixels<2> : kTilePixels<1>);
+    SpreadPrefetch memory_ahead(tiles + kSquare * first_panel_steps, tiling_.dest_of(dest, number),
+                                tiling_.source_of(source, number + 1));
+    pieces_to_points<kPoints>(tiling_, tiling_.source, source, -tiling_.row_axis.pad, -tiling_.column_axis.pad, first,
+                              rows, strip, pieces, memory_ahead,
+                              [](const auto& d, auto& at) { pixels_at_points(d, at); });
     const std::int64_t sources = tiling_.source.channels;
     const std::int64_t piece_step = tiling_.point_step(tiling_.source), sum_step = tiling_.point_step(tiling_.dest);
     for (int point = 0; point < kSquare; ++point, filter += tiling_.source.channels * tiling_.dest.padded) {
@@ -118,6 +136,7 @@ class WinogradImage final : public ConvKernel {
         const std::int64_t step = vectors == 2 ? kTilePixels<2> : kTilePixels<1>;
         for (std::int64_t i = 0; i < tiles;
              i += step) {  // the last rows may lie behind the tiles, and nobody reads them
+          if (column == 0) memory_ahead.next();
           multiply(pieces + point * piece_step + i * tiling_.source.padded, tiling_.source.padded, sources,
                    filter + column * sources, sums + point * sum_step + i * tiling_.dest.padded + column,
                    tiling_.dest.padded);

@@ -10,6 +10,7 @@
 #include "gradus/backends/cpu/conv2d_pack.h"
 #include "gradus/backends/cpu/conv2d_tiles.h"
 #include "gradus/backends/cpu/conv2d_winograd_tiles.h"
+#include "gradus/backends/cpu/prefetch.h"
 
 namespace gradus::cpu::winograd {
 
@@ -37,6 +38,18 @@ struct Tiling {
   std::int64_t block_rows, blocks;       // rows of tiles of a block, and how many blocks
 
   std::int64_t rows_of(std::int64_t number) const { return std::min(block_rows, rows - number * block_rows); }
+  // The rows of pixels of block `number` that no block before it has read, as one range; nothing of NCHW tensors, of rows that a dilation
+  // takes apart, and behind the last block.
+  template <class S>
+  MemoryRange source_of(const S* tensor, std::int64_t number) const {
+    const auto [begin, end] = new_values(number, source, kPoints - row_axis.outputs - row_axis.pad);
+    return {tensor + begin, tensor + end};
+  }
+  template <class S>
+  MemoryRange dest_of(const S* tensor, std::int64_t number) const {
+    const auto [begin, end] = new_values(number, dest, 0);
+    return {tensor + begin, tensor + end};
+  }
   // From the values of one point to those of the next in a block's memory. The lane more makes it seldom a multiple of a large power
   // of two, which would put all 36 into few sets of the first-level cache.
   std::int64_t point_step(const Side& side) const {
@@ -47,6 +60,10 @@ struct Tiling {
   std::int64_t strip_values() const {
     return kPoints * column_axis.extent(kPoints) * std::max(source.padded, dest.padded) + kSurplus;
   }
+
+ private:
+  // `offset`: from a tile's first row of the destination to the first that is new.
+  std::pair<std::int64_t, std::int64_t> new_values(std::int64_t number, const Side& side, std::int64_t offset) const;
 };
 
 // Sums at the points mix all pixels of a tile, so that one value that is not finite spoils its neighbours, and very large ones overflow
@@ -106,11 +123,11 @@ template <int m, class F, class Store>
 
 // The pieces of n x n pixels of all tiles in `rows` rows of tiles from `first` on, (offset_rows, offset_columns) from their first
 // destination pixels, brought to the points: to[point][tile][channel]. Each row's pixels are copied to `strip`, with zeros around the
-// image, unless they can be read in place.
+// image, unless they can be read in place. Calls memory_ahead.next() once per tile.
 template <int n, class S, class F>
 void pieces_to_points(const Tiling& t, const Side& side, const S* images, std::int64_t offset_rows,
                       std::int64_t offset_columns, std::int64_t first, std::int64_t rows, float* strip, float* to,
-                      F f) {
+                      SpreadPrefetch& memory_ahead, F f) {
   const TileAxis &row_axis = t.row_axis, &column_axis = t.column_axis;
   const std::int64_t step = t.point_step(side), width = column_axis.extent(n), last = (n - 1) * row_axis.dilation;
   for (std::int64_t r = first; r < first + rows; ++r) {
@@ -135,6 +152,7 @@ void pieces_to_points(const Tiling& t, const Side& side, const S* images, std::i
       store(strip + n * row_step, Vector<float>{});  // what the last vector reads of channels that do not exist
     }
     for (std::int64_t j = 0; j < t.tile_columns; ++j, to += side.padded) {
+      memory_ahead.next();
       to_points<n>(pixels + column_axis.first(j) * side.channels, row_step, column_axis.dilation * side.channels,
                    side.channels, to, step, f);
     }

@@ -58,13 +58,17 @@ class WinogradFilter final : public ConvKernel {
   void add_block(std::int64_t number, const S* source, const S* gradient, float* memory, float* sums) const {
     const std::int64_t first = number * tiling_.block_rows, rows = tiling_.rows_of(number);
     float *const pieces = memory, *const tile_values = memory + gradient_begin_, *const strip = memory + strip_begin_;
+    SpreadPrefetch memory_ahead(2 * rows * tiling_.tile_columns + kSquare, tiling_.source_of(source, number + 1),
+                                tiling_.dest_of(gradient, number + 1));
     pieces_to_points<kPoints>(tiling_, tiling_.source, source, -tiling_.row_axis.pad, -tiling_.column_axis.pad, first,
-                              rows, strip, pieces, [](const auto& d, auto& at) { pixels_at_points(d, at); });
-    pieces_to_points<kOutputs>(tiling_, tiling_.dest, gradient, 0, 0, first, rows, strip, tile_values,
+                              rows, strip, pieces, memory_ahead,
+                              [](const auto& d, auto& at) { pixels_at_points(d, at); });
+    pieces_to_points<kOutputs>(tiling_, tiling_.dest, gradient, 0, 0, first, rows, strip, tile_values, memory_ahead,
                                [](const auto& y, auto& at) { evaluate<kOutputs>(y, at); });
     const std::int64_t channels = tiling_.source.channels, width = tiling_.dest.padded;
     const PixelGrid grid{1, rows * tiling_.tile_columns, 0, tiling_.source.padded, 0, width};
     for (int point = 0; point < kSquare; ++point, sums += channels * width) {
+      memory_ahead.next();
       const float* const x = pieces + point * tiling_.point_step(tiling_.source);
       const float* const y = tile_values + point * tiling_.point_step(tiling_.dest);
       for_each_panel<float>(width, [&](std::int64_t column, int vectors) {

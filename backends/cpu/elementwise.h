@@ -13,16 +13,9 @@
 #include "gradus/backends/common/loop_nest.h"
 #include "gradus/backends/cpu/half_rows.h"
 #include "gradus/backends/cpu/kernels.h"
+#include "gradus/backends/cpu/vector.h"
 #include "gradus/backends/formulas/formula.h"
 #include "gradus/core/wrapping.h"
-
-// The next loop may be vectorised even where its result takes the memory of an operand: iteration i touches elements i
-// only.
-#ifdef __clang__
-#define GRADUS_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define GRADUS_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
-#endif
 
 namespace gradus::cpu {
 

@@ -47,6 +47,13 @@ template <int n, class F>
 }
 #define GRADUS_INLINE __attribute__((always_inline))
 
+// No iteration of the next loop reads what another writes, even where a result takes the memory of an operand.
+#ifdef __clang__
+#define GRADUS_INDEPENDENT_ITERATIONS _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GRADUS_INDEPENDENT_ITERATIONS _Pragma("GCC ivdep")
+#endif
+
 // Elements per vector.
 template <class T>
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));
