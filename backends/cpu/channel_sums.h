@@ -106,8 +106,7 @@ void channel_sums(KernelContext& c, const ChannelParts& parts, double* memory, T
 
 // y[i] = element(of(channel of i), i) for all elements, in parallel. What an element needs of its channel is fetched by `of` once per
 // run of one channel, so that the compiler need not prove that y is no part of it; where channels are last, once per element, in
-// loops over channels that it can vectorise. `touched`: the tensors, read or written there, that
-// are worth asking for ahead.
+// loops over channels that it can vectorise. `touched`: the tensors, read or written there, that are worth asking for ahead.
 template <class T, class Of, class Element, class... X>
 void for_channel_elements(KernelContext& c, const AxisExtents& e, T* y, Of of, Element element, const X*... touched) {
   constexpr std::int64_t kBlock = 256;

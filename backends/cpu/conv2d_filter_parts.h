@@ -56,6 +56,15 @@ class FilterKernel : public StripKernel<S> {
   };
   // part += the products of the strip and its gradient.
   virtual void add_strip(const Strip& strip, const Gradient& gradient, T* part) const = 0;
+  // `rows` rows of a strip's pixels.
+  PixelGrid grid_of(const Gradient& gradient, std::int64_t rows) const {
+    return {rows,
+            plan_.dest.w,
+            plan_.source.row_step * plan_.strips.columns * plan_.source.strip_channels,
+            plan_.phases[0].columns->source_step * plan_.source.strip_channels,
+            plan_.dest.w * gradient.pixel_step,
+            gradient.pixel_step};
+  }
   // The rows of a strip's pixels where `run` lies inside the image, and the number of the first.
   std::pair<PixelGrid, std::int64_t> rows_inside(const Strip& strip, const Gradient& gradient, const Run& run) const {
     const std::int64_t step = plan_.source.row_step;
@@ -63,13 +72,7 @@ class FilterKernel : public StripKernel<S> {
     std::int64_t begin = 0, end = plan_.dest_rows(strip.index);
     while (begin < end && first + begin * step < 0) ++begin;
     while (begin < end && first + (end - 1) * step >= plan_.source.h) --end;
-    const PixelGrid grid{end - begin,
-                         plan_.dest.w,
-                         step * plan_.strips.columns * plan_.source.strip_channels,
-                         plan_.phases[0].columns->source_step * plan_.source.strip_channels,
-                         plan_.dest.w * gradient.pixel_step,
-                         gradient.pixel_step};
-    return {grid, begin};
+    return {grid_of(gradient, end - begin), begin};
   }
   // Memory of a worker behind both strips.
   T* own_memory(const Strip& strip) const { return strip.memory + strip_space() + plan_.dest_strip_values(); }

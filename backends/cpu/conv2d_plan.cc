@@ -14,6 +14,9 @@ using common::round_up;
 
 // A strip of the source, and one of the destination, should stay in a core's second-level cache beside the filter.
 constexpr std::int64_t kStripBytes = 192 << 10;
+// Where some pixels of the destination see nothing of the source, zeros are written over the whole strip first: it should stay in the
+// first-level cache until the other pixels are. (A 1x1 gradient by the image under stride 2: 0.9 of the time.)
+constexpr std::int64_t kZeroedStripBytes = 24 << 10;
 // A batch smaller than this is split further, so that there is work for every thread.
 constexpr std::int64_t kWantedUnits = 16;
 // Multiply-adds that are worth handing to another thread.
@@ -36,13 +39,15 @@ void finish_taps(AxisPhase& phase, std::int64_t source_size) {
   std::sort(phase.taps.begin(), phase.taps.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
 }
 
-// The smallest and largest tap offset and the largest count over all phases of an axis.
+// The smallest and largest tap offset and the largest count over all phases of an axis, and whether there are phases without taps.
 struct Span {
   std::int64_t low = 0, high = 0, count = 0;
+  bool gaps = false;  // a phase without taps
   explicit Span(const std::vector<AxisPhase>& phases) {
     bool first = true;
     for (const AxisPhase& phase : phases) {
       count = std::max(count, phase.count);
+      gaps |= phase.taps.empty();
       if (phase.taps.empty()) continue;
       low = first ? phase.taps.front().offset : std::min(low, phase.taps.front().offset);
       high = first ? phase.taps.back().offset : std::max(high, phase.taps.back().offset);
@@ -128,7 +133,8 @@ void ConvPlan::cut_strips(std::size_t element_size) {
   const std::int64_t row_bytes = bytes(strips.columns * source.strip_channels);
   const std::int64_t step_bytes = bytes(dest.row_step * dest.w * dest.strip_channels);
   const std::int64_t span = rows.high - rows.low + 1;
-  strips.steps = std::min((kStripBytes / row_bytes - span) / source.row_step + 1, kStripBytes / step_bytes);
+  const std::int64_t dest_bytes = rows.gaps || columns.gaps ? kZeroedStripBytes : kStripBytes;
+  strips.steps = std::min((kStripBytes / row_bytes - span) / source.row_step + 1, dest_bytes / step_bytes);
   strips.steps = std::clamp<std::int64_t>(strips.steps, 1, std::max<std::int64_t>(rows.count, 1));
   const std::int64_t taps = g.rows.window * g.columns.window;
   const double image_work = static_cast<double>(dest.h) * static_cast<double>(dest.w * dest.channels) *

@@ -105,39 +105,44 @@ template <int copies, class T, class F>
   }
 }
 
-// result[m][lane] += sum over the pixels of source[m] * dest[lane]: [values, pixels] x [pixels, vectors * lanes]. With
-// few values there would be too few sums in flight to keep the multipliers busy: then even and odd pixels have sums of
-// their own.
-template <class T, int values, int vectors>
-[[gnu::noinline]] void sum_pixels(const T* source, const T* dest, const PixelGrid& grid, T* result,
-                                  std::int64_t result_step) {
+// result[r * values + m][lane] += sum over the pixels of source[r * row_step + m] * dest[lane]: [rows * values, pixels] x [pixels,
+// vectors * lanes]. With few values there would be too few sums in flight to keep the multipliers busy: then even and odd
+// pixels have sums of their own.
+template <class T, int rows, int values, int vectors>
+[[gnu::noinline]] void sum_pixels(const T* source, std::int64_t row_step, const T* dest, const PixelGrid& grid,
+                                  T* result, std::int64_t result_step) {
   constexpr int lanes = kLanes<T>;
-  constexpr int copies = values * vectors <= 5 ? 2 : 1;
-  Vector<T> sums[copies][values][vectors] = {};
+  constexpr int copies = rows * values * vectors <= 5 ? 2 : 1;
+  Vector<T> sums[copies][rows][values][vectors] = {};
   for_pixels<copies>(source, dest, grid, [&](int copy, const T* x, const T* y) GRADUS_INLINE {
     Vector<T> gradient[vectors];
     for (int v = 0; v < vectors; ++v) gradient[v] = load(y + v * lanes);
-    for (int m = 0; m < values; ++m)
-      for (int v = 0; v < vectors; ++v) sums[copy][m][v] += x[m] * gradient[v];
+    unrolled<rows>([&](auto r) GRADUS_INLINE {
+      const T* const row = x + r * row_step;
+      unrolled<values>([&](auto m) GRADUS_INLINE {
+        for (int v = 0; v < vectors; ++v) sums[copy][r][m][v] += row[m] * gradient[v];
+      });
+    });
   });
-  for (int m = 0; m < values; ++m) {
+  for (int m = 0; m < rows * values; ++m) {
     for (int v = 0; v < vectors; ++v) {
-      Vector<T> sum = sums[0][m][v];
-      if constexpr (copies == 2) sum += sums[1][m][v];
+      Vector<T> sum = sums[0][m / values][m % values][v];
+      if constexpr (copies == 2) sum += sums[1][m / values][m % values][v];
       T* const to = result + m * result_step + v * lanes;
       store(to, load(to) + sum);
     }
   }
 }
+template <class T>
+using PixelSum = void (*)(const T*, std::int64_t, const T*, const PixelGrid&, T*, std::int64_t);
 
 // The instance for each number of values, 1 to the largest.
 template <class T, int vectors>
 struct PixelSums {
   static constexpr int kMaxValues = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 12);
-  using Function = void (*)(const T*, const T*, const PixelGrid&, T*, std::int64_t);
   template <int... n>
-  static constexpr std::array<Function, sizeof...(n)> make(std::integer_sequence<int, n...>) {
-    return {sum_pixels<T, n + 1, vectors>...};
+  static constexpr std::array<PixelSum<T>, sizeof...(n)> make(std::integer_sequence<int, n...>) {
+    return {sum_pixels<T, 1, n + 1, vectors>...};
   }
   static constexpr auto kFunctions = make(std::make_integer_sequence<int, kMaxValues>());
 };
@@ -150,9 +155,27 @@ void add_run(const T* source, const T* dest, const PixelGrid& grid, std::int64_t
   const std::int64_t blocks = (length + Sums::kMaxValues - 1) / Sums::kMaxValues;
   for (std::int64_t b = 0; b < blocks; ++b) {
     const std::int64_t begin = length * b / blocks, end = length * (b + 1) / blocks;
-    Sums::kFunctions[static_cast<std::size_t>(end - begin - 1)](source + begin, dest, grid,
+    Sums::kFunctions[static_cast<std::size_t>(end - begin - 1)](source + begin, 0, dest, grid,
                                                                 result + begin * result_step, result_step);
   }
+}
+
+// The sums of a whole window by one vector of lanes, where all fit in the registers; nullptr where they do not. Pixels of `dest` are then
+// read once and not once for each row of taps, and there are fewer loops: 0.85 of the time, but 1.1 where there are two vectors of lanes,
+// since each value then would have to be read twice.
+template <class T, int rows, int values>
+constexpr PixelSum<T> window_sum_if_it_fits() {
+  if constexpr (rows * values + 2 <= kVectorRegisters)
+    return sum_pixels<T, rows, values, 1>;
+  else
+    return nullptr;
+}
+template <class T>
+PixelSum<T> window_sum(std::size_t rows, std::int64_t values) {  // for pictures, of 1 or 3 channels
+  if (rows == 3 && values == 3) return window_sum_if_it_fits<T, 3, 3>();
+  if (rows == 3 && values == 9) return window_sum_if_it_fits<T, 3, 9>();
+  if (rows == 5 && values == 5) return window_sum_if_it_fits<T, 5, 5>();
+  return nullptr;
 }
 
 }  // namespace gradus::cpu

@@ -154,6 +154,10 @@ std::vector<ConvCase> special_conv_cases() {
           make_case(1, {3, 600}, {17, 17, 8, "17->8"}, {3, 5}, {1, 2}, {1, 1}, padding, format));  // long rows
       // Images of few channels and results of many, and the other way around.
       cases.push_back(make_case(2, {9, 10}, {3, 3, 33, "3->33"}, {3, 3}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(2, {9, 10}, {3, 3, 16, "3->16"}, {3, 3}, {2, 1}, {2, 1}, padding, format));
+      cases.push_back(make_case(1, {90, 61}, {1, 1, 9, "1->9"}, {3, 3}, {1, 2}, {1, 1}, padding, format));
+      cases.push_back(make_case(2, {9, 8}, {6, 3, 32, "6->32 in 2 groups"}, {3, 1}, {1, 1}, {1, 1}, padding, format));
+      cases.push_back(make_case(1, {23, 33}, {48, 48, 20, "48->20"}, {1, 1}, {2, 2}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {4, 4, 40, "4->40"}, {3, 2}, {2, 1}, {1, 2}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {40, 40, 2, "40->2"}, {2, 3}, {1, 1}, {1, 1}, padding, format));
       cases.push_back(make_case(2, {9, 10}, {40, 40, 5, "40->5"}, {1, 3}, {1, 1}, {2, 1}, padding, format));
