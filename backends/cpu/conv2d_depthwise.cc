@@ -124,15 +124,23 @@ class DepthwiseImage final : public ImageKernel<S> {
     T* const to = dest + (columns.first + column.begin * columns.step) * plan_.dest.strip_channels;
     Taps taps{any ? row.last - row.first : 0, column.last - column.first, tap_distance(rows) * source.row_step,
               tap_distance(columns) * source.pixel_step, 0};
-    for_blocks([&](std::int64_t c, auto block) {
-      using V = std::conditional_t<block == 1, T, Vector<T>>;
-      constexpr int vectors = block == 2 * kLane ? 2 : 1, pixels = block == 1 ? 4 : kPixels;
-      taps.filter_row = static_cast<std::int64_t>(columns.taps.size()) * block;
-      sum_row<V, T, vectors, pixels>(from + c, columns.source_step * source.pixel_step, taps,
-                                     packed + c * static_cast<std::int64_t>(phase.filter_taps.size()) +
-                                         static_cast<std::int64_t>(first_tap) * block,
-                                     to + c, columns.step * plan_.dest.strip_channels, column.end - column.begin);
-    });
+    const std::int64_t source_step = columns.source_step * source.pixel_step,
+                       dest_step = columns.step * plan_.dest.strip_channels;
+    // A tile goes through all channels before the next does: whole pixels come from memory one after the other. (All tiles of a block of
+    // channels at a time took 1.15 times as long.)
+    const std::int64_t count = column.end - column.begin;
+    for (std::int64_t p = 0, tile = 0; p < count; p += tile) {
+      tile = count - p < 2 * kPixels ? count - p : kPixels;
+      for_blocks([&](std::int64_t c, auto block) {
+        using V = std::conditional_t<block == 1, T, Vector<T>>;
+        constexpr int vectors = block == 2 * kLane ? 2 : 1, pixels = block == 1 ? kPixels / 2 : kPixels;
+        taps.filter_row = static_cast<std::int64_t>(columns.taps.size()) * block;
+        sum_row<V, T, vectors, pixels>(from + p * source_step + c, source_step, taps,
+                                       packed + c * static_cast<std::int64_t>(phase.filter_taps.size()) +
+                                           static_cast<std::int64_t>(first_tap) * block,
+                                       to + p * dest_step + c, dest_step, tile);
+      });
+    }
   }
 };
 

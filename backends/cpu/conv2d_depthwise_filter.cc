@@ -8,6 +8,9 @@ namespace {
 
 // Sums at a time, in registers: of whole rows of taps, so that the source's rows, which their windows share, come from memory once.
 constexpr std::size_t kMaxTaps = 10, kMaxTapsOfRow = 7;
+// Columns of pixels that are gone through, all rows and all channels of them, before the next ones are: rows that several taps see stay in
+// a first-level cache meanwhile. (3x3, 64 channels: 0.88 of the time of whole rows.)
+constexpr std::int64_t kColumns = 12;
 
 // Some rows of the filter's taps, at equal distances in both directions: their values of the gradient are summed up together.
 struct TapBlock {
@@ -116,9 +119,9 @@ class DepthwiseFilter final : public FilterKernel<S> {
     });
   }
 
-  // source: nullptr for zeros. y: of the first row.
-  void add_taps(const SourcePixels<T>* source, const EqualTaps& row, const EqualTaps& column, const T* y,
-                std::int64_t y_step, T* part) const {
+  // source: nullptr for zeros. y: of the first row. Not inlined: the three calls would be as many copies of long code.
+  [[gnu::noinline]] void add_taps(const SourcePixels<T>* source, const EqualTaps& row, const EqualTaps& column,
+                                  const T* y, std::int64_t y_step, T* part) const {
     if (column.first == column.last) return;
     const AxisPhase &rows = *plan_.phases[0].rows, &columns = *plan_.phases[0].columns;
     const std::int64_t channels = plan_.geometry.out_channels, row_values = source == nullptr ? 0 : source->row_step,
@@ -135,8 +138,13 @@ class DepthwiseFilter final : public FilterKernel<S> {
         const T* const x = source == nullptr ? nullptr
                                              : source->at(row.begin * rows.source_step + rows.taps[r].offset,
                                                           column.begin * columns.source_step + columns.taps[s].offset);
-        sum_block(x, block, y + column.begin * y_step, grid,
-                  part + static_cast<std::int64_t>(r * columns.taps.size() + s) * channels, channels);
+        T* const result = part + static_cast<std::int64_t>(r * columns.taps.size() + s) * channels;
+        PixelGrid piece = grid;
+        for (std::int64_t j = 0; j < grid.columns; j += piece.columns) {
+          piece.columns = grid.columns - j < 2 * kColumns ? grid.columns - j : kColumns;
+          sum_block(x == nullptr ? x : x + j * grid.source_column, block, y + (column.begin + j) * y_step, piece,
+                    result, channels);
+        }
       }
     }
   }

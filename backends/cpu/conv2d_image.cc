@@ -54,10 +54,22 @@ class TiledImage final : public ImageKernel<S> {
     }
   }
 
+  // The loop for a tile of which `left` pixels are left.
+  template <int vectors>
+  static auto tile_sum(std::int64_t left, bool in_one_piece, std::span<const Run> runs) {
+    constexpr int pixels = kTilePixels<vectors>;
+    return vectors == 2 && left <= kRestPixels                  ? sum_tile<T, kRestPixels, 2, Rows::kRuns>
+           : in_one_piece                                       ? sum_tile<T, pixels, vectors, Rows::kRunAhead>
+           : runs.size() > 1 && runs.front().length < kShortRun ? sum_tile<T, pixels, vectors, Rows::kList>
+                                                                : sum_tile<T, pixels, vectors, Rows::kRuns>;
+  }
+
   template <int vectors>
   void sum_panel(const Strip& strip, const Phase& phase, const T* source, const T* panel, T* dest) const {
     constexpr std::int64_t kPixels = kTilePixels<vectors>;
     const std::int64_t pixels = Base::pixels_of(strip, phase);
+    const bool in_one_piece =
+        Base::reads_rows_in_place() && phase.row_offsets.size() == static_cast<std::size_t>(plan_.source.channels);
     Base::template for_tiles<kPixels>(strip, phase, [&](std::int64_t p, std::span<const Run> runs) {
       // A tile reads all of its pixels; the last one repeats its last, since those behind it may lie outside of the tensor.
       const std::int64_t* offsets = phase.source_offsets.data() + p;
@@ -67,8 +79,7 @@ class TiledImage final : public ImageKernel<S> {
         offsets = last;
       }
       const std::int64_t row = runs.empty() ? 0 : runs.front().row;
-      const auto sum =
-          runs.size() > 1 && runs.front().length < kShortRun ? sum_tile<T, vectors, true> : sum_tile<T, vectors, false>;
+      const auto sum = tile_sum<vectors>(pixels - p, in_one_piece, runs);
       sum(source, offsets, runs, phase.row_offsets.data() + row, panel + row * vectors * kLane, dest,
           &phase.dest_offsets[static_cast<std::size_t>(p)], pixels - p);
     });

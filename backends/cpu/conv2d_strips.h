@@ -38,6 +38,8 @@ class StripKernel : public ConvKernel {
       read_in_place();
   }
 
+  bool reads_rows_in_place() const { return !packs_source_ && plan_.strips.rows_of_image; }
+
   // Values of a source strip's copy, rounded up so that what lies behind it is aligned.
   std::int64_t strip_space() const { return packs_source_ ? round_up(plan_.strip_values(), kLane) : 0; }
 

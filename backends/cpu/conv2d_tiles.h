@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gradus/backends/cpu/conv2d_plan.h"
+#include "gradus/backends/cpu/prefetch.h"
 #include "gradus/backends/cpu/vector.h"
 
 namespace gradus::cpu {
@@ -17,6 +18,8 @@ namespace gradus::cpu {
 // about as many.
 template <int vectors>
 inline constexpr int kTilePixels = kVectorRegisters == 32 ? (vectors == 2 ? 12 : 16) : (vectors == 2 ? 6 : 8);
+// The last pixels have a smaller tile where they are so few: of 8 * 8 pixels, 4 are left behind 5 tiles of 12.
+inline constexpr int kRestPixels = kTilePixels<2> / 3;
 
 // f(column, vectors) for `padded` channels, whole vectors of them: two vectors at a time as long as there are two, since each source value
 // that is read then serves two products.
@@ -29,14 +32,18 @@ void for_each_panel(std::int64_t padded, F&& f) {
   }
 }
 
+// How sum_tile() goes through the filter's rows. kList: by the list of all of them, where runs of 3 or 5 values each, as few channels
+// make them, would spend most of the time on beginning and ending. kRunAhead: the source is a tensor, of which the tile's pixels and
+// those of the next tiles are one piece (1x1 kernels): with each row it asks for a cache line of a later tile (0.8 of the time).
+enum class Rows { kRuns, kList, kRunAhead };
+
 // dest[dest_offsets[m] + 0 .. vectors * lanes) = sum over the runs' rows of strip[source_offsets[m] + ...] * panel[row], for `count`
-// pixels: [count pixels, filter rows] x [filter rows, vectors * lanes]. source_offsets has a whole tile's. With `row_offsets` the runs are
-// one loop over that list: of 3 or 5 values each, as few channels make them, they would spend most of the time on beginning and ending.
-template <class T, int vectors, bool listed>
+// of `pixels` pixels: [count pixels, filter rows] x [filter rows, vectors * lanes]. source_offsets has those of all `pixels`. row_offsets:
+// for Rows::kList.
+template <class T, int pixels, int vectors, Rows walk>
 [[gnu::noinline]] void sum_tile(const T* strip, const std::int64_t* source_offsets, std::span<const Run> runs,
                                 const std::int64_t* row_offsets, const T* panel, T* dest,
                                 const std::int64_t* dest_offsets, std::int64_t count) {
-  constexpr int pixels = kTilePixels<vectors>;
   constexpr int lanes = kLanes<T>;
   Vector<T> sums[pixels][vectors] = {};
   const T* source[pixels];
@@ -49,12 +56,18 @@ template <class T, int vectors, bool listed>
     });
     panel += vectors * lanes;
   };
-  if constexpr (listed) {
+  if constexpr (walk == Rows::kList) {
     const std::int64_t rows = runs.empty() ? 0 : runs.back().row + runs.back().length - runs.front().row;
     for (std::int64_t i = 0; i < rows; ++i) add_row(row_offsets[i]);
   } else {
-    for (const Run& run : runs)
-      for (std::int64_t i = 0; i < run.length; ++i) add_row(run.offset + i);
+    constexpr auto size = static_cast<std::int64_t>(sizeof(T));
+    for (const Run& run : runs) {
+      [[maybe_unused]] const T* const later = source[0] + run.offset + kPrefetchBytes / size;
+      for (std::int64_t i = 0; i < run.length; ++i) {
+        if constexpr (walk == Rows::kRunAhead) __builtin_prefetch(later + i * (kCacheLine / size));
+        add_row(run.offset + i);
+      }
+    }
   }
   unrolled<pixels>([&](auto m) GRADUS_INLINE {
     if (m < count)
